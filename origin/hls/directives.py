@@ -103,7 +103,7 @@ def parse(query: Iterable[tuple[str, str]]) -> Directives | Reject:
     return Directives(msn, part, _skip(seen.get("_HLS_skip", "")))
 
 
-def _decimal(seen: dict[str, str], name: str) -> int | None | Reject:
+def _decimal(seen: dict[str, str], name: str) -> int | Reject | None:
     text = seen.get(name)
     if text is None:
         return None
