@@ -1,0 +1,106 @@
+"""Processes of real peers: started with pipes that cannot fill up, ended by their own id, never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import imageio_ffmpeg
+
+FFMPEG: str = imageio_ffmpeg.get_ffmpeg_exe()
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Peer:
+    """A child process in its own group, its output in a file."""
+
+    def __init__(self, arguments: Sequence[str], log: Path, *, env: dict[str, str] | None = None) -> None:
+        self.log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                list(arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=None if env is None else {**os.environ, **env},
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit code, or None while it runs."""
+        return self._process.poll()
+
+    def text(self) -> str:
+        """All that it has printed so far."""
+        return self.log.read_text(errors="replace")
+
+    def wait(self, timeout_s: float) -> int:
+        """Its exit code; raises `subprocess.TimeoutExpired`."""
+        return self._process.wait(timeout_s)
+
+    def stop(self, timeout_s: float = 15) -> int:
+        """SIGTERM, then SIGKILL of its group if it does not go; returns the exit code."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout_s)
+        self.kill()
+        return self._process.wait()
+
+    def kill(self) -> None:
+        """SIGKILL the whole group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+@contextlib.contextmanager
+def running(arguments: Sequence[str], log: Path, *, env: dict[str, str] | None = None) -> Iterator[Peer]:
+    """A peer for the length of a `with` block."""
+    peer = Peer(arguments, log, env=env)
+    try:
+        yield peer
+    finally:
+        peer.stop()
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float, what: str) -> None:
+    """Poll `condition()` until it is true; TimeoutError with `what` when it never is."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() >= deadline:
+            raise TimeoutError(f"not within {timeout_s} s: {what}")
+        time.sleep(0.05)
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time that process `pid` has used so far (its children not counted)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of process `pid`."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def children(pid: int) -> list[int]:
+    """Ids of the direct children of `pid`."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

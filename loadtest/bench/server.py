@@ -1,0 +1,124 @@
+"""A real `headwater up` for tests and benchmarks: its own ports, its own state folder, stopped with SIGTERM."""
+
+from __future__ import annotations
+
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .processes import Peer, free_port, wait_until
+
+
+@dataclass
+class Headwater:
+    """One server. `extra` is TOML that is appended to its configuration."""
+
+    folder: Path
+    extra: str = ""
+    certificate: Path | None = None
+    """PEM chain and key in one file: RTMPS is on."""
+    first_playlist_s: float = 2
+    ports: dict[str, int] = field(default_factory=dict)
+    peer: Peer | None = None
+    starts: int = 0
+
+    def start(self) -> Headwater:
+        """Start it, or start it again on the same ports and state."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.ports:
+            names = ("rtmp", "rtmps", "origin", "edge", "origin_admin", "edge_admin")
+            self.ports = {name: free_port() for name in names}
+        config = self.folder / "headwater.toml"
+        config.write_text(self._toml())
+        self.starts += 1
+        log = self.folder / f"headwater-{self.starts}.log"
+        self.peer = Peer([sys.executable, "-m", "headwater.config.cli", "up", "--config", str(config)], log)
+        wait_until(self._ready, timeout_s=20, what=f"headwater is ready, see {log}:\n{self.peer.text()[-2000:]}")
+        return self
+
+    def stop(self) -> int:
+        """SIGTERM and wait: the exit code."""
+        if self.peer is None:
+            raise RuntimeError("not started")
+        return self.peer.stop()
+
+    def kill(self) -> None:
+        """SIGKILL of the whole process group: nothing is saved or said any more."""
+        if self.peer is None:
+            raise RuntimeError("not started")
+        self.peer.kill()
+
+    def text(self) -> str:
+        """What the server has logged since its last start."""
+        if self.peer is None:
+            raise RuntimeError("not started")
+        return self.peer.text()
+
+    def rtmp(self, name: str) -> str:
+        """The address to publish `name` at."""
+        return f"rtmp://127.0.0.1:{self.ports['rtmp']}/live/{name}"
+
+    def rtmps(self, name: str) -> str:
+        """The same over TLS."""
+        return f"rtmps://127.0.0.1:{self.ports['rtmps']}/live/{name}"
+
+    def url(self, path: str, *, at: str = "edge") -> str:
+        """A URL at the `edge`, `origin`, `origin_admin` or `edge_admin` listener."""
+        return f"http://127.0.0.1:{self.ports[at]}{path}"
+
+    def get(self, path: str, *, at: str = "edge", timeout_s: float = 15) -> tuple[int, bytes]:
+        """Status and body of a plain GET; (0, b"") when nobody answers."""
+        try:
+            with urllib.request.urlopen(self.url(path, at=at), timeout=timeout_s) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+        except OSError:
+            return 0, b""
+
+    def metric(self, name: str, *, at: str = "origin_admin") -> float:
+        """Sum of all series of one metric."""
+        status, body = self.get("/metrics", at=at)
+        if status != 200:
+            raise RuntimeError(f"/metrics answered {status}")
+        lines = (line for line in body.decode().splitlines() if not line.startswith("#"))
+        values = [float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name]
+        return sum(values)
+
+    def _ready(self) -> bool:
+        if self.peer is None or self.peer.returncode is not None:
+            raise RuntimeError(f"headwater ended:\n{self.text()[-3000:]}")
+        return self.get("/readyz")[0] == 200 and self.get("/readyz", at="origin")[0] == 200
+
+    def _toml(self) -> str:
+        ports = self.ports
+        certificate = f'certificate = "{self.certificate}"' if self.certificate else ""
+        return f"""
+[log]
+level = "info"
+format = "human"
+[state]
+dir = "{self.folder / "state"}"
+[ingest.rtmp]
+host = "127.0.0.1"
+port = {ports["rtmp"]}
+tls_port = {ports["rtmps"]}
+{certificate}
+[origin]
+first_playlist_s = {self.first_playlist_s}
+[origin.http]
+port = {ports["origin"]}
+[origin.admin]
+port = {ports["origin_admin"]}
+[edge]
+upstream = "http://127.0.0.1:{ports["origin"]}"
+[edge.http]
+host = "127.0.0.1"
+port = {ports["edge"]}
+[edge.admin]
+port = {ports["edge_admin"]}
+{self.extra}
+"""

@@ -1,0 +1,112 @@
+"""Encoded test files, made once per test run by the real ffmpeg and then pushed without encoding.
+
+Because a push only copies packets, what a viewer gets can be compared with the file, byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from headwater.loadtest.bench.processes import FFMPEG
+
+SIZE = "320x180"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to encode and how to push it."""
+
+    name: str
+    video: tuple[str, ...] = ("-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-g", "30")
+    audio: tuple[str, ...] = ("-c:a", "aac", "-b:a", "96k")
+    fps: str = "30"
+    seconds: float = 20
+    audio_rate: int = 48_000
+    audio_tracks: int = 1
+    audio_offset_s: float = 0
+    push: tuple[str, ...] = ()
+    """Extra output options of the push."""
+
+    def make(self, folder: Path) -> Path:
+        """Encode it into `folder`, unless that was done before."""
+        path = folder / f"{self.name}.mp4"
+        if path.exists():
+            return path
+        command = [FFMPEG, "-hide_banner", "-v", "error", "-y"]
+        maps: list[str] = []
+        if self.video:
+            command += ["-f", "lavfi", "-i", f"testsrc2=size={SIZE}:rate={self.fps}"]
+            maps += ["-map", "0:v"]
+        for index in range(self.audio_tracks if self.audio else 0):
+            if self.audio_offset_s:
+                command += ["-itsoffset", str(self.audio_offset_s)]
+            command += ["-f", "lavfi", "-i", f"sine=frequency={440 * (index + 1)}:sample_rate={self.audio_rate}"]
+            maps += ["-map", f"{index + bool(self.video)}:a"]
+        temporary = path.with_suffix(".tmp.mp4")
+        command += [*maps, *self.video, *self.audio, "-t", str(self.seconds), "-pix_fmt", "yuv420p"]
+        subprocess.run([*command, str(temporary)], check=True, timeout=120)
+        temporary.rename(path)
+        return path
+
+    def push_command(self, path: Path, url: str, *, loop: bool = False) -> list[str]:
+        """An ffmpeg that pushes the file to `url` in real time without touching a packet."""
+        command = [FFMPEG, "-hide_banner", "-v", "warning", "-re"]
+        if loop:
+            command += ["-stream_loop", "-1"]
+        return [*command, "-i", str(path), "-map", "0", "-c", "copy", *self.push, "-f", "flv", url]
+
+
+def _x264(gop: int, *more: str, tune: bool = True) -> tuple[str, ...]:
+    latency = ("-tune", "zerolatency") if tune else ()
+    return ("-c:v", "libx264", "-preset", "veryfast", *latency, "-g", str(gop), "-keyint_min", str(gop), *more)
+
+
+SOURCES = {
+    source.name: source
+    for source in (
+        Source("h264-aac", _x264(30)),
+        Source("hevc-aac", ("-c:v", "libx265", "-preset", "ultrafast", "-g", "30", "-x265-params",
+                            "log-level=error", "-tag:v", "hvc1")),
+        Source("av1-opus", ("-c:v", "libsvtav1", "-preset", "12", "-g", "30", "-svtav1-params", "pred-struct=1"),
+               ("-c:a", "libopus", "-b:a", "96k", "-strict", "-2")),
+        Source("audio-only", (), ("-c:a", "aac", "-b:a", "96k")),
+        Source("video-only", _x264(30), ()),
+        Source("b-frames", _x264(60, "-bf", "3", "-b_strategy", "0", tune=False)),
+        Source("fps-29.97", _x264(60), fps="30000/1001"),
+        Source("fps-59.94", _x264(120), fps="60000/1001"),
+        Source("fps-25", _x264(50), fps="25"),
+        Source("fps-5", _x264(10), fps="5"),
+        Source("gop-10s", _x264(300), seconds=30),
+        Source("two-audio", _x264(30), audio_tracks=2),
+        Source("offset", _x264(30), push=("-output_ts_offset", "16790")),
+        Source("late-audio", _x264(30), audio_offset_s=4),
+        Source("aac-8k", _x264(30), ("-c:a", "aac", "-b:a", "24k"), audio_rate=8_000),
+        Source("ac3", _x264(30), ("-c:a", "ac3", "-b:a", "128k")),
+        Source("flac", _x264(30), ("-c:a", "flac", "-strict", "-2")),
+    )
+}  # fmt: skip
+
+
+def payload_hashes(path: Path) -> dict[str, list[str]]:
+    """Per stream (`v0`, `a0`, `a1`, ...) of an MP4 file: the hash of each packet's bytes, in decode order."""
+    hashes: dict[str, list[str]] = {}
+    with av.open(str(path)) as container:
+        names: dict[int, str] = {}
+        counts = {"video": 0, "audio": 0}
+        for stream in container.streams:
+            names[stream.index] = f"{stream.type[0]}{counts[stream.type]}"
+            counts[stream.type] += 1
+        for packet in container.demux():
+            if packet.size:
+                hashes.setdefault(names[packet.stream_index], []).append(digest(bytes(packet)))
+    return hashes
+
+
+def digest(payload: bytes) -> str:
+    """A short fingerprint of one access unit."""
+    return hashlib.blake2b(payload, digest_size=8).hexdigest()
