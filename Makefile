@@ -1,0 +1,95 @@
+# make run     a server with a demo stream, from nothing but Python 3.11 and make
+# make test    every test        make lint    format, style, types, layers
+# make bench   the figures       make soak    30 minutes of one stream        make fuzz   deep fuzzing
+#
+# Everything is installed into .venv; stamp files make the second run quick. `make run ARGS='--edge.http.port 8090'`
+# hands settings on, `make test PYTEST='tests/unit -x'` chooses tests.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+VENDOR := origin/pages/vendor/.fetched
+ARGS ?=
+PYTEST ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test lint format bench soak fuzz docs pin wheel clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 6
+
+setup: $(VENV)/.dev $(VENDOR)
+
+run: $(VENV)/.runtime $(VENDOR)
+	@exec $(BIN)/headwater up --demo $(ARGS)
+
+test: $(VENV)/.dev $(VENDOR)
+	@.ci/need chromium:chromium
+	@$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev
+	@.ci/need nginx:nginx
+	@$(BIN)/python -m headwater.loadtest.bench $(ARGS)
+
+soak: $(VENV)/.dev
+	@$(BIN)/python -m headwater.loadtest.soak $(ARGS)
+
+fuzz: $(VENV)/.dev
+	@$(BIN)/python -m pytest tests/fuzz -n auto --timeout 3600 --hypothesis-profile=deep $(PYTEST)
+
+# Rewrites the generated part of the documentation: docs/configuration.md
+docs: $(VENV)/.runtime
+	@$(BIN)/headwater config show --markdown > docs/configuration.md
+
+wheel: $(VENV)/.dev $(VENDOR)
+	@$(BIN)/python -m build --wheel
+
+# Takes the newest versions that pyproject.toml allows and pins them.
+pin: $(VENV)/bin/python
+	@$(PIP) install --quiet --upgrade --editable '.[dev]'
+	@{ sed -n '/^#/p' constraints.txt; $(PIP) freeze --exclude-editable | grep -v '^#'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:
+	rm -rf $(VENV) .cache build dist *.egg-info node_modules origin/pages/vendor
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Headwater needs Python 3.11 or newer. If there is one by another name: make run PYTHON=python3.12' >&2; exit 1; }
+	@echo 'Creating $(VENV)'
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo 'Python has no venv module here; on Debian or Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo 'Installing Headwater into $(VENV)'
+	@$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	@echo 'Installing the development tools into $(VENV)'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# The player page's hls.js, pinned in package.json and packed with the wheel. Without npm everything but the picture
+# on that page works, and the page says what is missing.
+$(VENDOR): $(wildcard package.json)
+	@if command -v npm >/dev/null 2>&1; then \
+		echo 'Fetching hls.js'; \
+		npm install --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error >/dev/null && \
+		mkdir -p $(@D) && cp node_modules/hls.js/dist/hls.min.js $(@D)/ && \
+		cp node_modules/hls.js/LICENSE $(@D)/hls.js-LICENSE.txt && touch $@; \
+	else \
+		echo 'npm is not there: the player page will be without hls.js' >&2; \
+	fi
