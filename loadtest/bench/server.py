@@ -50,6 +50,13 @@ class Headwater:
             raise RuntimeError("not started")
         self.peer.kill()
 
+    @property
+    def pid(self) -> int:
+        """Process id of the origin (the process that `headwater up` is); the edge is its child."""
+        if self.peer is None:
+            raise RuntimeError("not started")
+        return self.peer.pid
+
     def text(self) -> str:
         """What the server has logged since its last start."""
         if self.peer is None:

@@ -1,0 +1,73 @@
+"""`python -m headwater.loadtest.bench [ingest|delay|soak|all]`: prints a Markdown table per benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from . import delay, ingest, soak
+
+
+def _ingest(folder: Path, arguments: argparse.Namespace) -> int:
+    source = ingest.encode_source(folder)
+    count, warm_s, seconds = arguments.streams, arguments.warm, arguments.seconds
+    peer = ingest.nginx(source, folder, count=count, warm_s=min(warm_s, 15), seconds=seconds)
+    ours = ingest.headwater(source, folder, count=count, warm_s=warm_s, seconds=seconds)
+    print(
+        f"\n{count} passthrough streams of 1080p30 at 6 Mbit/s + AAC, {seconds:.0f} s measured after {warm_s:.0f} s\n"
+    )
+    print("| server | CPU per stream, % of a core | resident memory per stream, MiB |")
+    print("|---|---|---|")
+    print(f"| Headwater (LL-HLS, media in memory) | {ours.cpu_percent:.2f} | {ours.resident_mib:.0f} |")
+    print(f"| nginx-rtmp (HLS, media in files) | {peer.cpu_percent:.2f} | {peer.resident_mib:.1f} |")
+    print(f"| ratio | {ours.cpu_percent / peer.cpu_percent:.2f} | |")
+    return 0
+
+
+def _delay(folder: Path, arguments: argparse.Namespace) -> int:
+    source = ingest.encode_source(folder)
+    found = delay.measure(source, folder, seconds=arguments.seconds)
+    print(f"\nDelay from the packet that closes a part to the part at a client of the edge, {found.parts} parts\n")
+    print("| p50, ms | p99, ms | worst, ms |")
+    print("|---|---|---|")
+    print(f"| {found.p50_ms:.1f} | {found.p99_ms:.1f} | {found.worst_ms:.1f} |")
+    return 0
+
+
+def _soak(folder: Path, arguments: argparse.Namespace) -> int:
+    source = ingest.encode_source(folder)
+    found = soak.run(source, folder, seconds=arguments.soak_seconds, say=print)
+    memory = found.memory_mib
+    print(f"memory {memory[0]:.0f} MiB at the start, {max(memory):.0f} at most, {memory[-1]:.0f} at the end")
+    for problem in found.problems[:20]:
+        print(f"PROBLEM {problem}")
+    return 1 if found.problems else 0
+
+
+BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {"ingest": _ingest, "delay": _delay, "soak": _soak}
+
+
+def main() -> int:
+    """Run the named benchmarks; exit code 1 when one of them found something broken."""
+    parser = argparse.ArgumentParser(prog="headwater.loadtest.bench", description=__doc__)
+    parser.add_argument("bench", nargs="?", default="all", choices=["all", *BENCHES])
+    parser.add_argument("--streams", type=int, default=10, help="publishers at once (default 10)")
+    parser.add_argument("--warm", type=float, default=150, help="seconds before measuring: the window fills (150)")
+    parser.add_argument("--seconds", type=float, default=60, help="seconds measured (60)")
+    parser.add_argument("--soak-seconds", type=float, default=1_800, help="length of the soak (1800)")
+    arguments = parser.parse_args()
+    names = ["ingest", "delay"] if arguments.bench == "all" else [arguments.bench]
+    with tempfile.TemporaryDirectory(prefix="headwater-bench-", dir=_memory_folder()) as folder:
+        return max(BENCHES[name](Path(folder), arguments) for name in names)
+
+
+def _memory_folder() -> str | None:
+    """A folder in memory where there is one, so that a disk is not what is measured."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
