@@ -1,1 +1,20 @@
-"""x"""
+"""The edge: an HTTP cache that knows LL-HLS. One process, one event loop, one upstream.
+
+    viewer ── http1 ──> core ──> follower   live playlist: answered here, one held request ahead upstream
+                         │  └──> store      everything else that may be kept
+                         └─────> flights    in flight: whoever asks for the same thing waits on it ──> fetch ──> upstream
+
+Sans-IO: keys (URL -> canonical key), freshness (lifetimes), message (requests, entities, responses),
+select (range, conditions, encoding), store (bytes kept), collapse (fetches shared), follow (a live
+playlist), agenda (timers), core (all of them together).
+Shells: fetch (aiohttp client), wire and http1 (viewers' HTTP/1), metrics, app (`EdgeServer`).
+
+Words
+    entity      one representation as stored: status, headers, body, when it came
+    flight      one upstream fetch with everybody who waits for it
+    follower    what is kept per live playlist
+    ticket      a viewer's place in a flight or at a follower; cancelled when the viewer leaves
+    outcome     how a request was answered: hit, join, fetch, stale, pass, reject
+
+Not here: parsing and writing playlists (`origin.hls`), settings (`config.settings`), TLS, HTTP/2.
+"""
