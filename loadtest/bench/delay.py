@@ -17,8 +17,8 @@ from pathlib import Path
 import aiohttp
 import av
 
-from headwater.loadtest.fragments import chunks
 from headwater.loadtest.follow import FollowError, PartFollower
+from headwater.loadtest.fragments import chunks
 
 from .processes import wait_until
 from .server import Headwater
