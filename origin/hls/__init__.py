@@ -4,6 +4,8 @@
     model          a media playlist as immutable data
     writer         model -> text, also delta updates
     reader         text -> model
+    delta          delta updates: making one, merging one
+    attributes     attribute lists, small values, PlaylistError; dates: PROGRAM-DATE-TIME
     multivariant   the multivariant playlist, out and in
 
 Not here: HTTP, waiting, clocks.

@@ -27,6 +27,8 @@ class Map:
 
     uri: str
     byterange: ByteRange | None = None
+    extra: str = ""
+    """Attributes that are not modelled, as read: `,NAME=value...`. The same in the other tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Part:
     independent: bool = False
     gap: bool = False
     byterange: ByteRange | None = None
+    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,11 @@ class Segment:
     byterange: ByteRange | None = None
     title: str = ""
     tags: tuple[str, ...] = ()
-    """Other segment tags, whole lines as read, in their order (KEY, BITRATE, unknown ones)."""
+    """Other segment tags, whole lines as read, in their order (BITRATE, unknown ones)."""
+    keys: tuple[str, ...] = ()
+    """The EXT-X-KEY lines in effect (4.4.4.4), like `map` also for the segments after the tag."""
+    memo: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The writer's text of this segment: it is in a hundred versions of its playlist and never changes."""
 
 
 class HintType(enum.StrEnum):
@@ -81,6 +88,7 @@ class PreloadHint:
     uri: str
     start: int = 0
     length: int | None = None
+    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +96,10 @@ class RenditionReport:
     """EXT-X-RENDITION-REPORT (4.4.5.4): where another rendition stands."""
 
     uri: str
-    last_msn: int
+    last_msn: int | None
+    """None: not said, which 4.4.5.4 allows; the origin always says it (rule 77)."""
     last_part: int | None
+    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,7 @@ class ServerControl:
     can_skip_dateranges: bool = False
     hold_back: float | None = None
     part_hold_back: float | None = None
+    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,11 @@ class MediaPlaylist:
     """Other playlist-wide tags, whole lines as read, in their order (DEFINE, DATERANGE, unknown ones)."""
     skipped: int = 0
     """SKIPPED-SEGMENTS of a delta update (4.4.5.2); `segments` then starts that many later."""
+    map_before: Map | None = None
+    """Of a delta update made here: the init section of its last skipped segment, which is not said again."""
+    keys_before: tuple[str, ...] = ()
+    removed_dateranges: tuple[str, ...] | None = None
+    """RECENTLY-REMOVED-DATERANGES of a delta update; None: no date ranges were left out."""
 
     @property
     def last_msn(self) -> int:
