@@ -1,0 +1,167 @@
+"""One run of every publisher against one server, seen by three kinds of viewers at the edge.
+
+All cases run at the same time: pushes only copy packets, so a small machine carries them all. Each case is
+
+    pushed      by ffmpeg, in real time, over RTMP or RTMPS
+    followed    by a part client per rendition (blocking reload, hint, part)
+    decoded     by `ffmpeg -i URL`, which reads segments and never parts
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import av
+
+from headwater.loadtest.bench.processes import FFMPEG, Peer
+from headwater.loadtest.bench.server import Headwater
+from headwater.loadtest.follow import PartFollower, ReceivedPart
+from headwater.origin.hls import reader
+
+from .sources import Source, digest, payload_hashes
+
+FOLLOW_S = 9
+DECODE_S = 6
+
+
+@dataclass
+class Watched:
+    """One rendition as the part client saw it."""
+
+    init: bytes = b""
+    parts: list[ReceivedPart] = field(default_factory=list)
+    segments: dict[str, bytes] = field(default_factory=dict)
+    """Bodies of the complete segments whose parts were all received, by URI."""
+    part_target: float = 0
+
+    def segment_parts(self) -> dict[int, list[ReceivedPart]]:
+        """The received parts by MSN."""
+        found: dict[int, list[ReceivedPart]] = {}
+        for part in self.parts:
+            found.setdefault(part.msn, []).append(part)
+        return found
+
+    def hashes(self) -> list[str]:
+        """Fingerprint of every sample in the parts, as libavformat reads them."""
+        media = b"".join(part.download.body for part in self.parts if part.download)
+        with av.open(io.BytesIO(self.init + media)) as container:
+            return [digest(bytes(packet)) for packet in container.demux() if packet.size]
+
+
+@dataclass
+class Frames:
+    """What `ffmpeg -i` decoded: per output stream the presentation times in seconds; and what it complained of."""
+
+    times: dict[int, list[float]]
+    complaints: str
+    returncode: int
+
+
+@dataclass
+class Outcome:
+    """All that one case showed."""
+
+    source: Source
+    expected: dict[str, list[str]]
+    renditions: dict[str, Watched]
+    frames: Frames
+    push_log: str
+    multivariant: str
+
+
+async def run_case(server: Headwater, source: Source, folder: Path, url: str, name: str) -> Outcome:
+    """Push `source` as stream `name` at `url`, watch it, and stop."""
+    path = await asyncio.to_thread(source.make, folder)
+    expected = await asyncio.to_thread(payload_hashes, path)
+    push = Peer(source.push_command(path, url), folder / f"{name}.push.log")
+    try:
+        async with aiohttp.ClientSession() as session:
+            master = server.url(f"/live/{name}/index.m3u8")
+            multivariant = await playable(session, master, push)
+            names = list(dict.fromkeys(re.findall(r"([\w-]+)/index\.m3u8", multivariant)))
+            watched = {rendition: Watched() for rendition in names}
+            async with asyncio.TaskGroup() as group:
+                for rendition, seen in watched.items():
+                    group.create_task(_follow(session, server.url(f"/live/{name}/{rendition}/index.m3u8"), seen))
+                decoding = group.create_task(decode(master))
+        return Outcome(source, expected, watched, decoding.result(), push.text(), multivariant)
+    finally:
+        push.kill()
+
+
+async def playable(session: aiohttp.ClientSession, url: str, push: Peer, *, timeout_s: float = 40) -> str:
+    """The multivariant playlist as soon as there is one; RuntimeError when the publisher gives up before."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if push.returncode is not None:
+            raise RuntimeError(f"the publisher ended with {push.returncode}: {push.text()}")
+        async with session.get(url) as answer:
+            if answer.status == 200:
+                return await answer.text()
+        await asyncio.sleep(0.2)
+    raise TimeoutError(f"{url} never became playable: {push.text()}")
+
+
+async def _follow(session: aiohttp.ClientSession, url: str, seen: Watched) -> None:
+    follower = PartFollower(session, url)
+    playlist = await follower.reload()
+    seen.part_target = playlist.part_target or 0
+    seen.init = await follower.init()
+    deadline = time.monotonic() + FOLLOW_S
+    async for part in follower.parts():
+        seen.parts.append(part)
+        if time.monotonic() > deadline:
+            break
+    playlist = await follower.reload()
+    for segment in playlist.segments:
+        if segment.uri and segment.msn in seen.segment_parts() and not segment.gap:
+            seen.segments[segment.uri] = (await follower.get(segment.uri)).body
+
+
+async def decode(url: str) -> Frames:
+    """Decode `DECODE_S` seconds with a plain `ffmpeg -i`; every warning is a complaint."""
+    command = [FFMPEG, "-hide_banner", "-nostdin", "-v", "level+warning", "-copyts", "-i", url]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        *("-map", "0", "-copyts", "-fps_mode", "passthrough", "-f", "framecrc", "-"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    errors = asyncio.ensure_future(process.stderr.read())
+    times: dict[int, list[float]] = {}
+    bases: dict[int, float] = {}
+    async for line in process.stdout:
+        text = line.decode()
+        if match := re.match(r"#tb (\d+): (\d+)/(\d+)", text):
+            bases[int(match[1])] = int(match[2]) / int(match[3])
+        elif not text.startswith("#"):
+            stream, _, pts = (int(value) for value in text.split(",")[:3])
+            times.setdefault(stream, []).append(pts * bases[stream])
+            if len(times) >= len(bases) and all(seen[-1] - seen[0] > DECODE_S for seen in times.values()):
+                break
+    process.terminate()
+    complaints = (await errors).decode()
+    await process.stdout.read()
+    return Frames(times, complaints, await process.wait())
+
+
+def largest_step(times: list[float]) -> float:
+    """The largest distance between two frames that follow each other in time, seconds."""
+    ordered = sorted(times)
+    return max((later - earlier for earlier, later in itertools.pairwise(ordered)), default=0.0)
+
+
+def playlist_of(server: Headwater, path: str) -> reader.MediaPlaylist:
+    """The current playlist at the edge."""
+    status, body = server.get(path)
+    assert status == 200, body
+    return reader.read(body.decode())

@@ -1,0 +1,127 @@
+"""Every publisher of the matrix, from ffmpeg to three kinds of viewers: nothing lost, nothing altered, no gap."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+
+from headwater.loadtest.bench.server import Headwater
+from headwater.loadtest.follow import ReceivedPart
+
+from .certificates import self_signed
+from .matrix import Outcome, Watched, largest_step, run_case
+from .sources import SOURCES
+
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
+
+RTMPS = ("h264-aac", "hevc-aac", "av1-opus", "two-audio")
+"""Cases that are pushed over TLS as well, as `NAME.tls`."""
+
+CASES = [*SOURCES, *(f"{name}.tls" for name in RTMPS)]
+
+LONGEST_FRAME_S = {"fps-5": 0.2, "aac-8k": 0.128}
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome | BaseException]:
+    """All cases, run at once against one server."""
+    folder = tmp_path_factory.mktemp("matrix")
+    server = Headwater(folder / "server", certificate=self_signed(folder)).start()
+
+    async def one(case: str) -> Outcome:
+        name, _, tls = case.partition(".")
+        stream = case.replace(".", "-")
+        url = server.rtmps(stream) if tls else server.rtmp(stream)
+        return await run_case(server, SOURCES[name], folder, url, stream)
+
+    async def run() -> dict[str, Outcome | BaseException]:
+        results = await asyncio.gather(*(one(case) for case in CASES), return_exceptions=True)
+        return dict(zip(CASES, results, strict=True))
+
+    try:
+        return asyncio.run(run())
+    finally:
+        assert server.stop() == 0
+        assert "Traceback" not in server.text(), server.text()
+
+
+@pytest.fixture(params=CASES)
+def outcome(request: pytest.FixtureRequest, outcomes: dict[str, Outcome | BaseException]) -> Outcome:
+    """One case's outcome; its own failure when it had one."""
+    found = outcomes[request.param]
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
+def rendition_of(track: str) -> str:
+    """Where a source track is delivered."""
+    stem = {"v": "source", "a": "audio"}[track[0]]
+    return stem if track[1:] == "0" else f"{stem}-{int(track[1:]) + 1}"
+
+
+def test_every_track_is_delivered(outcome: Outcome) -> None:
+    assert set(outcome.renditions) == {rendition_of(track) for track in outcome.expected}
+
+
+def test_part_client_gets_the_encoders_samples(outcome: Outcome) -> None:
+    for track, expected in outcome.expected.items():
+        received = outcome.renditions[rendition_of(track)].hashes()
+        assert len(received) * largest_frame(outcome) > 5, f"{track}: only {len(received)} samples"
+        start = next((i for i in range(len(expected)) if expected[i : i + 3] == received[:3]), None)
+        assert start is not None, f"{track}: its first samples are not the encoder's"
+        assert received == expected[start : start + len(received)], f"{track}: samples differ"
+
+
+def largest_frame(outcome: Outcome) -> float:
+    """Upper bound of a frame's length, seconds."""
+    return LONGEST_FRAME_S.get(outcome.source.name, 0.05)
+
+
+def test_parts_concatenate_to_their_segment(outcome: Outcome) -> None:
+    for rendition, seen in outcome.renditions.items():
+        compared = 0
+        for parts in seen.segment_parts().values():
+            bodies = [part.download.body for part in parts if part.download]
+            segment = next((body for body in seen.segments.values() if body.startswith(bodies[0])), None)
+            if segment is not None:
+                assert b"".join(bodies) == segment, rendition
+                compared += 1
+        assert compared >= 2, f"{rendition}: {compared} segments compared"
+
+
+def test_parts_keep_the_part_target(outcome: Outcome) -> None:
+    for rendition, seen in outcome.renditions.items():
+        for earlier, later in itertools.pairwise(seen.parts):
+            part = earlier.part
+            assert part.duration <= seen.part_target, rendition
+            last_of_segment = later.msn != earlier.msn
+            assert part.duration >= 0.85 * seen.part_target or part.independent or last_of_segment, (rendition, earlier)
+            assert not part.gap
+
+
+def test_first_part_of_a_segment_is_independent(outcome: Outcome) -> None:
+    if outcome.source.name == "gop-10s":
+        assert any(part.part.independent for part in outcome.renditions["source"].parts)
+        return
+    for rendition, seen in outcome.renditions.items():
+        for parts in complete(seen):
+            assert parts[0].part.independent, rendition
+
+
+def complete(seen: Watched) -> list[list[ReceivedPart]]:
+    """The segments that were received from their first part on."""
+    return [parts for parts in seen.segment_parts().values() if parts[0].index == 0]
+
+
+def test_plain_ffmpeg_decodes_without_error_or_gap(outcome: Outcome) -> None:
+    assert outcome.frames.complaints == ""
+    assert len(outcome.frames.times) == len(outcome.expected)
+    for times in outcome.frames.times.values():
+        assert largest_step(times) <= largest_frame(outcome) * 1.5
+
+
+def test_publisher_saw_no_error(outcome: Outcome) -> None:
+    assert "rror" not in outcome.push_log
