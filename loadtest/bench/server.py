@@ -19,6 +19,8 @@ class Headwater:
     extra: str = ""
     certificate: Path | None = None
     """PEM chain and key in one file: RTMPS is on."""
+    demo: bool = False
+    """Start its demo publisher as well."""
     first_playlist_s: float = 2
     ports: dict[str, int] = field(default_factory=dict)
     peer: Peer | None = None
@@ -34,7 +36,8 @@ class Headwater:
         config.write_text(self._toml())
         self.starts += 1
         log = self.folder / f"headwater-{self.starts}.log"
-        self.peer = Peer([sys.executable, "-m", "headwater.config.cli", "up", "--config", str(config)], log)
+        command = [sys.executable, "-m", "headwater.config.cli", "up", "--config", str(config)]
+        self.peer = Peer(command + ["--demo"] * self.demo, log)
         wait_until(self._ready, timeout_s=20, what=f"headwater is ready, see {log}:\n{self.peer.text()[-2000:]}")
         return self
 

@@ -1,0 +1,68 @@
+"""Headless Chromium that watches player pages, and what it saw."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+EXECUTABLE = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    # Several pages play at once: none of them may be slowed down for being in the background.
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+]
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Browser]:
+    """One Chromium for the length of a `with` block."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=EXECUTABLE, args=FLAGS)
+        try:
+            yield chromium
+        finally:
+            chromium.close()
+
+
+def open_player(chromium: Browser, url: str) -> Page:
+    """Open a player page in a context of its own."""
+    page = chromium.new_context(viewport={"width": 800, "height": 600}).new_page()
+    page.goto(url)
+    return page
+
+
+def figures(page: Page) -> dict[str, Any]:
+    """What the page says of itself (`window.headwater`), and where its video is."""
+    found = page.evaluate(
+        """() => {
+            const video = document.querySelector('video');
+            return {...window.headwater, time: video.currentTime, paused: video.paused, width: video.videoWidth};
+        }"""
+    )
+    assert isinstance(found, dict)
+    return found
+
+
+def wait_playing(page: Page, *, timeout_s: float = 40) -> dict[str, Any]:
+    """Wait until the picture moves; AssertionError with the page's figures when it does not."""
+    deadline = time.monotonic() + timeout_s
+    before = figures(page)
+    while time.monotonic() < deadline:
+        page.wait_for_timeout(250)
+        now = figures(page)
+        if now["width"] and now["time"] > before["time"] > 0:
+            return now
+        before = now
+    raise AssertionError(f"not playing after {timeout_s} s: {before}")

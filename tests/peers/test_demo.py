@@ -1,0 +1,39 @@
+"""What a newcomer sees: the demo, a minute of it, in Chromium."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from headwater.loadtest.bench.processes import wait_until
+from headwater.loadtest.bench.server import Headwater
+
+from .chromium import browser, figures, open_player, wait_playing
+
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
+
+WATCH_S = 60
+
+
+def test_demo_plays_for_a_minute(tmp_path: Path) -> None:
+    server = Headwater(tmp_path / "server", demo=True).start()
+    try:
+        wait_until(lambda: server.get("/live/demo/index.m3u8")[0] == 200, timeout_s=40, what="the demo is playable")
+        with browser() as chromium:
+            opened = time.monotonic()
+            page = open_player(chromium, server.url("/live/demo/"))
+            start = wait_playing(page)
+            assert time.monotonic() - opened < 10, start
+            assert start["firstFrameMs"] < 3_000, start
+            worst = 0.0
+            for _ in range(WATCH_S):
+                page.wait_for_timeout(1_000)
+                worst = max(worst, figures(page)["latency"])
+            seen = figures(page)
+            page.screenshot(path=str(tmp_path / "demo.png"))
+        assert seen["stalls"] - start["stalls"] == 0, seen
+        assert seen["time"] - start["time"] > WATCH_S * 0.97, (start, seen)
+        assert worst < 3, seen
+    finally:
+        assert server.stop() == 0

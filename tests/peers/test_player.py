@@ -1,0 +1,71 @@
+"""hls.js in Chromium plays what ffmpeg pushes: no stall after the start, close to live."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from headwater.loadtest.bench.processes import Peer
+from headwater.loadtest.bench.server import Headwater
+
+from .chromium import browser, figures, open_player, wait_playing
+from .sources import SOURCES, Source
+
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
+
+PLAY_S = 20
+AT_ONCE = 3
+LATENCY_S = 3.0
+
+CASES = [
+    dataclasses.replace(SOURCES[name], name=f"{name}-long", seconds=60)
+    for name in ("fps-25", "fps-29.97", "fps-59.94", "b-frames", "late-audio", "gop-10s")
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headwater]:
+    """One server for all pages."""
+    server = Headwater(tmp_path_factory.mktemp("player") / "server").start()
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for all pages."""
+    with browser() as found:
+        yield found
+
+
+@pytest.mark.parametrize("batch", [CASES[:AT_ONCE], CASES[AT_ONCE:]], ids=["rates", "structures"])
+def test_plays_without_a_stall(
+    server: Headwater, chromium: Browser, batch: list[Source], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("sources")
+    peers: list[Peer] = []
+    try:
+        for source in batch:
+            stream = source.name.replace(".", "-")
+            command = source.push_command(source.make(folder), server.rtmp(stream))
+            peers.append(Peer(command, folder / f"{stream}.log"))
+        pages = {source.name: open_player(chromium, server.url(_page(source))) for source in batch}
+        started = {name: wait_playing(page) for name, page in pages.items()}
+        next(iter(pages.values())).wait_for_timeout(PLAY_S * 1000)
+        for name, page in pages.items():
+            seen = figures(page)
+            print(name, seen)
+            assert seen["stalls"] - started[name]["stalls"] == 0, (name, seen)
+            assert seen["time"] - started[name]["time"] > PLAY_S * 0.95, (name, started[name], seen)
+            assert seen["latency"] < LATENCY_S, (name, seen)
+            page.context.close()
+    finally:
+        for peer in peers:
+            peer.kill()
+
+
+def _page(source: Source) -> str:
+    return f"/live/{source.name.replace('.', '-')}/"
