@@ -9,9 +9,10 @@ A field's description says what it does and, after "Why:", the reason for its de
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_core import PydanticCustomError
 
 from .units import GIB, KIB, MIB, BitRate, Bytes, Count, Milliseconds, Port, Seconds
 
@@ -25,12 +26,18 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
+def _wrong(key: str, reason: str) -> PydanticCustomError:
+    """The error of a value that is valid alone but not beside the others; `key` is relative to its table."""
+    return PydanticCustomError("setting", "{reason}", {"key": key, "reason": reason})
+
+
 class Log(Section):
     """[log]"""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
     format: Literal["auto", "human", "json"] = Field(
-        "auto", description="Why: human on a terminal, JSON elsewhere, so that a log collector can read it."
+        "auto",
+        description="How lines are written. Why: human on a terminal, JSON elsewhere, so that a collector can read it.",
     )
 
 
@@ -90,6 +97,14 @@ class Rtmp(Section):
     certificate: Path | None = Field(None, description="PEM chain for RTMPS.")
     private_key: Path | None = Field(None, description="PEM key for RTMPS; unset: it is in `certificate`.")
     limits: RtmpLimits = RtmpLimits()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.private_key is not None and self.certificate is None:
+            raise _wrong("private_key", "needs `certificate` beside it")
+        if self.certificate is not None and self.port == self.tls_port != 0:
+            raise _wrong("tls_port", "the same port as `port`")
+        return self
 
 
 class Ingest(Section):
@@ -165,6 +180,16 @@ class Origin(Section):
     http: OriginHttp = OriginHttp()
     admin: Admin = Admin(port=9601)
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.segment_s > self.target_duration_s:
+            raise _wrong("segment_s", f"longer than `target_duration_s`, {self.target_duration_s} s")
+        if self.part_target_ms > self.segment_s * 1000:
+            raise _wrong("part_target_ms", f"longer than `segment_s`, {self.segment_s:g} s")
+        if self.first_playlist_s is not None and self.first_playlist_s > self.window_s:
+            raise _wrong("first_playlist_s", f"longer than `window_s`, {self.window_s:g} s")
+        return self
+
 
 class EdgeHttp(Section):
     """[edge.http]: what viewers reach."""
@@ -208,6 +233,12 @@ class Edge(Section):
     http: EdgeHttp = EdgeHttp()
     admin: Admin = Admin(port=9602)
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.object_bytes > self.cache_bytes:
+            raise _wrong("object_bytes", f"more than `cache_bytes`, {self.cache_bytes}")
+        return self
+
 
 class Demo(Section):
     """[demo]: what `headwater up --demo` publishes."""
@@ -234,3 +265,11 @@ class Settings(Section):
     origin: Origin = Origin()
     edge: Edge = Edge()
     demo: Demo = Demo()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        # Rule 162: the edge waits longer than the origin may hold a request.
+        held_s = 3 * self.origin.target_duration_s
+        if self.edge.upstream is None and self.edge.upstream_timeout_s <= held_s:
+            raise _wrong("edge.upstream_timeout_s", f"not above three target durations of the origin, {held_s} s")
+        return self

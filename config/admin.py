@@ -1,0 +1,57 @@
+"""The admin listener of a process: `/metrics`, `/healthz`, `/readyz`. Not for viewers; loopback by default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from .settings import Admin
+
+Readiness = Callable[[], str | None]
+"""Why the process should get no traffic now, or None when it should."""
+
+
+class AdminServer:
+    """Serves one registry. `ready` is asked at each `/readyz`."""
+
+    def __init__(self, settings: Admin, registry: CollectorRegistry, ready: Readiness) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._ready = ready
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+        """The port that is bound, also when the setting is 0; 0 before `start`."""
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the address cannot be bound."""
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/readyz", self._readiness)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._settings.host or None, self._settings.port, shutdown_timeout=1)
+        await site.start()
+        self.port = int(self._runner.addresses[0][1])
+
+    async def close(self) -> None:
+        """Stop listening; may be called twice."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _readiness(self, request: web.Request) -> web.Response:
+        reason = self._ready()
+        if reason is None:
+            return web.Response(text="ready\n")
+        return web.Response(status=503, text=f"{reason}\n", headers={"Retry-After": "1"})

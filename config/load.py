@@ -1,0 +1,301 @@
+"""Reads the effective settings: defaults, then the TOML file, then the environment, then flags.
+
+Every problem is told at once, one line each: where the value stands, its key, the value (secrets hidden), what is
+wrong with it, and the key that was probably meant. `ConfigError` is all that leaves this module.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from .describe import HIDDEN, Leaf, Shape, leaves, nearest, parse_text, table_keys, tables
+from .settings import Settings
+
+DEFAULT_FILE = Path("headwater.toml")
+"""Read when no file is named and this one is there."""
+
+ENV_PREFIX = "HEADWATER_"
+MAX_FILE_BYTES = 1 << 20
+"""A settings file is a few KiB; above this somebody named the wrong file."""
+
+_SECRET_WORDS = ("key", "password", "passphrase", "secret", "token")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the configuration."""
+
+    where: str
+    """`headwater.toml`, `environment HEADWATER_EDGE__HTTP__PORT`, `flag --edge.http.port`."""
+    key: str
+    """Dotted; empty when the file itself is the problem."""
+    value: str | None
+    """As written, secrets hidden; None when there is none to show."""
+    reason: str
+    meant: str | None = None
+    """The nearest valid key, for an unknown one."""
+
+    def __str__(self) -> str:
+        setting = self.key if self.value is None else f"{self.key} = {self.value}"
+        hint = f"; did you mean {self.meant}?" if self.meant else ""
+        return ": ".join(part for part in (self.where, setting, self.reason) if part) + hint
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. `str()` is the whole message for the operator."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Effective settings and where each value came from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    """By key, for all that is not a default: the texts of `Problem.where`."""
+    file: Path | None
+
+    def source(self, key: str) -> str:
+        """Where the effective value of `key` came from."""
+        return self.sources.get(key, "default")
+
+
+def load(file: Path | None, env: Mapping[str, str], flags: Sequence[tuple[str, str]] = ()) -> Loaded:
+    """Read `file` (or `DEFAULT_FILE` when that is there), the `HEADWATER_` names of `env`, and `flags`
+    (key, text), the later ones winning. Raises ConfigError."""
+    if file is None and DEFAULT_FILE.is_file():
+        file = DEFAULT_FILE
+    reading = _Reading()
+    if file is not None:
+        reading.take_file(file)
+    for name in sorted(env):
+        if name.startswith(ENV_PREFIX):
+            reading.take_environment(name, env[name])
+    for key, text in flags:
+        reading.take_text(key, text, where=f"flag --{key}", spell=lambda known: f"--{known}")
+    return reading.result(file)
+
+
+def from_handover(document: str) -> Settings:
+    """The settings that a parent process wrote with `handover`. Raises ConfigError."""
+    try:
+        return Settings.model_validate_json(document)
+    except ValidationError as error:
+        wrong = "; ".join(f"{detail['loc']}: {detail['type']}" for detail in error.errors(include_input=False))
+        raise ConfigError([Problem("handover", "", None, wrong)]) from None
+
+
+def handover(settings: Settings) -> str:
+    """`settings` as one line of JSON for a child process, secrets in clear: never for a log or an argument."""
+    tree = settings.model_dump(mode="json", exclude={"ingest": {"publish"}})
+    tree["ingest"]["publish"] = [
+        {"name": entry.name, "key": entry.key.get_secret_value()} for entry in settings.ingest.publish
+    ]
+    return json.dumps(tree)
+
+
+def check_files(loaded: Loaded) -> None:
+    """Look at the files that the settings name: certificates load, the state folder can be made. Raises ConfigError."""
+    problems: list[Problem] = []
+    rtmp = loaded.settings.ingest.rtmp
+    if rtmp.certificate is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(rtmp.certificate, rtmp.private_key)
+        except OSError as error:  # ssl.SSLError is one
+            key = "ingest.rtmp.certificate"
+            reason = f"no usable PEM certificate and key: {error.strerror or error}"
+            problems.append(Problem(loaded.source(key), key, f'"{rtmp.certificate}"', reason))
+    folder = loaded.settings.state.dir
+    if folder.exists() and not folder.is_dir():
+        problems.append(Problem(loaded.source("state.dir"), "state.dir", f'"{folder}"', "not a folder"))
+    if problems:
+        raise ConfigError(problems)
+
+
+class _Reading:
+    """The layers read so far: one tree of values, the source of each, the problems found."""
+
+    def __init__(self) -> None:
+        self._known = leaves()
+        self._tables = table_keys()
+        self._tree: dict[str, Any] = {}
+        self._sources: dict[str, str] = {}
+        self._problems: list[Problem] = []
+
+    def take_file(self, file: Path) -> None:
+        where = str(file)
+        try:
+            with file.open("rb") as stream:
+                text = stream.read(MAX_FILE_BYTES + 1)
+            if len(text) > MAX_FILE_BYTES:
+                self._problems.append(Problem(where, "", None, f"larger than {MAX_FILE_BYTES} bytes"))
+                return
+            document = tomllib.loads(text.decode())
+        except OSError as error:
+            self._problems.append(Problem(where, "", None, f"cannot be read: {error.strerror}"))
+        except UnicodeDecodeError:
+            self._problems.append(Problem(where, "", None, "not UTF-8 text"))
+        except tomllib.TOMLDecodeError as error:
+            self._problems.append(Problem(where, "", None, f"not valid TOML: {error}"))
+        else:
+            self._take_table(document, "", where)
+
+    def take_environment(self, name: str, text: str) -> None:
+        key = name.removeprefix(ENV_PREFIX).lower().replace("__", ".")
+        self.take_text(key, text, where=f"environment {name}", spell=environment_name)
+
+    def take_text(self, key: str, text: str, *, where: str, spell: Any) -> None:
+        leaf = self._known.get(key)
+        if leaf is None:
+            self._unknown(key, text, where, spell)
+            return
+        try:
+            value = parse_text(leaf, text)
+        except ValueError as error:
+            self._problems.append(Problem(where, key, _shown(leaf, text), str(error)))
+            return
+        self._put(key, value, where)
+
+    def result(self, file: Path | None) -> Loaded:
+        settings = Settings()
+        try:
+            # Strict JSON mode: a text is no number and a number no text, while paths and lists are what JSON has.
+            settings = Settings.model_validate_json(json.dumps(self._tree, default=str), strict=True)
+        except ValidationError as error:
+            details: Any = error.errors()
+            self._problems += [self._explained(detail) for detail in details]
+        if self._problems:
+            raise ConfigError(self._problems)
+        return Loaded(settings, dict(self._sources), file)
+
+    def _take_table(self, table: Mapping[str, Any], prefix: str, where: str) -> None:
+        for name, value in table.items():
+            key = f"{prefix}{name}"
+            if key in self._known:
+                self._put(key, value, where)
+            elif isinstance(value, dict) and (key in self._tables or _any_below(key, self._known)):
+                self._take_table(value, f"{key}.", where)
+            else:
+                self._unknown(key, value, where, lambda known: known)
+
+    def _put(self, key: str, value: object, where: str) -> None:
+        *path, last = key.split(".")
+        table = self._tree
+        for name in path:
+            table = table.setdefault(name, {})
+        table[last] = value
+        self._sources[key] = where
+
+    def _unknown(self, key: str, value: object, where: str, spell: Any) -> None:
+        if key in self._tables:
+            self._problems.append(Problem(where, key, None, "a table of settings, not a setting"))
+            return
+        shown = None if isinstance(value, dict) else _plain(key, value)
+        known = {**self._known, **dict.fromkeys(self._tables)} if isinstance(value, dict) else self._known
+        meant = nearest(key, known)
+        self._problems.append(Problem(where, key, shown, "unknown key", spell(meant) if meant else None))
+
+    def _explained(self, detail: Any) -> Problem:
+        """A pydantic error as a problem of the operator's."""
+        location = [*detail["loc"], *(detail["ctx"]["key"].split(".") if detail["type"] == "setting" else [])]
+        key = ""
+        value: Any = self._tree
+        for step in location:
+            key += f"[{step}]" if isinstance(step, int) else f".{step}" if key else str(step)
+            value = _below(value, step)
+        general = key.partition("[")[0]
+        where = self._sources.get(general, "default")
+        if value is None and key in self._known:
+            shown = self._known[key].default
+        else:
+            shown = None if detail["type"] == "missing" else _plain(key, value)
+        return Problem(where, key, shown, _reason(detail), _member_meant(key) if _is_unknown(detail) else None)
+
+
+def environment_name(key: str) -> str:
+    """The environment variable of a key: `edge.http.port` -> `HEADWATER_EDGE__HTTP__PORT`."""
+    return ENV_PREFIX + key.upper().replace(".", "__")
+
+
+def _any_below(key: str, known: Mapping[str, Leaf]) -> bool:
+    return any(name.startswith(f"{key}.") for name in known)
+
+
+def _below(value: Any, step: int | str) -> Any:
+    try:
+        return value[step]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _is_unknown(detail: Any) -> bool:
+    return bool(detail["type"] == "extra_forbidden")
+
+
+def _member_meant(key: str) -> str | None:
+    """The nearest member of a list of tables: `ingest.publish[0].kye` -> `key`."""
+    head, _, name = key.rpartition(".")
+    table = head.partition("[")[0] + "[]"
+    names = {leaf.key.rpartition(".")[2]: leaf for entry in tables() if entry.key == table for leaf in entry.leaves}
+    return nearest(name, names)
+
+
+def _shown(leaf: Leaf, text: str) -> str:
+    return HIDDEN if leaf.shape is Shape.SECRET else _plain(leaf.key, text)
+
+
+def _plain(key: str, value: object) -> str:
+    """A value as JSON writes it, cut to a line, with everything hidden that could be a secret."""
+    last = key.rpartition(".")[2].lower()
+    if any(word in last for word in _SECRET_WORDS) or _holds_secret(key):
+        return HIDDEN
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _holds_secret(key: str) -> bool:
+    """True for a list whose members have secrets."""
+    members = [table for table in tables() if table.key == f"{key.partition('[')[0]}[]"]
+    secret = any(leaf.shape is Shape.SECRET for table in members for leaf in table.leaves)
+    return secret and not key.endswith(".name")
+
+
+_REASONS = {
+    "setting": "{reason}",
+    "missing": "missing",
+    "extra_forbidden": "unknown key",
+    "int_type": "not a whole number",
+    "int_from_float": "not a whole number",
+    "float_type": "not a number",
+    "finite_number": "not a finite number",
+    "bool_type": "not true or false",
+    "string_type": "not a text",
+    "path_type": "not a text",
+    "tuple_type": "not a list",
+    "model_type": "not a table",
+    "literal_error": "not one of {expected}",
+    "string_pattern_mismatch": "does not match {pattern}",
+    "greater_than": "not above {gt}",
+    "greater_than_equal": "below the least value, {ge}",
+    "less_than_equal": "above the greatest value, {le}",
+    "too_short": "shorter than {min_length} characters",
+    "too_long": "longer than {max_length} characters",
+    "multiple_of": "not a multiple of {multiple_of}",
+}
+"""pydantic's error types in the words of the settings file."""
+
+
+def _reason(detail: Any) -> str:
+    template = _REASONS.get(detail["type"])
+    return str(detail["msg"]) if template is None else template.format_map(detail.get("ctx", {}))
