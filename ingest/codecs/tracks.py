@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 import enum
+from functools import lru_cache
 
-from headwater.ingest.media import RTMP_CLOCK, Codec, SourceClock, Track, TrackId
+from headwater.ingest.media import RTMP_CLOCK, VIDEO_TIMESCALE, Codec, Kind, SourceClock, Track, TrackId
+
+from . import aac, ac3, av1, flac, h264, hevc, opus, vp9
+from .errors import BadConfig
+from .headers import TRANSFER_HLG, TRANSFER_PQ
+
+_VIDEO = {
+    Codec.H264: h264.read_config,
+    Codec.HEVC: hevc.read_config,
+    Codec.AV1: av1.read_config,
+    Codec.VP9: vp9.read_config,
+}
+_AUDIO = {
+    Codec.AAC: aac.read_config,
+    Codec.OPUS: opus.read_config,
+    Codec.AC3: ac3.read_ac3_config,
+    Codec.EAC3: ac3.read_eac3_config,
+    Codec.FLAC: flac.read_config,
+}
+MAX_CONFIG = 65_536
+"""Bytes; parameter sets of every codec are far smaller. Frames that stand for a configuration fit too."""
 
 
 class VideoRange(enum.StrEnum):
@@ -26,10 +47,32 @@ def video_track(
 ) -> Track:
     """Read a video configuration box body (avcC, hvcC, av1C, vpcC).
 
+    VP9, and AV1 whose av1C has no sequence header, come with size 0 x 0: see `access.refine`.
+
     Raises:
         BadConfig: it is malformed, has no parameter sets, or `codec` is not a video codec.
     """
-    raise NotImplementedError
+    reader = _VIDEO.get(codec)
+    if reader is None:
+        raise BadConfig(f"{codec} is not a video codec that we read")
+    if len(config) > MAX_CONFIG:
+        raise BadConfig("configuration is too long")
+    header = reader(config)
+    return Track(
+        id=track_id,
+        kind=Kind.VIDEO,
+        codec=codec,
+        config=header.config,
+        codec_string=header.codec_string,
+        timescale=VIDEO_TIMESCALE,
+        clock=clock,
+        width=header.width,
+        height=header.height,
+        sample_aspect=header.sample_aspect,
+        frame_rate=header.frame_rate,
+        language=language,
+        name=name,
+    )
 
 
 def audio_track(
@@ -43,12 +86,45 @@ def audio_track(
 ) -> Track:
     """Read an audio configuration: ASC, OpusHead or dOps, dac3/dec3 or a whole AC-3 frame, STREAMINFO or dfLa.
 
+    `timescale` is the decoder's output rate, and `frame_samples` counts its ticks.
+
     Raises:
         BadConfig: it is malformed or empty, or `codec` is not an audio codec.
     """
-    raise NotImplementedError
+    reader = _AUDIO.get(codec)
+    if reader is None:
+        raise BadConfig(f"{codec} is not an audio codec that we read")
+    if len(config) > MAX_CONFIG:
+        raise BadConfig("configuration is too long")
+    header = reader(config)
+    return Track(
+        id=track_id,
+        kind=Kind.AUDIO,
+        codec=codec,
+        config=header.config,
+        codec_string=header.codec_string,
+        timescale=header.sample_rate,
+        clock=clock,
+        sample_rate=header.sample_rate,
+        channels=header.channels,
+        frame_samples=header.frame_samples,
+        language=language,
+        name=name,
+    )
 
 
 def video_range(track: Track) -> VideoRange:
-    """The dynamic range that `track.config` declares; SDR when it declares none or is unreadable."""
-    raise NotImplementedError
+    """The dynamic range that `track.config` declares; SDR when it declares none, and for audio."""
+    return _video_range(track.codec, track.config)
+
+
+@lru_cache(maxsize=64)
+def _video_range(codec: Codec, config: bytes) -> VideoRange:
+    reader = _VIDEO.get(codec)
+    if reader is None:
+        return VideoRange.SDR
+    try:
+        transfer = reader(config).transfer
+    except BadConfig:
+        return VideoRange.SDR
+    return {TRANSFER_PQ: VideoRange.PQ, TRANSFER_HLG: VideoRange.HLG}.get(transfer, VideoRange.SDR)
