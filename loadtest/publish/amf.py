@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias, Union
 
-type Value = float | bool | str | None | Mapping[str, Value] | Sequence[Value]
+Value: TypeAlias = Union[float, bool, str, Mapping[str, "Value"], Sequence["Value"], None]  # noqa: UP007 (recursive)
 
 MAX_DEPTH = 8
 """Nested values of a reply. Why 8: real replies nest 2; the bound keeps a hostile one off the stack."""
@@ -21,7 +22,7 @@ def _short_string(text: str) -> bytes:
 
 
 def encode(value: Value) -> bytes:
-    """One value. Numbers are doubles, mappings are objects; ValueError (struct.error) never for short strings."""
+    """One value: numbers are doubles, mappings are objects. Strings and names have at most 65,535 bytes."""
     match value:
         case None:
             return b"\x05"  # 2.7

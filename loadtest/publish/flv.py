@@ -54,12 +54,13 @@ class TagSplitter:
             end = at + TAG_HEADER_BYTES + size
             if len(self._buffer) < end + SIZE_FIELD_BYTES:
                 break
-            kind = self._buffer[at] & 0x1F
-            if kind not in TagKind:
-                raise BadFlv(f"tag type {kind}")
+            try:
+                kind = TagKind(self._buffer[at] & 0x1F)
+            except ValueError as error:
+                raise BadFlv(str(error)) from None
             # E.4.1: TimestampExtended is the upper byte and comes last.
             timestamp = int.from_bytes(self._buffer[at + 4 : at + 7], "big") | self._buffer[at + 7] << 24
-            tags.append(Tag(TagKind(kind), timestamp, bytes(self._buffer[at + TAG_HEADER_BYTES : end])))
+            tags.append(Tag(kind, timestamp, bytes(self._buffer[at + TAG_HEADER_BYTES : end])))
             at = end + SIZE_FIELD_BYTES
         del self._buffer[:at]
         return tags

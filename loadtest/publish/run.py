@@ -1,0 +1,99 @@
+"""Publishes until done: options, signals, connection after connection, exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+from typing import TextIO
+
+from .connection import ConnectFailed, Connection
+from .options import BadTarget, PublishOptions, Target, UsageError, parse_target
+from .publication import POLL_S, Publication, PublishFailed, heed
+from .source import SourceError
+
+BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
+SETTLED_S = 10.0
+"""A publication that lasted so long resets the backoff."""
+
+
+def run(options: PublishOptions, stop: threading.Event | None = None, out: TextIO | None = None) -> int:
+    """Publishes as `options` say; returns the exit code: 0 done or stopped, 1 failed, 2 bad usage.
+
+    `stop` ends it cleanly from another thread; without it SIGTERM and SIGINT do (call from the main thread then).
+    Progress goes to `out` (standard output), one line per error to standard error.
+    """
+    try:
+        options.check()
+        target = parse_target(options.url)
+    except (UsageError, BadTarget) as error:
+        _complain(str(error))
+        return 2 if isinstance(error, UsageError) else 1
+    if stop is not None:
+        return _Publisher(options, target, stop, out or sys.stdout).run()
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        return _Publisher(options, target, stop, out or sys.stdout).run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"headwater publish: {text}\n")
+    sys.stderr.flush()
+
+
+class _Publisher:
+    def __init__(self, options: PublishOptions, target: Target, stop: threading.Event, out: TextIO) -> None:
+        self._options, self._target, self._stop, self._out = options, target, stop, out
+
+    def run(self) -> int:
+        attempt = 0
+        while True:
+            started = time.monotonic()
+            try:
+                self._publish()
+                return 0
+            except SourceError as error:
+                _complain(str(error))
+                return 1
+            except (PublishFailed, ConnectFailed) as error:
+                if self._stop.is_set():
+                    return 0
+                _complain(str(error))
+                if not self._options.reconnect:
+                    return 1
+            attempt = 0 if time.monotonic() - started > SETTLED_S else attempt
+            pause = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
+            attempt += 1
+            self._say(f"trying again in {pause:.0f} s")
+            if self._stop.wait(pause):
+                return 0
+
+    def _say(self, text: str) -> None:
+        if not self._options.quiet:
+            self._out.write(text + "\n")
+            self._out.flush()
+
+    def _publish(self) -> None:
+        """One connection, from connect to goodbye. Raises ConnectFailed, SourceError, PublishFailed."""
+        connection = Connection(self._target, tls_verify=self._options.tls_verify)
+        polite = False
+        try:
+            while connection.client.next_timeout() is not None:
+                if self._stop.is_set():
+                    return
+                heed(connection, time.monotonic() + POLL_S)
+            self._say(f"publishing to {self._target.shown}")
+            Publication(self._options, self._target, connection, self._stop, self._say).play()
+            polite = True
+        finally:
+            connection.close(politely=polite)
