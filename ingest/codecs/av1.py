@@ -78,7 +78,9 @@ def with_sequence(config: bytes, payload: bytes) -> VideoHeader | None:
     unit = find_sequence_header(payload)
     if unit is None:
         return None
-    # An OBU of type 1 with its size field.
+    if len(unit) >= 1 << 14:
+        return None
+    # An OBU of type 1 with its size field: two bytes of leb128() at most.
     size = bytes((len(unit),)) if len(unit) < 0x80 else bytes((len(unit) & 0x7F | 0x80, len(unit) >> 7))
     try:
         return read_config(config[:4] + bytes((_SEQUENCE_HEADER << 3 | 2,)) + size + unit)
