@@ -1,2 +1,223 @@
-def main():
-    print("hi")
+"""The command line: `headwater COMMAND`. Exit codes: 0 fine, 1 failed, 2 bad usage or configuration.
+
+Each command imports what it needs when it runs, so that `headwater --help` and `config check` answer at once and an
+edge never loads the packager.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .load import Loaded
+
+FINE, FAILED, BAD_USAGE = 0, 1, 2
+
+_SETTINGS_HELP = (
+    "Any setting can be given as a flag: --edge.http.port 8090. `headwater config show` lists them all; "
+    "docs/configuration.md explains them."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = _parser()
+    try:
+        rest, flags = split_settings(arguments)
+    except ValueError as error:
+        parser.error(str(error))
+    options = parser.parse_args(rest)
+    if options.command == "publish":
+        if flags:
+            parser.error(f"--{flags[0][0]}: `publish` takes no settings")
+        return _publish(options)
+    if options.command == "config" and options.action == "show" and options.markdown:
+        from .show import markdown
+
+        print(markdown(), end="")
+        return FINE
+    loaded = _loaded(options.config, flags)
+    if loaded is None:
+        return BAD_USAGE
+    return _with_settings(options, loaded)
+
+
+def split_settings(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Take `--some.key VALUE` and `--some.key=VALUE` out of the arguments: what is left, and the (key, text) pairs.
+
+    Raises ValueError for a key without a value. Everything with a dot in its flag's name is a setting.
+    """
+    rest: list[str] = []
+    flags: list[tuple[str, str]] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        name, equals, text = argument.partition("=")
+        if not name.startswith("--") or "." not in name:
+            rest.append(argument)
+            continue
+        if not equals:
+            following = next(waiting, None)
+            if following is None:
+                raise ValueError(f"{name}: a value is missing")
+            text = following
+        flags.append((name.removeprefix("--"), text))
+    return rest, flags
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="headwater",
+        description="Live-streaming origin and edge: RTMP in, Low-Latency HLS out.",
+        epilog="`headwater COMMAND --help` tells more about one command.",
+    )
+    parser.add_argument("--version", action="version", version=f"headwater {version('headwater')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in (
+        ("up", "run everything on this machine: ingest, origin and edge"),
+        ("origin", "run ingest and origin"),
+        ("edge", "run an edge cache in front of an origin or another edge (edge.upstream)"),
+    ):
+        command = commands.add_parser(name, help=text, description=f"{_sentence(text)}.", epilog=_SETTINGS_HELP)
+        _add_config(command)
+        if name == "up":
+            command.add_argument("--demo", action="store_true", help="also publish a test picture with clock and beep")
+    _add_publish(commands)
+    _add_config_commands(commands)
+    return parser
+
+
+def _add_publish(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "push a test picture with clock and beep, or a file, to an RTMP server"
+    command = commands.add_parser(
+        "publish",
+        help=text,
+        description=f"{_sentence(text)}, in real time. Works with any server.",
+        argument_default=argparse.SUPPRESS,
+    )
+    command.add_argument("url", metavar="URL", help="rtmp://HOST/live/NAME, rtmps://..., with ?key=SECRET where asked")
+    command.add_argument("--file", type=Path, metavar="FILE", help="push this file as it is, not the test picture")
+    command.add_argument("--size", type=_size, metavar="WxH", help="picture in pixels (default 1280x720)")
+    command.add_argument("--fps", type=_fraction, metavar="N", help="frames per second, also 30000/1001 (default 30)")
+    command.add_argument("--bitrate", type=int, metavar="BPS", help="of the video, bit/s (default 2500000)")
+    command.add_argument("--gop", dest="gop_s", type=float, metavar="S", help="between keyframes, s (default 1)")
+    command.add_argument("--codec", metavar="NAME", help="h264, hevc or av1 (default h264)")
+    command.add_argument("--no-audio", dest="audio", action="store_false", help="picture only")
+    command.add_argument("--duration", dest="duration_s", type=float, metavar="S", help="end after this much media")
+    command.add_argument("--reconnect", action="store_true", help="try again whenever the server is not there")
+    command.add_argument("--insecure", dest="tls_verify", action="store_false", help="rtmps: take any certificate")
+    command.add_argument("--quiet", action="store_true", help="say only what goes wrong")
+
+
+def _add_config_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "check or print the configuration"
+    command = commands.add_parser("config", help=text, description=f"{_sentence(text)}.")
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    text = "say whether the configuration is valid, and what is wrong with it"
+    check = actions.add_parser("check", help=text, description=f"{_sentence(text)}.", epilog=_SETTINGS_HELP)
+    _add_config(check)
+    text = "print the effective settings: value, source, bounds, default and reason"
+    show = actions.add_parser("show", help=text, description=f"{_sentence(text)}.", epilog=_SETTINGS_HELP)
+    _add_config(show)
+    form = show.add_mutually_exclusive_group()
+    form.add_argument("--toml", action="store_true", help="as a TOML file, secrets left out")
+    form.add_argument("--markdown", action="store_true", help="the reference of all settings and defaults")
+    show.add_argument("prefix", nargs="?", default="", metavar="KEY", help="only this setting or table: edge.http")
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings file (default: headwater.toml, when there is one)"
+    )
+
+
+def _loaded(file: Path | None, flags: Sequence[tuple[str, str]]) -> Loaded | None:
+    """The effective settings, or None when what is wrong with them has been said."""
+    from .load import ConfigError, check_files, load
+
+    try:
+        loaded = load(file, os.environ, flags)
+        check_files(loaded)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return None
+    return loaded
+
+
+def _with_settings(options: argparse.Namespace, loaded: Loaded) -> int:
+    match options.command:
+        case "up":
+            from .roles import serve_up
+
+            return serve_up(loaded.settings, with_demo=options.demo)
+        case "origin":
+            from .roles import serve_origin
+
+            return serve_origin(loaded.settings)
+        case "edge":
+            from .roles import serve_edge
+
+            return serve_edge(loaded.settings)
+        case _:
+            return _show(options, loaded) if options.action == "show" else _check(loaded)
+
+
+def _check(loaded: Loaded) -> int:
+    changed = len(loaded.sources)
+    print(f"{loaded.file or 'no settings file'}: fine, {changed} setting{'' if changed == 1 else 's'} not at default")
+    return FINE
+
+
+def _show(options: argparse.Namespace, loaded: Loaded) -> int:
+    from . import describe, show
+
+    known = {**describe.leaves(), **dict.fromkeys(describe.table_keys())}
+    if options.prefix and options.prefix not in known:
+        meant = describe.nearest(options.prefix, known)
+        hint = f"; did you mean {meant}?" if meant else ""
+        print(f"headwater: {options.prefix}: unknown key{hint}", file=sys.stderr)
+        return BAD_USAGE
+    print((show.toml if options.toml else show.text)(loaded, options.prefix))
+    return FINE
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from headwater.loadtest.publish import PublishOptions, UsageError, run
+
+    given = {name: value for name, value in vars(options).items() if name not in ("command", "size")}
+    if "size" in options:
+        given["width"], given["height"] = options.size
+    try:
+        chosen = PublishOptions(**given)
+        chosen.check()
+    except UsageError as error:
+        print(f"headwater publish: {error}", file=sys.stderr)
+        return BAD_USAGE
+    return run(chosen)
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    return int(width), int(height)
+
+
+def _fraction(text: str) -> Fraction:
+    try:
+        return Fraction(text)
+    except ZeroDivisionError as error:
+        raise ValueError(text) from error
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -88,7 +88,7 @@ def setup(settings: Log, secrets: Iterable[str] = (), stream: TextIO | None = No
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="%H:%M:%S.%f" if human else "iso", utc=not human, key="time"),
+        structlog.processors.TimeStamper(fmt="%H:%M:%S.%f" if human else "iso", utc=not human, key="timestamp"),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.UnicodeDecoder(),
     ]

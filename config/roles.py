@@ -1,0 +1,336 @@
+"""What each command runs: the origin role, the edge role, and `up` with both. One uvloop loop per process.
+
+    origin   admin listener + Hub + OriginServer + IngestServer
+    edge     admin listener + EdgeServer
+    up       the origin role here, the edge and the demo publisher as supervised children
+
+Whatever ends a role (SIGTERM, SIGINT, a failed start), its parts are drained and closed in the order in which data
+flows backwards: viewers first, then publishers, then the rest; each step within `DRAIN_S`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import resource
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import structlog
+import uvloop
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from . import demo, logs, welcome
+from .admin import AdminServer
+from .loopwatch import LoopWatch
+from .settings import Settings
+from .supervisor import ChildFailed, Message, Supervisor
+
+DRAIN_S = 8.0
+"""For one step of a drain. Why: with two steps an orchestrator's usual 30 s are never reached."""
+
+log = structlog.get_logger("headwater.config")
+
+Said = Callable[[Mapping[str, object]], None]
+
+
+class StartError(Exception):
+    """A role cannot start; the message names what and why, in one line."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class OriginRole:
+    """Ingest, packaging and origin HTTP in this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        from headwater.ingest.server import IngestServer
+        from headwater.origin.app import OriginServer
+        from headwater.origin.hub import Hub
+
+        self._settings = settings
+        self._registry = _registry()
+        self._watch = LoopWatch(self._registry)
+        self._hub = Hub(settings.origin, self._registry)
+        pages = Path(str(files("headwater.origin.pages")))
+        self._http = OriginServer(settings.origin, self._hub, self._registry, pages)
+        self._ingest = IngestServer(settings.ingest, settings.origin, settings.state.dir, self._hub, self._registry)
+        self._admin = AdminServer(settings.origin.admin, self._registry, self._why_not_ready)
+        self._ready = False
+
+    async def start(self) -> None:
+        """Bind everything. Raises StartError; what was started is closed then."""
+        from headwater.ingest.server import IngestStartError
+
+        try:
+            await _bound("origin.admin.port", self._admin.start())
+            self._watch.start()
+            await _bound("origin.http.port", self._http.start())
+            await self._ingest.start()
+        except IngestStartError as error:
+            await self.close()
+            raise StartError(str(error)) from error
+        except StartError:
+            await self.close()
+            raise
+        self._ready = True
+
+    @property
+    def listening(self) -> welcome.OriginPorts:
+        """The ports that are bound."""
+        ports = self._ingest.ports
+        return welcome.OriginPorts(
+            http=self._http.port, admin=self._admin.port, rtmp=ports.get("rtmp"), rtmps=ports.get("rtmps")
+        )
+
+    async def drain(self) -> None:
+        """Answer held requests, close publishers."""
+        self._ready = False
+        await _within(DRAIN_S, "publishers", self._ingest.drain())
+        await _within(DRAIN_S, "held requests", self._http.drain())
+
+    async def close(self) -> None:
+        """Let everything go; also after a failed start."""
+        self._ready = False
+        self._watch.stop()
+        await _within(DRAIN_S, "ingest", self._ingest.close())
+        await _within(DRAIN_S, "origin", self._http.close())
+        self._hub.close()
+        await _within(DRAIN_S, "admin", self._admin.close())
+
+    def _why_not_ready(self) -> str | None:
+        return None if self._ready else "starting or draining"
+
+
+class EdgeRole:
+    """The edge in this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        from headwater.edge.app import EdgeServer
+
+        self._registry = _registry()
+        self._watch = LoopWatch(self._registry)
+        self._server = EdgeServer(settings.edge, upstream_of(settings, settings.origin.http.port), self._registry)
+        self._admin = AdminServer(settings.edge.admin, self._registry, self._why_not_ready)
+
+    async def start(self) -> None:
+        """Bind everything. Raises StartError; what was started is closed then."""
+        try:
+            await _bound("edge.admin.port", self._admin.start())
+            self._watch.start()
+            await _bound("edge.http.port", self._server.start())
+        except StartError:
+            await self.close()
+            raise
+
+    @property
+    def listening(self) -> welcome.EdgePorts:
+        """The ports that are bound."""
+        return welcome.EdgePorts(http=self._server.port, admin=self._admin.port)
+
+    async def drain(self) -> None:
+        """Answer what is held, let viewers finish what they are reading."""
+        await _within(DRAIN_S, "viewers", self._server.drain())
+
+    async def close(self) -> None:
+        """Let everything go; also after a failed start."""
+        self._watch.stop()
+        await _within(DRAIN_S, "edge", self._server.close())
+        await _within(DRAIN_S, "admin", self._admin.close())
+
+    def _why_not_ready(self) -> str | None:
+        return None if self._server.ready else "starting or draining"
+
+
+def upstream_of(settings: Settings, origin_port: int) -> str:
+    """The edge's upstream: as configured, else the origin of this machine at `origin_port`."""
+    return settings.edge.upstream or f"http://{demo.local_host(settings.origin.http.host)}:{origin_port}"
+
+
+def serve_origin(settings: Settings) -> int:
+    """`headwater origin`, until a signal; the exit code."""
+
+    async def run(stop: asyncio.Event) -> None:
+        role = OriginRole(settings)
+        await role.start()
+        print(welcome.origin(settings, role.listening), flush=True)
+        await _until(stop, role.drain, role.close)
+
+    return _run(settings, run)
+
+
+def serve_edge(settings: Settings, *, said: Said | None = None) -> int:
+    """`headwater edge`, until a signal; the exit code. `said` hears the bound ports in place of the start-up text."""
+
+    async def run(stop: asyncio.Event) -> None:
+        role = EdgeRole(settings)
+        await role.start()
+        ports = role.listening
+        if said is None:
+            print(welcome.edge(settings, ports), flush=True)
+        else:
+            said({"event": "listening", "http": ports.http, "admin": ports.admin})
+        await _until(stop, role.drain, role.close)
+
+    return _run(settings, run)
+
+
+def serve_up(settings: Settings, *, with_demo: bool) -> int:
+    """`headwater up`, until a signal; the exit code."""
+    if with_demo:
+        if not settings.ingest.rtmp.enabled:
+            print("headwater: --demo needs the RTMP listener: ingest.rtmp.enabled is false", file=sys.stderr)
+            return 2
+        settings = demo.with_demo_key(settings)
+
+    async def run(stop: asyncio.Event) -> None:
+        await _Up(settings, with_demo=with_demo).run(stop)
+
+    return _run(settings, run)
+
+
+class _Up:
+    """Origin here, edge and demo publisher as children."""
+
+    def __init__(self, settings: Settings, *, with_demo: bool) -> None:
+        self._settings = settings
+        self._origin = OriginRole(settings)
+        self._edge_ports: welcome.EdgePorts | None = None
+        self._edge = Supervisor("edge", self._edge_document, self._edge_said)
+        self._demo = Supervisor("publish", self._demo_document, lambda message: None) if with_demo else None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await self._origin.start()
+        try:
+            ports = await self._start_children()
+        except BaseException:
+            await self.close()
+            raise
+        print(
+            welcome.up(self._settings, self._origin.listening, ports, with_demo=self._demo is not None),
+            flush=True,
+        )
+        await _until(stop, self.drain, self.close)
+
+    async def _start_children(self) -> welcome.EdgePorts:
+        try:
+            await self._edge.start(wait=True)
+        except ChildFailed as error:
+            raise StartError(str(error), error.code) from error
+        if self._edge_ports is None:
+            raise StartError("edge did not say where it listens")
+        if self._demo is not None:
+            await self._demo.start(wait=False)
+        return self._edge_ports
+
+    async def drain(self) -> None:
+        if self._demo is not None:
+            await self._demo.stop(DRAIN_S)
+        # The edge first: its held requests are answered while the origin still answers its own.
+        await self._edge.stop(DRAIN_S)
+        await self._origin.drain()
+
+    async def close(self) -> None:
+        for child in (self._demo, self._edge):
+            if child is not None:
+                await child.stop(1)
+        await self._origin.close()
+
+    def _edge_document(self) -> str:
+        """The edge's settings: the upstream filled in, and the ports of its first start kept."""
+        from .load import handover
+
+        edge = self._settings.edge
+        update: dict[str, object] = {"upstream": upstream_of(self._settings, self._origin.listening.http)}
+        if self._edge_ports is not None:
+            update["http"] = edge.http.model_copy(update={"port": self._edge_ports.http})
+            update["admin"] = edge.admin.model_copy(update={"port": self._edge_ports.admin})
+        return handover(self._settings.model_copy(update={"edge": edge.model_copy(update=update)}))
+
+    def _demo_document(self) -> str:
+        return demo.document(self._settings, self._origin.listening.rtmp or 0)
+
+    def _edge_said(self, message: Message) -> None:
+        if message.get("event") == "listening":
+            http, admin = message.get("http"), message.get("admin")
+            if isinstance(http, int) and isinstance(admin, int):
+                self._edge_ports = welcome.EdgePorts(http=http, admin=admin)
+
+
+def _run(settings: Settings, body: Callable[[asyncio.Event], Awaitable[None]]) -> int:
+    """`body` on a uvloop loop, with logs, signals and limits in place; the exit code."""
+    logs.setup(settings.log, logs.secrets_of(settings))
+    _raise_open_files()
+
+    async def main() -> int:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        handled = [signal.SIGTERM]
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            handled.append(signal.SIGINT)
+        for number in handled:
+            loop.add_signal_handler(number, stop.set)
+        try:
+            await body(stop)
+        except StartError as error:
+            print(f"headwater: {error}", file=sys.stderr)
+            return error.code
+        return 0
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main())
+
+
+async def _until(
+    stop: asyncio.Event, drain: Callable[[], Awaitable[None]], close: Callable[[], Awaitable[None]]
+) -> None:
+    """Serve until `stop`, then drain and close."""
+    # What start-up made lives as long as the process: out of the collector's way.
+    gc.collect()
+    gc.freeze()
+    try:
+        await stop.wait()
+        log.info("draining")
+        await drain()
+    finally:
+        await close()
+    log.info("stopped")
+
+
+async def _bound(key: str, start: Awaitable[None]) -> None:
+    """Await a listener's start; an address that cannot be bound becomes a StartError that names the setting."""
+    try:
+        await start
+    except OSError as error:
+        raise StartError(f"{key}: cannot listen: {error.strerror or error}") from error
+
+
+async def _within(seconds: float, what: str, step: Awaitable[None]) -> None:
+    """Await one step of an ending; what does not end in time is said and left."""
+    try:
+        await asyncio.wait_for(step, seconds)
+    except TimeoutError:
+        log.warning("did not end in time", what=what, waited_s=seconds)
+
+
+def _registry() -> CollectorRegistry:
+    """A registry with the process's own figures."""
+    registry = CollectorRegistry(auto_describe=True)
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def _raise_open_files() -> None:
+    """Lift the soft limit of open files to the hard one: a connection is a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,151 @@
+"""Child processes of `headwater up`: started, told their settings, restarted with growing pauses, never left behind.
+
+A child is `python -m headwater.config.child ROLE`. Its standard input is a pipe whose first line is its hand-over
+(JSON; secrets go this way, never through arguments or the environment) and whose end is the sign that the parent is
+gone, however it went. On its standard output the child says JSON lines; its log goes to the shared stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Mapping
+
+import structlog
+
+log = structlog.get_logger("headwater.config")
+
+PAUSE_S = 0.5
+"""Before the first restart; doubles with each."""
+MAX_PAUSE_S = 30.0
+GOOD_RUN_S = 60.0
+"""A child that ran this long starts again at `PAUSE_S`."""
+START_S = 20.0
+"""For a child to say that it listens. Why: a cold start on a busy machine takes seconds, never this long."""
+MAX_LINE_BYTES = 1 << 16
+
+Message = Mapping[str, object]
+
+
+class ChildFailed(Exception):
+    """The child ended, or said nothing, before it was ready. Its own words are on stderr."""
+
+    def __init__(self, name: str, code: int) -> None:
+        super().__init__(f"{name} did not start")
+        self.code = code
+        """Exit code that fits: the child's own 1 or 2."""
+
+
+class Supervisor:
+    """One child in role `role`. `document()` makes the hand-over of each start; `said` receives the child's messages.
+
+    A child is ready with its first message. All methods belong to one running event loop.
+    """
+
+    def __init__(self, role: str, document: Callable[[], str], said: Callable[[Message], None]) -> None:
+        self._role = role
+        self._document = document
+        self._said = said
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._stopping = False
+        self.restarts = 0
+        """Since `start`."""
+
+    @property
+    def running(self) -> bool:
+        """True while the child runs and has said that it is ready."""
+        return self._ready.is_set()
+
+    async def start(self, *, wait: bool) -> None:
+        """Run the child from now on; with `wait` return when it is ready. Raises ChildFailed."""
+        started = await self._spawn()
+        self._task = asyncio.get_running_loop().create_task(self._keep(started), name=f"supervise {self._role}")
+        if not wait:
+            return
+        ready = asyncio.ensure_future(self._ready.wait())
+        ended = asyncio.ensure_future(started.wait())
+        await asyncio.wait({ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        failed = not ready.done()
+        for waiter in (ready, ended):
+            waiter.cancel()
+        if failed:
+            await self.stop(1)
+            raise ChildFailed(self._role, 2 if started.returncode == 2 else 1)
+
+    async def stop(self, within_s: float) -> None:
+        """SIGTERM, and SIGKILL when the child is still there after `within_s`. Idempotent."""
+        self._stopping = True
+        process = self._process
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), within_s)
+            except TimeoutError:
+                log.warning("child killed", role=self._role, pid=process.pid, waited_s=within_s)
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "headwater.config.child", self._role),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=MAX_LINE_BYTES,
+        )
+        self._process = process
+        if process.stdin is None:
+            raise RuntimeError("no pipe to the child")
+        process.stdin.write(self._document().encode() + b"\n")
+        # A child that is gone already is found by `_keep`; its pipe stays open until then.
+        with contextlib.suppress(ConnectionError):
+            await process.stdin.drain()
+        return process
+
+    async def _keep(self, process: asyncio.subprocess.Process) -> None:
+        pause_s = PAUSE_S
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            await self._listen(process)
+            code = await process.wait()
+            self._ready.clear()
+            if self._stopping:
+                return
+            if loop.time() - began >= GOOD_RUN_S:
+                pause_s = PAUSE_S
+            log.error("child ended", role=self._role, code=code, restart_in_s=pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, MAX_PAUSE_S)
+            self.restarts += 1
+            process = await self._spawn()
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """Hand on what the child says until its standard output ends."""
+        if process.stdout is None:
+            raise RuntimeError("no pipe from the child")
+        while True:
+            try:
+                line = await process.stdout.readline()
+            except ValueError:
+                continue  # longer than MAX_LINE_BYTES: the reader has dropped it
+            if not line:
+                return
+            try:
+                message = json.loads(line)
+            except ValueError:
+                continue  # a library that prints: not for us
+            if isinstance(message, dict):
+                self._ready.set()
+                self._said(message)
