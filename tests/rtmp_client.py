@@ -268,7 +268,7 @@ class Publisher:
 
     def opening(self, key: str = "demo", app: str = "live", **more: object) -> bytes:
         """Everything up to `publish` in one piece."""
-        return self.hello() + self.c2() + self.connect(app, **more) + self.publish(key)
+        return self.hello() + self.c2() + self.connect(app, None, **more) + self.publish(key)
 
     def unpublish(self, key: str = "demo") -> bytes:
         """FCUnpublish and deleteStream."""
