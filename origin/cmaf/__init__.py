@@ -16,8 +16,8 @@ bindings, ETSI TS 102 366 annex F (AC-3); rules 199 to 207 of the checklist.
 """
 
 from .boxes import UnsupportedTrack
-from .chunk import ChunkSample, chunk
+from .chunk import MAX_SAMPLES, ChunkSample, chunk
 from .entries import supported
 from .init import init_name, init_segment
 
-__all__ = ["ChunkSample", "UnsupportedTrack", "chunk", "init_name", "init_segment", "supported"]
+__all__ = ["MAX_SAMPLES", "ChunkSample", "UnsupportedTrack", "chunk", "init_name", "init_segment", "supported"]
