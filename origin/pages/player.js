@@ -1,0 +1,376 @@
+// The player page: hls.js (or the browser's own HLS) on one stream, with its figures on the page and in
+// `window.headwater` (plain values: seconds for latency, targetLatency, clockLatency and buffer; ms where named so).
+"use strict";
+
+const SOURCE = "index.m3u8";
+const TICK_MS = 250;
+// The stream may start at any moment: the first tries come quickly, then with pauses.
+const RETRY_MS = [1000, 1000, 2000, 3000, 5000];
+// Between looks at the multivariant playlist: late tracks come in the first seconds.
+const TRACKS_MS = [2000, 2000, 3000, 5000, 10000, 15000];
+// A second media error within this time is not cured by recoverMediaError.
+const MEDIA_ERROR_MS = 5000;
+const MAX_ERRORS_KEPT = 20;
+
+const video = document.getElementById("video");
+const badge = document.getElementById("badge");
+const cover = document.getElementById("cover");
+const message = document.getElementById("message");
+const hint = document.getElementById("hint");
+const unmute = document.getElementById("unmute");
+const play = document.getElementById("play");
+
+const figures = {
+  name: decodeURIComponent((location.pathname.match(/\/live\/([^/]+)\/?$/) || ["", ""])[1]),
+  engine: "",
+  state: "connecting", // connecting, waiting, playing, stalled, paused, ended, reconnecting, failed
+  playing: false,
+  latency: null,
+  targetLatency: null,
+  clockLatency: null,
+  buffer: 0,
+  stalls: 0,
+  stalledMs: 0,
+  dropped: 0,
+  frames: 0,
+  firstFrameMs: null,
+  bandwidth: null,
+  level: null,
+  levels: [],
+  audioTracks: [],
+  reloads: 0,
+  errors: [],
+};
+window.headwater = figures;
+
+let hls = null;
+let attempts = 0; // without a picture
+let retryTimer = 0;
+let tracksTimer = 0;
+let tracksLooks = 0;
+let tracks = "";
+let lastMediaError = -Infinity;
+let stallBegan = null;
+let started = false; // a picture was shown since the source was loaded
+
+const STATES = {
+  connecting: ["Connecting", "Connecting…", ""],
+  waiting: ["Waiting", "Waiting for the stream", "It starts here by itself as soon as somebody publishes it."],
+  playing: ["Live", "", ""],
+  stalled: ["Buffering", "Buffering…", ""],
+  paused: ["Paused", "", ""],
+  ended: ["Ended", "The stream has ended", "It goes on here when it is published again."],
+  reconnecting: ["Reconnecting", "Reconnecting…", ""],
+  failed: ["Failed", "", ""],
+};
+
+function setState(state, text, more) {
+  const [short, long, small] = STATES[state];
+  figures.state = state;
+  figures.playing = state === "playing";
+  badge.dataset.state = state;
+  setText(badge, short);
+  setText(message, text || long);
+  setText(hint, more || small);
+  cover.hidden = !(text || long);
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function note(kind, detail, fatal) {
+  figures.errors.push({ at: Math.round(performance.now()), kind, detail, fatal });
+  if (figures.errors.length > MAX_ERRORS_KEPT) figures.errors.shift();
+}
+
+// ---- source ----
+
+function load() {
+  clearTimeout(retryTimer);
+  clearTimeout(tracksTimer);
+  endStall();
+  started = false;
+  tracksLooks = 0;
+  if (hls) hls.destroy();
+  hls = null;
+  if (window.Hls && window.Hls.isSupported()) {
+    figures.engine = `hls.js ${window.Hls.version}`;
+    loadWithHls();
+  } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
+    figures.engine = "native";
+    loadNatively();
+  } else if (window.Hls) {
+    setState("failed", "This browser cannot play HLS", "It has no Media Source Extensions.");
+  } else {
+    setState("failed", "hls.js is not built in: run `make setup` where npm is available", `${SOURCE} plays in other players.`);
+  }
+}
+
+function loadWithHls() {
+  hls = new window.Hls({
+    lowLatencyMode: true,
+    // Target latency is the server's PART-HOLD-BACK; small differences are caught up with by playing up to 5 % faster,
+    // which nobody hears, and large ones (a page that slept) by a jump.
+    maxLiveSyncPlaybackRate: 1.05,
+    liveMaxLatencyDurationCount: 5,
+    backBufferLength: 30,
+    // fMP4 is passed through as it is: there is no work for a worker, and none needs a blob: in a content policy.
+    enableWorker: false,
+    manifestLoadPolicy: {
+      default: { maxTimeToFirstByteMs: 20000, maxLoadTimeMs: 30000, timeoutRetry: null, errorRetry: null },
+    },
+  });
+  const Events = window.Hls.Events;
+  hls.on(Events.MANIFEST_PARSED, () => {
+    figures.levels = hls.levels.map((level) => ({
+      width: level.width,
+      height: level.height,
+      bitrate: level.bitrate,
+      frameRate: level.frameRate,
+      codecs: level.attrs.CODECS || "",
+    }));
+    startPlaying();
+  });
+  hls.on(Events.AUDIO_TRACKS_UPDATED, () => {
+    figures.audioTracks = hls.audioTracks.map((track) => track.name);
+  });
+  hls.on(Events.LEVEL_SWITCHED, (_, data) => {
+    figures.level = data.level;
+  });
+  hls.on(Events.ERROR, (_, data) => onHlsError(data));
+  hls.attachMedia(video);
+  hls.loadSource(SOURCE);
+  watchTracks();
+}
+
+function loadNatively() {
+  video.src = SOURCE;
+  startPlaying();
+  watchTracks();
+}
+
+function onHlsError(data) {
+  note(data.type, data.details, data.fatal);
+  if (!data.fatal) return;
+  const { ErrorTypes } = window.Hls;
+  const now = performance.now();
+  if (data.type === ErrorTypes.MEDIA_ERROR && now - lastMediaError > MEDIA_ERROR_MS) {
+    lastMediaError = now;
+    hls.recoverMediaError();
+    startPlaying();
+    return;
+  }
+  const code = data.response ? data.response.code : 0;
+  retry(code === 404 || code === 410 || code === 503 ? "waiting" : "reconnecting");
+}
+
+function retry(state) {
+  setState(state);
+  const pause = RETRY_MS[Math.min(attempts, RETRY_MS.length - 1)];
+  attempts += 1;
+  clearTimeout(tracksTimer);
+  clearTimeout(retryTimer);
+  // Some random time on top: after an outage all pages would come back at the same moment.
+  retryTimer = setTimeout(reload, pause * (1 + Math.random() / 4));
+}
+
+function reload() {
+  figures.reloads += 1;
+  load();
+}
+
+function startPlaying() {
+  const promise = video.play();
+  if (!promise) return;
+  promise.then(
+    () => {
+      play.hidden = true;
+      unmute.hidden = !video.muted;
+    },
+    (error) => {
+      // A new source interrupts play(): that is no refusal.
+      if (error.name === "NotAllowedError") play.hidden = false;
+    },
+  );
+}
+
+// ---- late tracks and the end ----
+
+// What makes another set of tracks: the URIs and codecs; measured bit rates may change at any time.
+function tracksOf(text) {
+  const kept = [];
+  for (const line of text.split("\n")) {
+    if (line.startsWith("#EXT-X-MEDIA:") || line.startsWith("#EXT-X-STREAM-INF:")) {
+      kept.push((line.match(/(URI|CODECS|RESOLUTION|NAME)=("[^"]*"|[^,]*)/g) || []).sort().join());
+    } else if (line && !line.startsWith("#")) {
+      kept.push(line.trim());
+    }
+  }
+  return kept.sort().join("\n");
+}
+
+function watchTracks() {
+  const pause = TRACKS_MS[Math.min(tracksLooks, TRACKS_MS.length - 1)];
+  tracksLooks += 1;
+  clearTimeout(tracksTimer);
+  tracksTimer = setTimeout(lookAtTracks, pause);
+}
+
+async function lookAtTracks() {
+  try {
+    const response = await fetch(SOURCE);
+    if (response.ok) {
+      const found = tracksOf(await response.text());
+      const changed = tracks !== "" && found !== tracks;
+      tracks = found;
+      if (figures.state === "ended") {
+        if (await isLive(found)) return reload();
+      } else if (changed) {
+        return reload();
+      }
+    }
+  } catch {
+    // The playlist loader of the player sees the same and deals with it.
+  }
+  watchTracks();
+  return undefined;
+}
+
+async function isLive(found) {
+  const uri = found.split("\n").find((line) => line && !line.includes("="));
+  const response = await fetch(uri);
+  return response.ok && !(await response.text()).includes("#EXT-X-ENDLIST");
+}
+
+// ---- what the video element says ----
+
+function onFrame() {
+  if (!started) {
+    started = true;
+    attempts = 0;
+    if (figures.firstFrameMs === null) figures.firstFrameMs = Math.round(performance.now());
+  }
+}
+
+function beginStall() {
+  if (!started || stallBegan !== null || video.seeking || video.paused || video.ended) return;
+  stallBegan = performance.now();
+  figures.stalls += 1;
+  setState("stalled");
+}
+
+function endStall() {
+  if (stallBegan === null) return;
+  figures.stalledMs += Math.round(performance.now() - stallBegan);
+  stallBegan = null;
+}
+
+video.addEventListener("loadeddata", onFrame);
+video.addEventListener("waiting", beginStall);
+video.addEventListener("playing", () => {
+  endStall();
+  setState("playing");
+});
+video.addEventListener("pause", () => {
+  endStall();
+  if (started && !video.ended) setState("paused");
+});
+video.addEventListener("ended", () => {
+  setState("ended");
+  tracksLooks = 1;
+  watchTracks();
+});
+video.addEventListener("volumechange", () => {
+  unmute.hidden = !video.muted || !play.hidden;
+});
+video.addEventListener("error", () => {
+  if (hls || !video.error) return; // hls.js reports its own
+  note("video", video.error.message || String(video.error.code), true);
+  retry("waiting");
+});
+
+unmute.addEventListener("click", () => {
+  video.muted = false;
+  unmute.hidden = true;
+});
+play.addEventListener("click", () => {
+  play.hidden = true;
+  startPlaying();
+});
+document.getElementById("live").addEventListener("click", () => {
+  if (hls && hls.liveSyncPosition !== null) video.currentTime = hls.liveSyncPosition;
+  else if (video.seekable.length) video.currentTime = video.seekable.end(video.seekable.length - 1);
+  startPlaying();
+});
+
+// ---- figures ----
+
+function bufferAhead() {
+  for (let at = 0; at < video.buffered.length; at += 1) {
+    if (video.buffered.start(at) <= video.currentTime + 0.1 && video.currentTime < video.buffered.end(at)) {
+      return video.buffered.end(at) - video.currentTime;
+    }
+  }
+  return 0;
+}
+
+function read() {
+  figures.buffer = bufferAhead();
+  const quality = video.getVideoPlaybackQuality ? video.getVideoPlaybackQuality() : null;
+  if (quality) {
+    figures.dropped = quality.droppedVideoFrames;
+    figures.frames = quality.totalVideoFrames;
+  }
+  let date = null;
+  if (hls) {
+    figures.latency = started ? hls.latency : null;
+    figures.targetLatency = hls.targetLatency;
+    figures.bandwidth = Number.isFinite(hls.bandwidthEstimate) ? Math.round(hls.bandwidthEstimate) : null;
+    date = hls.playingDate;
+  } else if (started && video.seekable.length) {
+    figures.latency = Math.max(0, video.seekable.end(video.seekable.length - 1) - video.currentTime);
+    if (video.getStartDate) date = new Date(video.getStartDate().getTime() + video.currentTime * 1000);
+  }
+  figures.clockLatency = date && started ? (Date.now() - date.getTime()) / 1000 : null;
+}
+
+function seconds(value) {
+  return value === null || !Number.isFinite(value) ? "–" : `${value.toFixed(2)} s`;
+}
+
+function bits(value) {
+  if (!value) return "–";
+  return value >= 1e6 ? `${(value / 1e6).toFixed(1)} Mbit/s` : `${Math.round(value / 1e3)} kbit/s`;
+}
+
+function show() {
+  const level = figures.levels[figures.level === null ? 0 : figures.level];
+  const size = video.videoWidth ? `${video.videoWidth}×${video.videoHeight}` : "–";
+  const stalled = figures.stalledMs + (stallBegan === null ? 0 : performance.now() - stallBegan);
+  const texts = {
+    latency: seconds(figures.latency),
+    targetLatency: seconds(figures.targetLatency),
+    clockLatency: seconds(figures.clockLatency),
+    buffer: seconds(figures.buffer),
+    picture: level && level.frameRate && video.videoWidth ? `${size}, ${level.frameRate} fps` : size,
+    codecs: (level && level.codecs) || "–",
+    bitrate: bits(level && level.bitrate),
+    bandwidth: bits(figures.bandwidth),
+    dropped: figures.frames ? `${figures.dropped} of ${figures.frames}` : "–",
+    stalls: figures.stalls ? `${figures.stalls} (${(stalled / 1000).toFixed(1)} s)` : "0",
+    firstFrame: figures.firstFrameMs === null ? "–" : `${(figures.firstFrameMs / 1000).toFixed(2)} s`,
+    state: [figures.state, figures.engine].filter(Boolean).join(", "),
+  };
+  for (const cell of document.querySelectorAll("[data-figure]")) setText(cell, texts[cell.dataset.figure]);
+}
+
+function tick() {
+  read();
+  show();
+}
+
+document.title = figures.name ? `${figures.name} – Headwater` : "Headwater";
+setText(document.getElementById("name"), figures.name);
+load();
+setInterval(tick, TICK_MS);
