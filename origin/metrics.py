@@ -1,6 +1,6 @@
 """What the origin counts. One object per process; series of a stream go with the stream.
 
-    part latency    last packet of a part read from the socket -> part published
+part latency    last packet of a part read from the socket -> part published
 """
 
 from __future__ import annotations

@@ -1,0 +1,310 @@
+"""One live stream: events in, playlists and files out.
+
+starting    opened, or without the media that a first playlist needs: requests are held
+live        served
+ended       every playlist has ENDLIST; the hub forgets the stream after a window's time
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+import structlog
+
+from headwater.config.settings import Origin
+from headwater.ingest.media import (
+    Cut,
+    Hole,
+    Kind,
+    Metadata,
+    MetadataKind,
+    Sample,
+    StreamEnded,
+    StreamEvent,
+    StreamStarted,
+    TrackEnded,
+    TrackStarted,
+)
+
+from .catalog import Listed, describe
+from .held import Waiting
+from .hls import multivariant
+from .hls.model import RenditionReport
+from .metrics import OriginMetrics
+from .rendition import LiveRendition, text_body
+from .responses import PLAYLIST_TYPE, Body
+from .window import Gone, Lookup, Unknown
+
+log = structlog.get_logger("headwater.origin")
+
+MAX_RENDITIONS = 32
+"""Of one stream; ingest sends at most 16 tracks."""
+
+MAX_CUTS = 1_024
+"""Cuts remembered because some rendition has not completed their segment yet."""
+
+
+class StreamState(enum.Enum):
+    """Where a stream is in its life."""
+
+    STARTING = "starting"
+    LIVE = "live"
+    ENDED = "ended"
+
+
+class LiveStream:
+    """Takes one stream's events; keeps its renditions. Runs on the loop's thread, and schedules nothing."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Origin,
+        metrics: OriginMetrics,
+        *,
+        unix: Callable[[], float],
+        earlier: LiveStream | None,
+    ) -> None:
+        self.name = name
+        self.state = StreamState.STARTING
+        self.renditions: dict[str, LiveRendition] = {}
+        self.waiting_start: Waiting[str] = Waiting()
+        """Requests held until the stream, or a rendition of it, can be served."""
+        self.since = unix()
+        """Unix seconds."""
+        self.started: StreamStarted | None = None
+        self._settings = settings
+        self._metrics = metrics
+        self._unix = unix
+        self._earlier: list[LiveRendition] = []
+        """Renditions that ended and whose name goes on: their files stay."""
+        if earlier is not None:
+            self._earlier.extend(earlier.renditions.values())
+        self._cuts: deque[Cut] = deque()
+        self._captions = False
+        self._modified = int(self.since)
+        self._bodies: dict[tuple[str, bool, bool], Body] = {}
+
+    # -- input ---------------------------------------------------------------------------------------------
+
+    def write(self, event: StreamEvent, now: float) -> LiveRendition | None:
+        """Take one event; the rendition whose timer may have changed, where it is only one."""
+        if isinstance(event, Sample):
+            rendition = self.renditions.get(event.rendition)
+            if rendition is not None and not rendition.ended:
+                rendition.segmenter.push(event, now)
+                self._collect((rendition,), now)
+            return rendition
+        if isinstance(event, Cut):
+            self._cut(event, now)
+        elif isinstance(event, Hole):
+            rendition = self.renditions.get(event.rendition)
+            if rendition is not None and not rendition.ended:
+                rendition.segmenter.hole(event.until, now)
+        elif isinstance(event, TrackStarted):
+            self._track_started(event, now)
+        elif isinstance(event, TrackEnded):
+            rendition = self.renditions.get(event.rendition)
+            if rendition is not None:
+                rendition.segmenter.end(now)
+        elif isinstance(event, StreamStarted):
+            self._started(event)
+        elif isinstance(event, StreamEnded):
+            self.end(now)
+            return None
+        elif isinstance(event, Metadata):
+            self._captions = self._captions or event.kind is MetadataKind.CAPTION
+            self._changed()
+        self._collect(self.renditions.values(), now)
+        return None
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` is due, monotonic seconds."""
+        return min(filter(None, (r.segmenter.next_timeout() for r in self.renditions.values())), default=None)
+
+    def handle_timeout(self, now: float) -> None:
+        """Close parts that are due."""
+        for rendition in self.renditions.values():
+            due = rendition.segmenter.next_timeout()
+            if due is not None and due <= now:
+                rendition.segmenter.handle_timeout(now)
+        self._collect(self.renditions.values(), now)
+
+    def end(self, now: float) -> None:
+        """Close what is open and list ENDLIST everywhere; also for a stream that never started."""
+        if self.state is StreamState.ENDED:
+            return
+        for rendition in self.renditions.values():
+            rendition.segmenter.end(now)
+        self.state = StreamState.ENDED
+        self._collect(self.renditions.values(), now)
+        self.waiting_start.wake(lambda key: True)
+
+    # -- output --------------------------------------------------------------------------------------------
+
+    @property
+    def window_s(self) -> float:
+        """Seconds that an ended stream stays: what its longest playlist shows, but at least the setting."""
+        return max([self._settings.window_s, *(r.window.duration_s for r in self.renditions.values())])
+
+    def playable(self, name: str) -> LiveRendition | None:
+        """The rendition, when its playlist can be served now."""
+        rendition = self.renditions.get(name)
+        if self.state is StreamState.STARTING or rendition is None or not rendition.listed:
+            return None
+        return rendition
+
+    def media_playlist(self, rendition: LiveRendition, *, delta: bool, compressed: bool) -> Body:
+        """The playlist of `rendition`, with reports as fresh as itself; rendered once per version and form."""
+        key = (str(rendition.rendition), delta, compressed)
+        body = self._bodies.get(key)
+        if body is None:
+            identity = key if not compressed else (key[0], delta, False)
+            known = self._bodies.get(identity)
+            text = known.data.decode() if known else rendition.text(self._reports(rendition), delta=delta)
+            body = text_body(text, PLAYLIST_TYPE, compressed=compressed, modified=self._modified)
+            self._bodies[key] = body
+        return body
+
+    def multivariant_playlist(self, *, compressed: bool) -> Body:
+        """The multivariant playlist of what is listed now."""
+        key = ("", False, compressed)
+        body = self._bodies.get(key)
+        if body is None:
+            listed = [r.catalog_entry() for r in self._in_order() if r.listed and not self._gone(r)]
+            text = multivariant.render(describe(listed, captions=self._captions))
+            body = text_body(text, PLAYLIST_TYPE, compressed=compressed, modified=self._modified)
+            self._bodies[key] = body
+        return body
+
+    def find(self, rendition_name: str, file: str) -> tuple[LiveRendition | None, Lookup]:
+        """A file of this stream, also of a rendition that ended under the same name."""
+        found: tuple[LiveRendition | None, Lookup] = (None, Unknown())
+        rendition = self.renditions.get(rendition_name)
+        candidates = [r for r in self._earlier if r.rendition == rendition_name]
+        if rendition is not None:
+            candidates.append(rendition)
+        for candidate in reversed(candidates):
+            result = candidate.window.find(file)
+            if not isinstance(result, (Unknown, Gone)):
+                return candidate, result
+            if isinstance(result, Gone):
+                found = (candidate, result)
+        return found
+
+    def summary(self) -> dict[str, object]:
+        """For listings: plain values."""
+        return {
+            "name": self.name,
+            "state": self.state.value,
+            "since": datetime.fromtimestamp(self.since, UTC).isoformat(timespec="seconds"),
+            "playlist": f"live/{self.name}/index.m3u8",
+            "page": f"live/{self.name}/",
+            "viewers": None,
+            "renditions": [_summary(r.catalog_entry()) for r in self._in_order() if not self._gone(r)],
+        }
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _started(self, event: StreamStarted) -> None:
+        if self.started is None:
+            self.started = event
+        elif event != self.started:
+            # What is fixed for a stream's life cannot change under its players (rules 9, 10).
+            log.warning("stream parameters changed while live; the first are kept", stream=self.name)
+
+    def _cut(self, cut: Cut, now: float) -> None:
+        done = min((_last_msn(r) for r in self.renditions.values() if r.listed and not r.ended), default=-1)
+        while self._cuts and (self._cuts[0].msn <= done or len(self._cuts) >= MAX_CUTS):
+            self._cuts.popleft()
+        self._cuts.append(cut)
+        for rendition in self.renditions.values():
+            if not rendition.ended:
+                rendition.segmenter.cut(cut, now)
+
+    def _track_started(self, event: TrackStarted, now: float) -> None:
+        rendition = self.renditions.get(event.rendition)
+        if rendition is not None and not rendition.ended:
+            rendition.segmenter.track_started(event.track, now)
+            rendition.track = event.track
+            return
+        if self.started is None or len(self.renditions) >= MAX_RENDITIONS:
+            log.warning("track refused", stream=self.name, rendition=event.rendition)
+            return
+        if rendition is not None:
+            self._earlier.append(rendition)
+        reference = max((r for r in self.renditions.values() if r.listed and not r.ended), key=_last_msn, default=None)
+        rendition = LiveRendition(self.name, event.rendition, event.track, self.started, self._settings)
+        self.renditions[event.rendition] = rendition
+        rendition.segmenter.track_started(event.track, now)
+        rendition.take(self._metrics, now)
+        # A rendition that begins late has the numbers and boundaries of the others: GAP for what they list
+        # already, then the cuts that are still open there.
+        first = 0 if reference is None else rendition.backfill(reference, now)
+        for cut in self._cuts:
+            if cut.msn >= first:
+                rendition.segmenter.cut(cut, now)
+
+    def _collect(self, renditions: Iterable[LiveRendition], now: float) -> None:
+        """Publish what the segmenters have, then wake: all of one event is seen together (rules 15, 191)."""
+        changed = [rendition for rendition in renditions if rendition.take(self._metrics, now)]
+        if not changed:
+            return
+        self._changed()
+        if self.state is StreamState.STARTING and self._has_enough():
+            self.state = StreamState.LIVE
+            log.info("stream is live", stream=self.name, renditions=sorted(self.renditions))
+        if self.state is not StreamState.STARTING:
+            self.waiting_start.wake(lambda key: not key or self.playable(key) is not None)
+        for rendition in changed:
+            rendition.wake()
+
+    def _changed(self) -> None:
+        self._bodies.clear()
+        self._modified = int(self._unix())
+
+    def _has_enough(self) -> bool:
+        """Rule 18: the first playlist covers the hold-back of players that know no parts."""
+        assert self.started is not None
+        listed = [r for r in self.renditions.values() if r.listed]
+        # A stream that goes on after a restart opens with GAP, and its players are waiting.
+        if listed and all(r.snapshot.segments[0].gap for r in listed):
+            return True
+        need = self._settings.first_playlist_s
+        if need is None:
+            need = 3.0 * self.started.target_duration_s
+        return any(r.window.duration_s >= need for r in listed)
+
+    def _in_order(self) -> list[LiveRendition]:
+        return sorted(self.renditions.values(), key=lambda r: (r.track.kind is Kind.AUDIO, r.track.id, r.rendition))
+
+    def _gone(self, rendition: LiveRendition) -> bool:
+        """It ended while its stream goes on."""
+        return rendition.ended and self.state is not StreamState.ENDED
+
+    def _reports(self, rendition: LiveRendition) -> tuple[RenditionReport, ...]:
+        """Rule 74: one report per other playlist of the multivariant playlist."""
+        others = (r.report() for r in self._in_order() if r is not rendition)
+        return tuple(report for report in others if report is not None)
+
+
+def _last_msn(rendition: LiveRendition) -> int:
+    return rendition.snapshot.last_msn
+
+
+def _summary(entry: Listed) -> dict[str, object]:
+    track = entry.track
+    return {
+        "name": str(entry.rendition),
+        "kind": str(track.kind),
+        "codec": track.codec_string,
+        "width": track.width or None,
+        "height": track.height or None,
+        "frame_rate": round(float(track.frame_rate), 3) if track.frame_rate else None,
+        "sample_rate": track.sample_rate or None,
+        "channels": track.channels or None,
+        "language": track.language,
+        "bitrate": entry.average,
+    }
