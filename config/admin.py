@@ -31,9 +31,9 @@ class AdminServer:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/readyz", self._readiness)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._settings.host or None, self._settings.port, shutdown_timeout=1)
+        site = web.TCPSite(self._runner, self._settings.host or None, self._settings.port)
         await site.start()
         self.port = int(self._runner.addresses[0][1])
 

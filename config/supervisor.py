@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -21,7 +21,7 @@ PAUSE_S = 0.5
 """Before the first restart; doubles with each."""
 MAX_PAUSE_S = 30.0
 GOOD_RUN_S = 60.0
-"""A child that ran this long starts again at `PAUSE_S`."""
+"""A child that ran this long starts again with the first pause."""
 START_S = 20.0
 """For a child to say that it listens. Why: a cold start on a busy machine takes seconds, never this long."""
 MAX_LINE_BYTES = 1 << 16
@@ -41,13 +41,24 @@ class ChildFailed(Exception):
 class Supervisor:
     """One child in role `role`. `document()` makes the hand-over of each start; `said` receives the child's messages.
 
-    A child is ready with its first message. All methods belong to one running event loop.
+    A child is ready with its first message. `command` is what is run in place of the role's own process, `pause_s`
+    the pause before the first restart. All methods belong to one running event loop.
     """
 
-    def __init__(self, role: str, document: Callable[[], str], said: Callable[[Message], None]) -> None:
+    def __init__(
+        self,
+        role: str,
+        document: Callable[[], str],
+        said: Callable[[Message], None],
+        *,
+        command: Sequence[str] | None = None,
+        pause_s: float = PAUSE_S,
+    ) -> None:
         self._role = role
         self._document = document
         self._said = said
+        self._command = command or (sys.executable, "-m", "headwater.config.child", role)
+        self._pause_s = pause_s
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -98,8 +109,7 @@ class Supervisor:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "headwater.config.child", self._role),
+            *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=MAX_LINE_BYTES,
@@ -114,7 +124,7 @@ class Supervisor:
         return process
 
     async def _keep(self, process: asyncio.subprocess.Process) -> None:
-        pause_s = PAUSE_S
+        pause_s = self._pause_s
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
@@ -124,7 +134,7 @@ class Supervisor:
             if self._stopping:
                 return
             if loop.time() - began >= GOOD_RUN_S:
-                pause_s = PAUSE_S
+                pause_s = self._pause_s
             log.error("child ended", role=self._role, code=code, restart_in_s=pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, MAX_PAUSE_S)

@@ -1,0 +1,62 @@
+"""The admin listener over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from headwater.config.admin import AdminServer
+from headwater.config.settings import Admin
+
+
+class Served:
+    """A started listener and a client."""
+
+    def __init__(self, server: AdminServer, client: aiohttp.ClientSession) -> None:
+        self.server = server
+        self.client = client
+        self.reason: str | None = None
+
+    async def get(self, path: str) -> tuple[int, str, str]:
+        async with self.client.get(f"http://127.0.0.1:{self.server.port}{path}") as answer:
+            return answer.status, answer.headers["Content-Type"], await answer.text()
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    registry = CollectorRegistry()
+    Counter("headwater_tests", "What this test counts", registry=registry).inc(3)
+    holder: list[Served] = []
+    server = AdminServer(Admin(port=0), registry, lambda: holder[0].reason)
+    await server.start()
+    async with aiohttp.ClientSession() as client:
+        holder.append(Served(server, client))
+        yield holder[0]
+    await server.close()
+    await server.close()
+
+
+async def test_metrics(served: Served) -> None:
+    status, content_type, text = await served.get("/metrics")
+    assert status == 200
+    assert content_type.startswith("text/plain; version=")
+    assert "headwater_tests_total 3.0" in text
+
+
+async def test_health_and_readiness(served: Served) -> None:
+    assert (await served.get("/healthz"))[0::2] == (200, "ok\n")
+    assert (await served.get("/readyz"))[0::2] == (200, "ready\n")
+    served.reason = "draining"
+    assert (await served.get("/readyz"))[0::2] == (503, "draining\n")
+    assert (await served.get("/healthz"))[0] == 200
+    assert (await served.get("/other"))[0] == 404
+
+
+async def test_an_address_that_is_taken(served: Served) -> None:
+    other = AdminServer(Admin(port=served.server.port), CollectorRegistry(), lambda: None)
+    with pytest.raises(OSError, match="in use"):
+        await other.start()
+    await other.close()

@@ -1,0 +1,104 @@
+"""The command line: help, exit codes, what the config commands print."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from headwater.config.cli import main, split_settings
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def exit_code(*arguments: str) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as end:
+        assert isinstance(end.code, int)
+        return end.code
+
+
+@pytest.mark.parametrize(
+    "command", [(), ("up",), ("origin",), ("edge",), ("publish",), ("config",), ("config", "check"), ("config", "show")]
+)
+def test_help_of_every_command(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(*command, "--help") == 0
+    assert capsys.readouterr().out.startswith(f"usage: {' '.join(('headwater', *command))}")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("nonsense",),
+        ("config",),
+        ("up", "--nonsense"),
+        ("up", "--edge.http.port"),
+        ("up", "--edge.http.prot", "1"),
+        ("up", "--config", "missing.toml"),
+        ("edge", "--edge.http.port=70000"),
+        ("config", "check", "--log.level", "loud"),
+        ("config", "show", "edge.htp"),
+        ("config", "show", "--toml", "--markdown"),
+        ("publish",),
+        ("publish", "rtmp://127.0.0.1/live/x", "--size", "5x5"),
+        ("publish", "rtmp://127.0.0.1/live/x", "--size", "5"),
+        ("publish", "rtmp://127.0.0.1/live/x", "--fps", "1/0"),
+        ("publish", "rtmp://127.0.0.1/live/x", "--edge.http.port", "1"),
+    ],
+)
+def test_bad_usage_is_2_and_says_why(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(*arguments) == 2
+    said = capsys.readouterr()
+    assert said.err
+    assert not said.out
+
+
+def test_settings_among_the_arguments() -> None:
+    arguments = ["up", "--edge.http.port", "1", "--demo", "--log.level=info", "--state.dir", "--odd"]
+    assert split_settings(arguments) == (
+        ["up", "--demo"],
+        [("edge.http.port", "1"), ("log.level", "info"), ("state.dir", "--odd")],
+    )
+
+
+def test_a_file_name_with_a_dot_is_no_setting() -> None:
+    assert split_settings(["publish", "rtmp://a.b/c", "--file=x.mp4"])[1] == []
+
+
+def test_config_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check"]) == 0
+    assert capsys.readouterr().out == "no settings file: fine, 0 settings not at default\n"
+    Path("headwater.toml").write_text("[edge.http]\nport = 1\n")
+    assert main(["config", "check"]) == 0
+    assert capsys.readouterr().out == "headwater.toml: fine, 1 setting not at default\n"
+
+
+def test_config_show(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "show", "edge.http", "--edge.http.port", "7"]) == 0
+    assert "edge.http.port = 7\n    from flag --edge.http.port;" in capsys.readouterr().out
+    assert main(["config", "show", "--toml", "state"]) == 0
+    assert capsys.readouterr().out == '[state]\ndir = ".headwater"\n'
+    assert main(["config", "show", "--markdown"]) == 0
+    assert capsys.readouterr().out.startswith("# Settings\n")
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("--version") == 0
+    assert capsys.readouterr().out.startswith("headwater 0.")
+
+
+def test_the_light_commands_load_no_heavy_library() -> None:
+    code = (
+        "import sys; from headwater.config.cli import main; main(['config', 'check']);"
+        "heavy = {'av', 'aiohttp', 'uvloop', 'numpy', 'PIL', 'cryptography'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr

@@ -1,0 +1,77 @@
+"""Children: handed over, heard, restarted, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import pytest
+
+from headwater.config.supervisor import ChildFailed, Message, Supervisor
+
+ECHO = """
+import json, os, sys
+print("not a message", flush=True)
+print(json.dumps({"pid": os.getpid(), "handed": sys.stdin.readline().strip()}), flush=True)
+"""
+WAIT = ECHO + "sys.stdin.read()"
+STUBBORN = (
+    ECHO + "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('{}', flush=True)\ntime.sleep(60)"
+)
+
+
+class Heard:
+    """Messages of a child, to wait for."""
+
+    def __init__(self) -> None:
+        self.messages: asyncio.Queue[Message] = asyncio.Queue()
+
+    def __call__(self, message: Message) -> None:
+        self.messages.put_nowait(message)
+
+
+def child(code: str, heard: Heard) -> Supervisor:
+    return Supervisor("test", lambda: "the settings", heard, command=(sys.executable, "-c", code), pause_s=0.01)
+
+
+async def test_the_hand_over_and_the_answer() -> None:
+    heard = Heard()
+    supervisor = child(WAIT, heard)
+    await supervisor.start(wait=True)
+    assert supervisor.running
+    assert (await heard.messages.get())["handed"] == "the settings"
+    await supervisor.stop(5)
+    await supervisor.stop(5)
+    assert supervisor.restarts == 0
+
+
+async def test_a_child_that_ends_is_started_again() -> None:
+    heard = Heard()
+    supervisor = child(ECHO, heard)
+    await supervisor.start(wait=False)
+    pids = [(await heard.messages.get())["pid"] for _ in range(3)]
+    assert len(set(pids)) == 3
+    assert supervisor.restarts >= 2
+    await supervisor.stop(5)
+
+
+async def test_a_child_that_does_not_start() -> None:
+    for code, exit_code in (("raise SystemExit(2)", 2), ("raise SystemExit(7)", 1)):
+        supervisor = child(code, Heard())
+        with pytest.raises(ChildFailed) as caught:
+            await supervisor.start(wait=True)
+        assert caught.value.code == exit_code
+        assert not supervisor.running
+
+
+async def test_a_child_that_ignores_sigterm_is_killed() -> None:
+    heard = Heard()
+    supervisor = child(STUBBORN, heard)
+    await supervisor.start(wait=True)
+    pid = (await heard.messages.get())["pid"]
+    await heard.messages.get()
+    await supervisor.stop(0.1)
+    assert isinstance(pid, int)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
