@@ -214,17 +214,23 @@ class PublishSession:
             return
         self._unpublished_bytes += len(data)
         if not self._handshake.done:
-            reply, data = self._handshake.receive(data)
-            self._link.write(reply)
-            if not self._handshake.done:
-                return
-            self._deadline = now + self._limits.publish_s
-            self._link.begin(now)
+            data = self._shake(data, now)
+        if not data:
+            return
         self._link.received(len(data), now)
         self._read_chunks(data, now)
         waiting = self._negotiation.stage in (Stage.CONNECTING, Stage.IDLE)
         if waiting and self._unpublished_bytes > self._limits.pre_publish_bytes:
             self._refuse_size()
+
+    def _shake(self, data: bytes, now: float) -> bytes:
+        """Go on with the handshake; return what follows it."""
+        reply, rest = self._handshake.receive(data)
+        self._link.write(reply)
+        if self._handshake.done:
+            self._deadline = now + self._limits.publish_s
+            self._link.begin(now)
+        return rest
 
     def _refuse_size(self) -> None:
         self._close(CloseReason.LIMIT, f"more than {self._limits.pre_publish_bytes} bytes before a publish")

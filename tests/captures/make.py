@@ -75,15 +75,13 @@ class Recorder(asyncio.Protocol):
             self._done.set_result(self)
 
     def _act(self) -> None:
-        for event in self._session.events_received():
-            self.events.append(event)
-            if isinstance(event, PublishRequested):
+        while events := self._session.events_received():
+            self.events += events
+            if any(isinstance(event, PublishRequested) for event in events):
                 self._session.accept(time.monotonic())
         self._transport.write(self._session.data_to_send())
         if self._session.closed:
             self._transport.close()
-        elif any(isinstance(event, PublishRequested) for event in self.events[-1:]):
-            self._act()
 
 
 async def serve(command: list[str]) -> tuple[Recorder, bytes]:
@@ -115,7 +113,7 @@ async def capture(name: str, arguments: list[str]) -> None:
     tracks = Counter(event.track for event in recorder.events if isinstance(event, Packet))
     last = next(event for event in recorder.events if isinstance(event, Closed))
     print(f"{name}: {len(recorder.received)} bytes, {dict(kinds)}, {dict(tracks)}, {last.reason}: {last.detail}")
-    print(errors.decode(), end="")
+    print("".join(line for line in errors.decode().splitlines(True) if "Svt[" not in line), end="")
 
 
 async def player() -> None:
