@@ -35,15 +35,6 @@ def text_body(text: str, content_type: str, *, compressed: bool, modified: int |
     return Body(data, content_type, f'"{tag}-gz"', modified, encoding="gzip", varies=True)
 
 
-AUDIO_SHARE = 8
-"""An audio window may hold one part in this many of `stream_bytes`. Why: what video needs, audio never does."""
-
-
-def _window_settings(track: Track, settings: Origin) -> WindowSettings:
-    share = AUDIO_SHARE if track.kind is Kind.AUDIO else 1
-    return WindowSettings(settings.window_s, settings.stream_bytes // share)
-
-
 class LiveRendition:
     """Owned by its stream; tells nobody itself."""
 
@@ -53,7 +44,7 @@ class LiveRendition:
         self.rendition = rendition
         self.track = track
         self.segmenter = Segmenter(rendition, started)
-        self.window = Window(rendition, started, _window_settings(track, settings))
+        self.window = Window(rendition, started, WindowSettings(settings.window_s, settings.stream_bytes))
         self.ended = False
         self.version = 0
         """Counts the publications."""
@@ -61,7 +52,6 @@ class LiveRendition:
         self.waiting_files: Waiting[str] = Waiting()
         self._labels = (stream, str(rendition))
         self._peak = 0
-        self._snapshot: MediaPlaylist | None = None
 
     def take(self, metrics: OriginMetrics, now: float) -> bool:
         """Apply what the segmenter published; whether there was anything."""
@@ -72,7 +62,6 @@ class LiveRendition:
             self.window.apply(event, now)
             self._count(event, metrics, now)
         self.version += 1
-        self._snapshot = None
         return True
 
     def wake(self) -> None:
@@ -86,9 +75,7 @@ class LiveRendition:
     @property
     def snapshot(self) -> MediaPlaylist:
         """The playlist as it is now, without rendition reports."""
-        if self._snapshot is None:
-            self._snapshot = self.window.playlist()
-        return self._snapshot
+        return self.window.playlist()
 
     @property
     def position(self) -> Position:
@@ -100,7 +87,6 @@ class LiveRendition:
         playlist = other.snapshot
         before = playlist.last_msn + 1
         self.window.backfill(playlist, before, now)
-        self._snapshot = None
         return before
 
     @property

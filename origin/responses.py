@@ -6,7 +6,7 @@ Cache lifetimes (rules 146 to 151; draft-pantos-hls-rfc8216bis-22, appendix B.1)
     init, part, segment                     public, max-age=<seconds it stays>, immutable
     playlist asked for by _HLS_msn          public, max-age=0, s-maxage=6 TD
     other playlists                         public, max-age=0, s-maxage=TD/2
-    404, 410 of a name that is past         public, max-age=0, s-maxage=TD
+    404 of a name that is past              public, max-age=0, s-maxage=TD
     every other error                       no-store
 
 `s-maxage` tells the tiers of caches; `max-age=0` keeps browsers from adding a cache of their own, whose

@@ -84,6 +84,7 @@ class LiveStream:
             self._earlier.extend(earlier.renditions.values())
         self._cuts: deque[Cut] = deque()
         self._captions = False
+        self._over_bytes = False
         self._modified = int(self.since)
         self._bodies: dict[tuple[str, bool, bool], Body] = {}
 
@@ -149,12 +150,25 @@ class LiveStream:
         """Seconds that an ended stream stays: what its longest playlist shows, but at least the setting."""
         return max([self._settings.window_s, *(r.window.duration_s for r in self.renditions.values())])
 
+    @property
+    def target_duration_s(self) -> int:
+        """EXT-X-TARGETDURATION of every playlist."""
+        return self.started.target_duration_s if self.started else self._settings.target_duration_s
+
     def playable(self, name: str) -> LiveRendition | None:
-        """The rendition, when its playlist can be served now."""
-        rendition = self.renditions.get(name)
-        if self.state is StreamState.STARTING or rendition is None or not rendition.listed:
+        """The rendition, when its playlist can be served now; with an empty name, any one."""
+        if self.state is StreamState.STARTING:
             return None
-        return rendition
+        if not name:
+            return next((r for r in self.renditions.values() if r.listed), None)
+        rendition = self.renditions.get(name)
+        return rendition if rendition is not None and rendition.listed else None
+
+    def expects(self, name: str) -> bool:
+        """Whether `playable(name)` may still come."""
+        if self.state is StreamState.ENDED:
+            return False
+        return self.state is StreamState.STARTING or not name or name in self.renditions
 
     def media_playlist(self, rendition: LiveRendition, *, delta: bool, compressed: bool) -> Body:
         """The playlist of `rendition`, with reports as fresh as itself; rendered once per version and form."""
@@ -252,14 +266,26 @@ class LiveStream:
         changed = [rendition for rendition in renditions if rendition.take(self._metrics, now)]
         if not changed:
             return
+        self._bound_bytes(now)
         self._changed()
         if self.state is StreamState.STARTING and self._has_enough():
             self.state = StreamState.LIVE
             log.info("stream is live", stream=self.name, renditions=sorted(self.renditions))
         if self.state is not StreamState.STARTING:
-            self.waiting_start.wake(lambda key: not key or self.playable(key) is not None)
+            self.waiting_start.wake(lambda key: self.playable(key) is not None or not self.expects(key))
         for rendition in changed:
             rendition.wake()
+
+    def _bound_bytes(self, now: float) -> None:
+        """`stream_bytes` is for all renditions together: the one that holds most gives first."""
+        windows = [r.window for r in self.renditions.values()]
+        while sum(window.stored_bytes for window in windows) > self._settings.stream_bytes:
+            windows.sort(key=lambda window: window.stored_bytes)
+            if not windows[-1].drop_oldest(now):
+                return
+            if not self._over_bytes:
+                self._over_bytes = True
+                log.warning("window is shortened: origin.stream_bytes is used up", stream=self.name)
 
     def _changed(self) -> None:
         self._bodies.clear()
