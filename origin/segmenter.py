@@ -132,7 +132,8 @@ class Segmenter:
         if self._ended or not self._begin(sample) or self._is_foreign(sample):
             self.dropped += 1
             return
-        if sample.dts - self._end > self._hole_limit(sample):
+        end = self._part.end(self._end, self._limits, may_be_short=True) if self._part else self._end
+        if sample.dts - end > self._hole_limit(sample):
             self._close_part(may_be_short=True)
             self._fill(sample.dts)
         self._settle(sample)
