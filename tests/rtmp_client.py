@@ -81,6 +81,9 @@ def _read(data: bytes, at: int) -> tuple[object, int]:
     if marker == 2:
         size = int.from_bytes(data[at : at + 2])
         return data[at + 2 : at + 2 + size].decode(), at + 2 + size
+    if marker == 12:
+        size = int.from_bytes(data[at : at + 4])
+        return data[at + 4 : at + 4 + size].decode(), at + 4 + size
     if marker in (5, 6):
         return None, at
     if marker == 10:

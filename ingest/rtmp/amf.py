@@ -64,7 +64,7 @@ def decode(data: bytes) -> Decoded:
     source = reader.source
     while source.more():
         value = reader.value(0)
-        if value is not None or not source.failed():
+        if source.whole(value):
             values.append(value)
     return Decoded(values, source.fault)
 
@@ -137,7 +137,7 @@ class Amf0Reader:
                 source.at += 1
                 break
             value = self.value(depth + 1)
-            if value is not None or not source.failed():
+            if source.whole(value):
                 members[name] = value
         return members
 
@@ -145,7 +145,9 @@ class Amf0Reader:
         source = self.source
         items: list[Value] = []
         while len(items) < count and source.more():
-            items.append(self.value(depth + 1))
+            item = self.value(depth + 1)
+            if source.whole(item):
+                items.append(item)
         return items
 
     def _reference(self, depth: int) -> Value:

@@ -162,13 +162,17 @@ class Amf3Reader:
             name = self._string()
             if name == "":
                 break
-            members[name] = self.value(depth + 1)
+            value = self.value(depth + 1)
+            if self.source.whole(value):
+                members[name] = value
         return members
 
     def _items(self, size: int, depth: int) -> list[Value]:
         items: list[Value] = []
         while len(items) < size and self.source.more():
-            items.append(self.value(depth + 1))
+            item = self.value(depth + 1)
+            if self.source.whole(item):
+                items.append(item)
         return items
 
     def _numbers(self, marker: int, size: int, depth: int) -> list[Value]:
@@ -202,7 +206,9 @@ class Amf3Reader:
         for name in traits.names:
             if self.source.failed():
                 break
-            members[name] = self.value(depth + 1)
+            value = self.value(depth + 1)
+            if self.source.whole(value):
+                members[name] = value
         if traits.dynamic:
             members.update(self._named(depth))
         return members

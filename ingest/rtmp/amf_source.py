@@ -38,6 +38,10 @@ class Source:
         if self.fault is None:
             self.fault = why
 
+    def whole(self, value: Value) -> bool:
+        """Whether the value just read is worth keeping: a scalar that met the fault is not, a container is."""
+        return self.fault is None or isinstance(value, dict | list)
+
     def take(self, size: int) -> bytes:
         """The next `size` bytes; b"" and a fault when there are fewer."""
         end = self.at + size
