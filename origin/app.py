@@ -21,7 +21,7 @@ from headwater.config.settings import Origin
 from . import assets
 from .handlers import Handlers
 from .hub import Hub
-from .responses import ErrorReply, add_common_headers, error
+from .responses import ErrorReply, add_common_headers, error, preflight
 
 log = structlog.get_logger("headwater.origin")
 
@@ -113,7 +113,6 @@ def _app(hub: Hub, handlers: Handlers) -> web.Application:
     app = web.Application(middlewares=[_answer(hub, names)])
     for name, path, handler in routes:
         names[app.router.add_get(path, handler).resource] = name  # with HEAD, by the same handler
-    app.router.add_route("OPTIONS", "/{path:.*}", handlers.options)
     app.on_response_prepare.append(add_common_headers)
     return app
 
@@ -123,6 +122,8 @@ def _answer(hub: Hub, names: Mapping[object, str]) -> Middleware:
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method == "OPTIONS":  # of any path: a preflight request comes before the router's refusals
+            return preflight()
         try:
             response = await handler(request)
         except ErrorReply as reply:

@@ -126,7 +126,7 @@ def _variant(item: Listed, others: Sequence[Listed], group: str | None, captions
         closed = CAPTIONS if captions else "NONE"
     return Variant(
         uri=item.uri,
-        bandwidth=_bits(_peak(item) + max(map(_peak, others), default=0)),
+        bandwidth=_bits(HEADROOM * (_peak(item) + max(map(_peak, others), default=0))),
         average_bandwidth=_average(item, others),
         codecs=",".join(codecs),
         resolution=_resolution(track) if video else None,
@@ -148,7 +148,7 @@ def _average(item: Listed, others: Sequence[Listed]) -> int | None:
 
 
 def _bits(value: float) -> int:
-    return -int(-value * HEADROOM // ROUND_BITS) * ROUND_BITS
+    return -int(-value // ROUND_BITS) * ROUND_BITS
 
 
 def _resolution(track: Track) -> tuple[int, int] | None:

@@ -25,7 +25,7 @@ from .hls import directives
 from .hls.directives import Directives, Reject, Serve
 from .hub import Hub
 from .rendition import LiveRendition, text_body
-from .responses import Body, ErrorReply, accepts_gzip, immutable, preflight, respond, shared
+from .responses import Body, ErrorReply, accepts_gzip, immutable, respond, shared
 from .stream import LiveStream, StreamState
 from .window import Found, Gone, HintedName
 
@@ -164,10 +164,6 @@ class Handlers:
         if not self.ready:
             raise ErrorReply(503, _DRAINING)
         return web.Response(text="ready\n", headers={"Cache-Control": "no-store"})
-
-    async def options(self, request: web.Request) -> web.Response:
-        """OPTIONS of any path."""
-        return preflight()
 
     def _stream(self, request: web.Request) -> LiveStream:
         stream = self._hub.stream(request.match_info["name"])
