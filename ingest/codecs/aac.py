@@ -151,7 +151,10 @@ def _read_sync_extension(bits: BitReader, read: _Config) -> None:
     try:
         if bits.read(11) != _SYNC_SBR or _object_type(bits) != _SBR or not bits.flag():
             return
-        read.sbr_rate = _rate(bits)
+        rate = _rate(bits)
+        if rate not in (read.rate, 2 * read.rate):
+            return
+        read.sbr_rate = rate
         if bits.left >= 12 and bits.read(11) == _SYNC_PS:
             read.parametric_stereo = bits.flag()
     except BadConfig:

@@ -16,7 +16,8 @@ def read_config(config: bytes) -> AudioHeader:
     """Read a native header (`fLaC` and metadata blocks), a dfLa body, a STREAMINFO block or its 34 bytes.
 
     Returns:
-        The header; its `config` is a dfLa body that holds STREAMINFO alone.
+        The header; its `config` is a dfLa body that holds STREAMINFO alone, with frame sizes, length and MD5
+        "unknown" (8.2): an encoder fills them in when it stops, which changes nothing for a decoder.
 
     Raises:
         BadConfig: it is none of these, or STREAMINFO is impossible.
@@ -36,7 +37,9 @@ def read_config(config: bytes) -> AudioHeader:
     if smallest < 16 or largest < smallest:
         raise BadConfig("FLAC block sizes are impossible")
     check_audio(rate, channels)
-    block = bytes((_LAST_BLOCK, 0, 0, _STREAMINFO)) + body
+    # Block sizes; frame sizes 0; rate, channels and bit depth up to the 4 bits that begin the length; length and MD5 0.
+    known = body[:4] + bytes(6) + body[10:13] + bytes((body[13] & 0xF0,)) + bytes(20)
+    block = bytes((_LAST_BLOCK, 0, 0, _STREAMINFO)) + known
     return AudioHeader(_FULL_BOX + block, "fLaC", rate, channels, 0)
 
 

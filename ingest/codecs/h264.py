@@ -186,8 +186,9 @@ def is_idr(payload: bytes, length_size: int) -> bool:
     at = 0
     length = len(payload)
     while (start := at + length_size) < length:
+        size = int.from_bytes(payload[at:start])
         kind = payload[start] & 31
-        if 1 <= kind <= _LAST_VCL:
+        if size and 1 <= kind <= _LAST_VCL:
             return kind == _IDR
-        at = start + int.from_bytes(payload[at:start])
+        at = start + size
     return False

@@ -238,8 +238,9 @@ def is_irap(payload: bytes, length_size: int) -> bool:
     at = 0
     length = len(payload)
     while (start := at + length_size) < length:
+        size = int.from_bytes(payload[at:start])
         kind = payload[start] >> 1 & 63
-        if kind < _FIRST_NON_VCL:
+        if size and kind < _FIRST_NON_VCL:
             return _FIRST_IRAP <= kind <= _LAST_IRAP
-        at = start + int.from_bytes(payload[at:start])
+        at = start + size
     return False
