@@ -15,7 +15,7 @@ PYTEST ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint format bench soak fuzz docs pin wheel clean
+.PHONY: help setup run test lint format bench soak fuzz docs pin vendor wheel clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 6
@@ -53,8 +53,10 @@ fuzz: $(VENV)/.dev
 docs: $(VENV)/.runtime
 	@$(BIN)/headwater config show --markdown > docs/configuration.md
 
-wheel: $(VENV)/.dev $(VENDOR)
-	@$(BIN)/python -m build --wheel
+vendor: $(VENDOR)
+
+wheel: $(VENV)/bin/python $(VENDOR)
+	@$(PIP) wheel --quiet --no-deps --wheel-dir dist .
 
 # Takes the newest versions that pyproject.toml allows and pins them.
 pin: $(VENV)/bin/python

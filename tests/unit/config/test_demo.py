@@ -54,7 +54,7 @@ def test_the_publisher_gets_what_is_configured() -> None:
     own = Settings.model_validate({"demo": {"width": 640, "height": 360, "fps": 25, "bitrate": 500_000}})
     options = demo.options_from(json.loads(demo.document(own, 1935)))
     options.check()
-    assert (options.url, options.width, options.height, options.fps, options.bitrate) == (
+    assert (options.url, options.width, options.height, int(options.fps), options.bitrate) == (
         "rtmp://127.0.0.1:1935/live/demo",
         640,
         360,

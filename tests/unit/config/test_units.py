@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -19,7 +21,7 @@ from headwater.config import units
         (units.BitRate, (1_000,), (999,)),
     ],
 )
-def test_bounds(unit: object, good: tuple[float, ...], bad: tuple[float, ...]) -> None:
+def test_bounds(unit: Any, good: tuple[float, ...], bad: tuple[float, ...]) -> None:
     adapter: TypeAdapter[float] = TypeAdapter(unit)
     for value in good:
         assert adapter.validate_python(value) == value

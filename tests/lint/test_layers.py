@@ -1,0 +1,73 @@
+"""Which modules may do I/O. Import-linter holds the sans-IO ones to it; here nobody is forgotten."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+SHELLS = {
+    "headwater.config.admin": "aiohttp listener",
+    "headwater.config.child": "process entry",
+    "headwater.config.cli": "process entry",
+    "headwater.config.demo": "dice: makes the demo's key",
+    "headwater.config.health": "process entry",
+    "headwater.config.load": "reads files",
+    "headwater.config.logs": "logging",
+    "headwater.config.loopwatch": "event loop",
+    "headwater.config.roles": "composition root",
+    "headwater.config.supervisor": "processes",
+    "headwater.ingest.metrics": "metrics registry",
+    "headwater.ingest.server": "listeners",
+    "headwater.ingest.state": "files",
+    "headwater.origin.app": "aiohttp server",
+    "headwater.origin.handlers": "aiohttp handlers",
+    "headwater.origin.hub": "timers of the running loop",
+    "headwater.origin.metrics": "metrics registry",
+    "headwater.edge.app": "server",
+    "headwater.edge.fetch": "upstream client",
+    "headwater.edge.follow": "upstream client",
+    "headwater.edge.http1": "asyncio protocol",
+    "headwater.edge.metrics": "metrics registry",
+    "headwater.loadtest": "black box: talks to servers from outside",
+}
+"""Modules and packages that own I/O, a clock or dice, and which."""
+
+
+def modules() -> list[str]:
+    """Every module of the server and its tools, packages' own `__init__` left out."""
+    return [
+        ".".join(("headwater", *path.relative_to(ROOT).with_suffix("").parts))
+        for folder in ("config", "edge", "ingest", "loadtest", "origin")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if path.name != "__init__.py"
+    ]
+
+
+def listed_under(module: str, names: set[str]) -> bool:
+    parts = module.split(".")
+    return any(".".join(parts[:length]) in names for length in range(2, len(parts) + 1))
+
+
+def sans_io() -> set[str]:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (contract,) = [entry for entry in contracts if entry["id"] == "sans-io"]
+    return set(contract["source_modules"])
+
+
+def test_every_module_is_core_or_shell() -> None:
+    shells, core = set(SHELLS), sans_io()
+    neither = [module for module in modules() if not listed_under(module, shells) and not listed_under(module, core)]
+    assert not neither, "put each into the sans-io contract of pyproject.toml, or into SHELLS with its reason"
+
+
+def test_no_module_is_both() -> None:
+    shells, core = set(SHELLS), sans_io()
+    assert not [module for module in modules() if listed_under(module, shells) and listed_under(module, core)]
+
+
+def test_the_lists_name_what_exists() -> None:
+    known = set(modules()) | {module.rpartition(".")[0] for module in modules()}
+    known |= {"headwater.loadtest"}
+    assert not (sans_io() | set(SHELLS)) - known
