@@ -40,6 +40,8 @@ class Epoch:
     """Of a segment that would follow now."""
     end: int
     """Position, 90 kHz ticks: an upper bound of what has been published."""
+    date_us: int
+    """Unix microseconds at which the last segment started."""
     target_duration_s: int
     part_target_us: int
     ended: bool = False
