@@ -185,10 +185,10 @@ def packet_samples(payload: bytes) -> int:
 
 
 def fingerprint(payload: bytes) -> bytes:
-    """What must stay the same for a configuration that was made from a frame to hold, of AC-3 or E-AC-3."""
+    """What must stay the same for a configuration that was made from a frame to hold; `b""` when it is no frame."""
     # AC-3: fscod, frmsizecod, bsid, bsmod, acmod. E-AC-3 (bsid above 10): fscod, numblkscod, acmod, lfeon, bsid;
     # its dialnorm shares the next byte and may change.
-    if len(payload) < 7:
+    if len(payload) < 7 or not payload.startswith(_SYNC):
         return b""
     if payload[5] >> 3 > 10:
         return bytes((payload[4], payload[5] & 0xF8))

@@ -297,7 +297,7 @@ class TagReader:
         if slot.codec is codec and not slot.inferred:
             return  # the publisher sent a configuration all the same
         mark = fingerprint(frame)
-        if slot.codec is codec and slot.source == mark:
+        if not mark or (slot.codec is codec and slot.source == mark):
             return
         try:
             track = audio_track(slot.id, codec, frame, language=slot.hint.language, name=slot.hint.name)

@@ -86,3 +86,4 @@ def test_the_fingerprint_ignores_what_may_change() -> None:
     assert fingerprint(EAC3_FRAME) == fingerprint(EAC3_FRAME[:5] + bytes((EAC3_FRAME[5] ^ 1,)) + EAC3_FRAME[6:])
     assert fingerprint(syncframe(0, 0, 3)) != fingerprint(syncframe(0, 0, 3, acmod=7))
     assert fingerprint(b"\x0b\x77") == b""
+    assert fingerprint(b"no syncframe") == b""
