@@ -2,11 +2,11 @@
 
     viewer ── http1 ──> core ──> follower   live playlist: answered here, one held request ahead upstream
                          │  └──> store      everything else that may be kept
-                         └─────> flights    in flight: whoever asks for the same thing waits on it ──> fetch ──> upstream
+                         └─────> flights    in flight: who asks for the same waits on it ──> fetch ──> upstream
 
-Sans-IO: keys (URL -> canonical key), freshness (lifetimes), message (requests, entities, responses),
-select (range, conditions, encoding), store (bytes kept), collapse (fetches shared), follow (a live
-playlist), agenda (timers), core (all of them together).
+Sans-IO: message (requests, entities, responses), keys (URL -> canonical key), freshness (lifetimes),
+entities (answers made and received), select (range, conditions, encoding), store (bytes kept), collapse
+(waiting together), version and follow (a live playlist), core (all of them together).
 Shells: fetch (aiohttp client), wire and http1 (viewers' HTTP/1), metrics, app (`EdgeServer`).
 
 Words

@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
+import structlog
 from prometheus_client import CollectorRegistry
 
 from headwater.config.settings import Edge
+
+from .core import TICK_S, Core, CoreLimits
+from .fetch import Fetcher, FetchLimits
+from .http1 import Connection
+from .listener import Limits, Shared
+from .message import Cancel, Done, UpstreamAnswer, UpstreamRequest
+from .metrics import Metrics, Wakes
+from .wire import Wire
+
+log = structlog.get_logger("headwater.edge")
+
+DRAIN_S = 8.0
+"""Longest drain: two target durations of the default stream."""
+
+
+class _TimedUpstream:
+    """A fetcher that tells `wakes` when each answer came."""
+
+    def __init__(self, fetcher: Fetcher, wakes: Wakes) -> None:
+        self._fetcher = fetcher
+        self._wakes = wakes
+
+    def fetch(self, request: UpstreamRequest, done: Done) -> Cancel:
+        def timed(answer: UpstreamAnswer) -> None:
+            self._wakes.arrived = time.perf_counter()
+            done(answer)
+
+        return self._fetcher.fetch(request, timed)
 
 
 class EdgeServer:
@@ -17,6 +49,13 @@ class EdgeServer:
         self._settings = settings
         self._upstream = upstream
         self._registry = registry
+        self._wakes = Wakes()
+        self._fetcher: Fetcher | None = None
+        self._core: Core | None = None
+        self._shared: Shared | None = None
+        self._metrics: Metrics | None = None
+        self._server: asyncio.Server | None = None
+        self._tick: asyncio.TimerHandle | None = None
         self._port = 0
 
     @property
@@ -27,16 +66,83 @@ class EdgeServer:
     @property
     def ready(self) -> bool:
         """True while new viewers are welcome: started and not draining."""
-        return self._port != 0
+        return self._shared is not None and not self._shared.draining
 
     async def start(self) -> None:
         """Bind the listener and begin to serve. Raises OSError when the address is taken."""
-        raise NotImplementedError
+        settings, loop = self._settings, asyncio.get_running_loop()
+        self._fetcher = Fetcher(
+            self._upstream,
+            FetchLimits(
+                settings.upstream_connections,
+                settings.followers,
+                settings.object_bytes,
+                settings.upstream_timeout_s,
+                settings.connect_timeout_s,
+            ),
+            settings.node,
+        )
+        core = Core(
+            CoreLimits(settings.node, settings.cache_bytes, settings.held, settings.followers, settings.follow_grace_s),
+            _TimedUpstream(self._fetcher, self._wakes),
+            self._wakes,
+            lambda: self.ready,
+        )
+        limits = Limits.of(settings.http)
+        shared = Shared(limits, Wire(settings.node), core.tally, loop)
+        try:
+            self._server = await loop.create_server(
+                lambda: Connection(core, shared, limits),
+                settings.http.host or None,
+                settings.http.port,
+                backlog=settings.http.backlog,
+                reuse_address=True,
+            )
+        except OSError:
+            await self._fetcher.close()
+            raise
+        self._core, self._shared = core, shared
+        self._port = self._server.sockets[0].getsockname()[1]
+        self._metrics = Metrics(core, self._wakes, self._registry)
+        shared.start()
+        self._tick = loop.call_later(TICK_S, self._on_tick)
+        log.info("edge-started", port=self._port, upstream=self._upstream)
+
+    def _on_tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        assert self._core is not None
+        self._core.handle_timeout(loop.time())
+        self._tick = loop.call_later(TICK_S, self._on_tick)
 
     async def drain(self) -> None:
         """Stop accepting, answer held requests now, end every connection; returns when all are gone or time is up."""
-        raise NotImplementedError
+        if self._core is None or self._shared is None or self._server is None:
+            return
+        loop = asyncio.get_running_loop()
+        self._server.close()
+        self._shared.drain()
+        self._core.drain(loop.time())
+        await self._shared.wait_empty(DRAIN_S)
+        log.info("edge-drained", left=self._shared.connections)
 
     async def close(self) -> None:
         """Stop at once. Idempotent."""
-        raise NotImplementedError
+        if self._tick is not None:
+            self._tick.cancel()
+            self._tick = None
+        if self._server is not None:
+            self._server.close()
+        if self._core is not None:
+            self._core.stop()
+        if self._shared is not None:
+            self._shared.draining = True
+            self._shared.stop()
+        if self._fetcher is not None:
+            await self._fetcher.close()
+            self._fetcher = None
+        if self._server is not None:
+            await self._server.wait_closed()
+            self._server = None
+        if self._metrics is not None:
+            self._registry.unregister(self._metrics)
+            self._metrics = None

@@ -1,0 +1,217 @@
+"""The request core: what every viewer front end talks to. Sans-IO.
+
+    handle(request) ─┬─ follower of that playlist ──> answer now, or a place in a line
+                     ├─ stored and fresh ───────────> answer now
+                     ├─ on its way ─────────────────> join the flight
+                     └─ else ───────────────────────> a flight of its own
+
+A media playlist is found out to be live by its first answer; whoever waited for that is then sent round again, to
+the new follower. What an answer says about sharing it is known only when it is there: those who may not share it
+are sent round likewise, each with a fetch of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from headwater.origin.hls.model import MediaPlaylist
+
+from .collapse import Flight, Waiter
+from .entities import PREFLIGHT, local, received
+from .follow import Follower, State
+from .freshness import Shape, judge
+from .keys import BadTarget, Target, read_target
+from .message import Entity, Method, Outcome, Reply, Request, Response, Tally, Ticket, Upstream, UpstreamAnswer
+from .objects import RETRY_AFTER_S, Objects
+from .select import select
+from .store import Store
+
+TICK_S = 0.05
+"""How often a shell calls `handle_timeout`: finer than any wait that a viewer could notice."""
+
+MAX_ROUNDS = 4
+"""How often a request is sent round again before it is refused."""
+MAX_TARGETS = 8_192
+"""Parsed request-targets that are remembered. Why: all viewers ask for the same few."""
+MAX_TARGET_BYTES = 512
+"""Longest of those, so that their memory is bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoreLimits:
+    """What the core may use, from `config.settings.Edge`."""
+
+    node: str
+    cache_bytes: int
+    held: int
+    followers: int
+    follow_grace_s: float
+
+
+class Observer(Protocol):
+    """Hears of wakes, to measure them; the core has no clock of its own."""
+
+    def waking(self, count: int) -> None:
+        """About to answer `count` held viewers in one go."""
+
+    def woke(self, count: int) -> None:
+        """Done."""
+
+
+class Core:
+    """One cache with one upstream. Every method that takes `now` wants monotonic seconds that never go back."""
+
+    def __init__(self, limits: CoreLimits, upstream: Upstream, observer: Observer, ready: Callable[[], bool]) -> None:
+        self.tally = Tally()
+        self.upstream = upstream
+        self.waking = observer.waking
+        self.woke = observer.woke
+        self._limits = limits
+        self._ready = ready
+        self._via = f"1.1 {limits.node}"
+        self._targets: dict[bytes, Target | BadTarget] = {}
+        self._followers: dict[str, Follower] = {}
+        self._objects = Objects(self, limits.cache_bytes, self._via)
+
+    @property
+    def followers(self) -> int:
+        """Playlists that are followed now."""
+        return len(self._followers)
+
+    @property
+    def flights(self) -> int:
+        """Objects on their way now."""
+        return self._objects.flights
+
+    @property
+    def store(self) -> Store:
+        """What is kept."""
+        return self._objects.store
+
+    # -- viewers
+
+    def handle(self, request: Request, reply: Reply, now: float) -> Ticket | None:
+        """Answer `request` through `reply`, at once (None) or later (the ticket to cancel when the viewer leaves)."""
+        target = self._targets.get(request.target) or self._read(request.target)
+        if isinstance(target, BadTarget):
+            self.tally.refuse("target")
+            self.send(request, reply, local(400, target.reason), Outcome.REJECT, now)
+            return None
+        if request.method is Method.OPTIONS:
+            self.send(request, reply, PREFLIGHT, Outcome.REJECT, now)
+            return None
+        follower = self._followers.get(target.plain)
+        if follower is None and target.plain is not target.path and target.playlist_like:
+            follower = self._followers.get(target.path)
+        if follower is not None:
+            return follower.ask(request, reply, target, now)
+        if target.path in ("/healthz", "/readyz"):
+            self._health(request, reply, target.path, now)
+            return None
+        return self._objects.ask(request, reply, target, now)
+
+    def _read(self, raw: bytes) -> Target | BadTarget:
+        target = read_target(raw)
+        if len(raw) <= MAX_TARGET_BYTES:
+            if len(self._targets) >= MAX_TARGETS:
+                self._targets.clear()
+            self._targets[raw] = target
+        return target
+
+    def _health(self, request: Request, reply: Reply, path: str, now: float) -> None:
+        well = path == "/healthz" or self._ready()
+        entity = local(200, "alive") if well else local(503, "draining", retry_after=RETRY_AFTER_S)
+        self.send(request, reply, entity, Outcome.REJECT, now)
+
+    # -- what objects and followers need (objects.Host, follow.Host)
+
+    def send(self, request: Request, reply: Reply, entity: Entity, outcome: Outcome, now: float) -> None:
+        """Answer one viewer with the right form of `entity`."""
+        self.tally.requests[outcome] += 1
+        age = None if entity.own else entity.age_at(now)
+        reply(Response(select(request, entity), outcome, age))
+
+    def room(self) -> bool:
+        """Whether one more viewer may wait; a refusal is counted."""
+        if self.tally.held < self._limits.held:
+            return True
+        self.tally.refuse("held")
+        return False
+
+    def target_of(self, request: Request) -> Target:
+        """The parsed target of a request that was valid."""
+        target = self._targets.get(request.target) or self._read(request.target)
+        assert isinstance(target, Target)  # only valid targets wait
+        return target
+
+    def again(self, waiters: list[Waiter], now: float) -> None:
+        """Handle these requests anew, their tickets staying valid."""
+        for waiter in waiters:
+            waiter.request.rounds += 1
+            if waiter.request.rounds > MAX_ROUNDS:
+                error = local(503, "the upstream's answers keep changing", retry_after=RETRY_AFTER_S)
+                self.send(waiter.request, waiter.reply, error, Outcome.REJECT, now)
+                continue
+            waiter.follow(self.handle(waiter.request, waiter.reply, now))
+
+    def found_live(self, flight: Flight, answer: UpstreamAnswer, model: MediaPlaylist) -> bool:
+        """Follow the playlist at the flight's key from now on; False when it is one too many."""
+        key = flight.key
+        if key not in self._followers:
+            if len(self._followers) >= self._limits.followers:
+                self.tally.refuse("followers")
+                return False
+            follower = Follower(key, self, answer, model, grace_s=self._limits.follow_grace_s, via=self._via)
+            self._followers[key] = follower
+            objects = self._objects
+            objects.least_part_s = min(objects.least_part_s, model.part_target or objects.least_part_s)
+            objects.target_duration_s = max(objects.target_duration_s, float(model.target_duration))
+            objects.store.remove(key)
+            follower.start(answer.at)
+        self.again(flight.take(), answer.at)
+        return True
+
+    def prefetch(self, keys: Iterable[str], now: float) -> None:
+        """Fetch what viewers will ask for, unless it is here or on its way."""
+        for key in keys:
+            if key not in self._followers:
+                self._objects.prefetch(key, now)
+
+    def window(self, added: Iterable[str], dropped: Iterable[str]) -> None:
+        """Keep the live window from being evicted first."""
+        self.store.mark(added)
+        self.store.release(dropped)
+
+    def finished(self, follower: Follower, answer: UpstreamAnswer) -> None:
+        """A follower ended: what it leaves is a plain object from now on."""
+        if self._followers.get(follower.key) is follower:
+            del self._followers[follower.key]
+        if follower.state is State.STOPPED:
+            return
+        duration = float(follower.version.model.target_duration)
+        life = judge(answer.status, answer.get, Shape.PLAYLIST, answer.unix, target_duration=duration)
+        entity = received(answer, life, self._via)
+        self._objects.adopt(follower.key, entity)
+        for waiter in follower.take_waiters():
+            self.send(waiter.request, waiter.reply, entity, Outcome.JOIN, answer.at)
+
+    # -- time
+
+    def handle_timeout(self, now: float) -> None:
+        """Let followers do what is due; to be called every `TICK_S`."""
+        for follower in list(self._followers.values()):
+            follower.handle_timeout(now)
+
+    def drain(self, now: float) -> None:
+        """Answer held playlist requests with what there is now."""
+        for follower in self._followers.values():
+            follower.release(now)
+
+    def stop(self) -> None:
+        """End every upstream request; nobody is answered any more."""
+        for follower in list(self._followers.values()):
+            follower.stop()
+        self._followers.clear()
+        self._objects.stop()

@@ -1,0 +1,160 @@
+"""Entities made by the edge itself, and entities made from upstream answers. Sans-IO.
+
+Every answer carries CORS fields, errors included: a player that may not read a 404 cannot retry well (rule 155).
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from .freshness import Life
+from .message import Entity, Headers, UpstreamAnswer
+
+_EXPOSED = (
+    "Age, Date, Content-Length, Content-Range, ETag, Last-Modified, Retry-After, Cache-Status, CMSD-Static, "
+    "CMSD-Dynamic, Common-Access-Token"
+)
+
+CORS: Headers = (
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Expose-Headers", _EXPOSED),
+    ("Timing-Allow-Origin", "*"),
+)
+"""Rule 155: without Age exposed, hls.js skips tune-in."""
+
+ALLOW = "GET, HEAD, OPTIONS"
+
+_PREFLIGHT: Headers = (
+    ("Allow", ALLOW),
+    ("Access-Control-Allow-Methods", ALLOW),
+    (
+        "Access-Control-Allow-Headers",
+        "Range, If-None-Match, If-Modified-Since, Cache-Control, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status",
+    ),
+    ("Access-Control-Max-Age", "86400"),
+)
+
+_DROPPED = frozenset(
+    (
+        # RFC 9110 section 7.6.1: hop by hop
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        # made anew by us
+        "accept-ranges",
+        "age",
+        "cache-status",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "vary",
+        # about the upstream as a place, not about the object
+        "alt-svc",
+        "server",
+    )
+)
+
+_TEXT = ("text/", "application/json", "application/javascript", "image/svg+xml", "application/xml", "application/wasm")
+_PLAYLIST_TYPES = ("application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl")
+
+COMPRESS_LEAST = 256
+"""Bytes below which gzip saves nothing."""
+COMPRESS_MOST = 512 << 10
+"""Bytes above which compressing would hold the event loop for more than about 10 ms."""
+
+
+def local(status: int, reason: str, *, retry_after: int | None = None, extra: Headers = ()) -> Entity:
+    """An answer of the edge's own: a line of plain text, never kept by anybody (rule 148)."""
+    body = f"{status} {HTTPStatus(status).phrase}: {reason}\n".encode()
+    headers: Headers = (("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store"), *extra, *CORS)
+    if retry_after is not None:
+        headers += (("Retry-After", str(retry_after)),)
+    return Entity(status, headers, body, received=0.0, own=True)
+
+
+PREFLIGHT = Entity(204, (*_PREFLIGHT, *CORS), b"", received=0.0, own=True)
+"""The answer to OPTIONS, for every path."""
+
+
+def method_not_allowed() -> Entity:
+    """405 with Allow (RFC 9110 section 15.5.6)."""
+    return local(405, "this method is not served here", extra=(("Allow", ALLOW),))
+
+
+def crowded() -> Entity:
+    """503: as many wait as may wait."""
+    return local(503, "too many requests wait here", retry_after=1)
+
+
+def is_playlist(path: str, content_type: str) -> bool:
+    """Rule 2: by the path or by the type."""
+    return path.endswith((".m3u8", ".m3u")) or content_type.partition(";")[0].strip().lower() in _PLAYLIST_TYPES
+
+
+def is_media(content_type: str) -> bool:
+    """A segment, part or init section, judged by the type alone."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind.startswith(("video/", "audio/")) and kind not in _PLAYLIST_TYPES
+
+
+def received(answer: UpstreamAnswer, life: Life, via: str) -> Entity:
+    """What viewers get of `answer`. `via`: our entry for the Via field."""
+    kind = answer.get("content-type") or ""
+    body = answer.body
+    compress = _compressible(kind) and COMPRESS_LEAST <= len(body) <= COMPRESS_MOST and answer.status == 200
+    return Entity(
+        status=answer.status,
+        headers=passed_headers(answer, via, varies=_compressible(kind)),
+        body=body,
+        received=answer.at,
+        age=upstream_age(answer),
+        lifetime=life.lifetime,
+        usable=life.usable,
+        etag=answer.get("etag"),
+        last_modified=answer.get("last-modified"),
+        compress=compress,
+        trail=answer.get("cache-status") or "",
+    )
+
+
+def passed_headers(answer: UpstreamAnswer, via: str, *, varies: bool) -> Headers:
+    """The upstream's fields without those of its connection, with ours."""
+    named = {name.strip().lower() for name in (answer.get("connection") or "").split(",")}
+    kept = [
+        (_cased(name), value)
+        for name, value in answer.headers
+        if name not in _DROPPED and name not in named and name != "via" and not name.startswith("access-control-")
+    ]
+    vary = [item.strip() for item in (answer.get("vary") or "").split(",") if item.strip()]
+    # CORS is the same for every origin here, so an upstream's `Vary: Origin` would only split caches.
+    vary = [item for item in vary if item.lower() not in ("origin", "accept-encoding")]
+    if varies:
+        vary.append("Accept-Encoding")
+    if vary:
+        kept.append(("Vary", ", ".join(vary)))
+    if answer.status == 200:
+        kept.append(("Accept-Ranges", "bytes"))
+    trace = answer.get("via")
+    kept.append(("Via", f"{trace}, {via}" if trace else via))
+    return (*kept, *CORS)
+
+
+def upstream_age(answer: UpstreamAnswer) -> float:
+    """The Age that the upstream sent; 0 when it sent none or nonsense (rule 144: none means from the origin)."""
+    text = answer.get("age") or ""
+    return float(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0.0
+
+
+def _compressible(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind in _PLAYLIST_TYPES or kind.startswith(_TEXT)
+
+
+def _cased(name: str) -> str:
+    return "ETag" if name == "etag" else name.title()

@@ -1,0 +1,155 @@
+"""The upstream client (`message.Upstream`) on aiohttp.
+
+Requests carry nothing of any viewer. A held request is never repeated because it is quiet; what it may cost is
+bounded by time (`upstream_timeout_s`), size (`object_bytes`) and number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+from yarl import URL
+
+from .message import Cancel, Done, Failure, Purpose, UpstreamAnswer, UpstreamRequest
+
+log = structlog.get_logger("headwater.edge")
+
+HELD_PER_FOLLOWER = 4
+"""Connections that a follower may hold: its playlist, a hinted part, a hinted init section, one in reserve."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """From `config.settings.Edge`."""
+
+    connections: int
+    followers: int
+    object_bytes: int
+    timeout_s: float
+    connect_timeout_s: float
+
+
+class TooLarge(Exception):
+    """The body is larger than `object_bytes`."""
+
+
+class Fetcher:
+    """GETs at `base`, an absolute URL without a path. Belongs to the running loop."""
+
+    def __init__(self, base: str, limits: FetchLimits, node: str) -> None:
+        self._base = base.rstrip("/")
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        # Held requests have connections of their own: they must never wait for one, nor keep others waiting.
+        self._held = self._session(limits.followers * HELD_PER_FOLLOWER, node)
+        self._plain = self._session(limits.connections, node)
+
+    def _session(self, connections: int, node: str) -> aiohttp.ClientSession:
+        timeout = aiohttp.ClientTimeout(total=self._limits.timeout_s, sock_connect=self._limits.connect_timeout_s)
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=30),
+            timeout=timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "headwater-edge", "Accept-Encoding": "identity", "Via": f"1.1 {node}"},
+        )
+
+    @property
+    def open(self) -> int:
+        """Requests under way."""
+        return len(self._tasks)
+
+    def fetch(self, request: UpstreamRequest, done: Done) -> Cancel:
+        """Begin a GET; `done` is called once, from a later turn of the loop, unless it was cancelled."""
+        cancelled = False
+
+        async def run() -> None:
+            answer = await self._get(request)
+            if not cancelled:
+                done(answer)
+
+        task = self._loop.create_task(run(), name=f"fetch {request.purpose.value}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+        def cancel() -> None:
+            nonlocal cancelled
+            cancelled = True
+            # From inside `done` the task is the caller: it ends by itself.
+            if task is not asyncio.current_task():
+                task.cancel()
+
+        return cancel
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("fetch-bug", exc_info=error)
+
+    async def _get(self, request: UpstreamRequest) -> UpstreamAnswer:
+        try:
+            return await self._transfer(request)
+        except TooLarge:
+            return self._failed(request, Failure.TOO_LARGE)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            return self._failed(request, Failure.CONNECT, error)
+        except TimeoutError:
+            return self._failed(request, Failure.TIMEOUT)
+        except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError, ConnectionError, OSError) as error:
+            return self._failed(request, Failure.RESET, error)
+        except (aiohttp.ClientError, ValueError) as error:
+            return self._failed(request, Failure.INVALID, error)
+
+    async def _transfer(self, request: UpstreamRequest) -> UpstreamAnswer:
+        headers = {}
+        if request.etag is not None:
+            headers["If-None-Match"] = request.etag
+        if request.last_modified is not None:
+            headers["If-Modified-Since"] = request.last_modified
+        session = self._plain if request.purpose is Purpose.OBJECT else self._held
+        # `encoded`: the key is canonical already, and must reach the upstream as it is
+        url = URL(self._base + request.target, encoded=True)
+        async with session.get(url, headers=headers, allow_redirects=False) as response:
+            body = await self._body(response)
+            return UpstreamAnswer(
+                at=self._loop.time(),
+                unix=time.time(),  # noqa: TID251  (compared with the upstream's Expires)
+                status=response.status,
+                headers=tuple((name.lower(), value) for name, value in response.headers.items()),
+                body=body,
+            )
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        limit = self._limits.object_bytes
+        if (response.content_length or 0) > limit:
+            raise TooLarge
+        pieces: list[bytes] = []
+        size = 0
+        async for piece in response.content.iter_any():
+            size += len(piece)
+            if size > limit:
+                raise TooLarge
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _failed(self, request: UpstreamRequest, failure: Failure, error: Exception | None = None) -> UpstreamAnswer:
+        log.warning(
+            "upstream-failed",
+            target=request.target.partition("?")[0],
+            purpose=request.purpose.value,
+            failure=failure.name.lower(),
+            error=type(error).__name__ if error is not None else None,
+        )
+        return UpstreamAnswer(at=self._loop.time(), unix=time.time(), failure=failure)  # noqa: TID251
+
+    async def close(self) -> None:
+        """End all requests and connections."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._held.close()
+        await self._plain.close()

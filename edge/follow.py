@@ -1,0 +1,383 @@
+"""A follower: one live playlist, always one held request ahead at the upstream. Sans-IO.
+
+    FOLLOWING ── news ──> FOLLOWING        publish: wake the lines, prefetch what is new, ask for the next part
+    FOLLOWING ── error ─> PAUSED ── time ─> RELOADING (plain request) ── 200 ─> FOLLOWING
+    any ── ENDLIST ─> ENDED                any ── 410, or 404 for three target durations ─> GONE
+    any ── nobody came for `grace_s` ─> STOPPED
+
+The shell's timer calls `handle_timeout`; nothing here needs to be exact to better than a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import enum
+import zlib
+from collections.abc import Iterable
+from typing import Protocol
+
+from headwater.origin.hls.directives import Directives, Reject, Serve, Wait
+from headwater.origin.hls.model import MediaPlaylist
+
+from .collapse import Line, Waiter
+from .entities import crowded, local, upstream_age
+from .keys import Target, resolve, with_directives
+from .message import (
+    Cancel,
+    Entity,
+    Failure,
+    Outcome,
+    Purpose,
+    Reply,
+    Request,
+    Tally,
+    Upstream,
+    UpstreamAnswer,
+    UpstreamRequest,
+)
+from .version import Version, cache_control, read_playlist
+
+BACKOFF_FIRST_S = 0.1
+BACKOFF_MOST_S = 2.0
+"""Between attempts at an upstream that fails. Why: held viewers wait for the first answer after it is back."""
+EARLY_S = 0.1
+"""Least time between two answers without news (rule 93: an upstream that does not really block)."""
+RETRY_AFTER_S = 1
+CONFIRM_TARGETS = 2.0
+"""Target durations without an answer after which a held request is given up for a plain one."""
+
+_GOLDEN = 0.618034
+"""Each wake starts this much further round the line, so that no viewer is always last."""
+
+
+class State(enum.Enum):
+    """What the follower is doing."""
+
+    FOLLOWING = "following"
+    PAUSED = "paused"
+    RELOADING = "reloading"
+    ENDED = "ended"
+    GONE = "gone"
+    STOPPED = "stopped"
+
+
+class Host(Protocol):
+    """What a follower needs of the core."""
+
+    tally: Tally
+    upstream: Upstream
+
+    def send(self, request: Request, reply: Reply, entity: Entity, outcome: Outcome, now: float) -> None:
+        """Answer one viewer with the right form of `entity`."""
+
+    def room(self) -> bool:
+        """Whether one more viewer may wait."""
+
+    def prefetch(self, keys: Iterable[str], now: float) -> None:
+        """Begin to fetch what is neither stored nor on its way."""
+
+    def window(self, added: Iterable[str], dropped: Iterable[str]) -> None:
+        """These keys came into the live window, those left it."""
+
+    def finished(self, follower: Follower, answer: UpstreamAnswer) -> None:
+        """The follower reached ENDED, GONE or STOPPED; `answer` is the last one."""
+
+    def waking(self, count: int) -> None:
+        """About to answer `count` held viewers."""
+
+    def woke(self, count: int) -> None:
+        """Answered them."""
+
+
+class Follower:
+    """Follows the playlist at canonical key `key`, beginning with `answer`, whose body is `model`."""
+
+    def __init__(
+        self, key: str, host: Host, answer: UpstreamAnswer, model: MediaPlaylist, *, grace_s: float, via: str
+    ) -> None:
+        self.key = key
+        self.state = State.FOLLOWING
+        self._host = host
+        self._grace_s = grace_s
+        self._via = via
+        self._jitter = (zlib.crc32(key.encode()) % 100) / 1_000
+        self._cache_plain: str | None = None
+        self._cache_blocking: str | None = None
+        self._lines: dict[Directives, Line] = {}
+        self._window: dict[str, str | None] = {}
+        self._cancel: Cancel | None = None
+        self._failures = 0
+        self._lost = False
+        self._retry_at = 0.0
+        self._behind_since: float | None = None
+        self._wakes = 0
+        self._last = answer
+        self.last_wanted = answer.at
+        self._learn(answer, blocking=False)
+        self.version = self._version(answer, model)
+
+    @property
+    def held(self) -> int:
+        """Viewers that wait here."""
+        return sum(len(line) for line in self._lines.values())
+
+    @property
+    def stale_after_s(self) -> float:
+        """Rule 163: how old a playlist may be that is served although the upstream fails."""
+        return 3.0 * self._target_s
+
+    @property
+    def _target_s(self) -> int:
+        return self.version.model.target_duration
+
+    def start(self, now: float) -> None:
+        """Begin to follow; called once, after the host knows the follower."""
+        self._enter(self.version, None, now)
+
+    # -- viewers
+
+    def ask(self, request: Request, reply: Reply, target: Target, now: float) -> Waiter | None:
+        """Answer a viewer now, or hold it."""
+        self.last_wanted = now
+        version, ask = self.version, target.directives
+        if isinstance(ask, Reject):
+            self._refuse(request, reply, ask, now)
+            return None
+        decision = version.decide(ask)
+        match decision:
+            case Serve():
+                self._serve(request, reply, decision, ask, now)
+                return None
+            case Wait():
+                if not self._host.room():
+                    self._host.send(request, reply, crowded(), Outcome.REJECT, now)
+                    return None
+                line = self._lines.get(ask)
+                if line is None:
+                    line = self._lines[ask] = Line(self._host.tally)
+                return line.join(request, reply, now + decision.timeout_s)
+            case Reject():
+                self._refuse(request, reply, decision, now)
+                return None
+
+    def _serve(self, request: Request, reply: Reply, serve: Serve, ask: Directives, now: float) -> None:
+        version = self.version
+        if version.full.age_at(now) > self.stale_after_s:
+            # Rule 163: too old to be told from a frozen stream; not kept by anybody (rule 148)
+            error = local(503, "the upstream has been silent for too long", retry_after=RETRY_AFTER_S)
+            self._host.send(request, reply, error, Outcome.REJECT, now)
+            return
+        outcome = Outcome.STALE if self._lost else Outcome.HIT
+        self._host.send(request, reply, version.entity(serve, blocking=ask.msn is not None), outcome, now)
+
+    def _refuse(self, request: Request, reply: Reply, why: Reject, now: float) -> None:
+        self._host.send(request, reply, local(why.status, why.reason), Outcome.REJECT, now)
+
+    def _wake(self, now: float) -> None:
+        """Answer every line that the current version satisfies, in this turn of the loop."""
+        ready: list[tuple[Directives, Serve | Reject]] = []
+        for ask in self._lines:
+            decision = self.version.decide(ask)
+            if not isinstance(decision, Wait):
+                ready.append((ask, decision))
+        if not ready:
+            return
+        self._wakes += 1
+        count = sum(len(self._lines[ask]) for ask, _ in ready)
+        self._host.waking(count)
+        send = self._host.send
+        for ask, verdict in ready:
+            if isinstance(verdict, Serve):
+                entity, outcome = self.version.entity(verdict, blocking=True), Outcome.JOIN
+            else:
+                # The stream went back under held viewers. A 4xx would be the end of hls.js (rule 88).
+                entity = local(503, "the stream started again", retry_after=RETRY_AFTER_S)
+                outcome = Outcome.REJECT
+            for waiter in self._lines.pop(ask).take(self._wakes * _GOLDEN % 1.0):
+                send(waiter.request, waiter.reply, entity, outcome, now)
+        self._host.tally.woken += count
+        self._host.woke(count)
+
+    def _expire(self, now: float) -> None:
+        for ask, line in list(self._lines.items()):
+            for waiter in line.overdue(now):
+                # Rule 91: blocked for more than three target durations
+                late = local(503, "no news within three target durations", retry_after=RETRY_AFTER_S)
+                self._host.send(waiter.request, waiter.reply, late, Outcome.REJECT, now)
+            if not line:
+                del self._lines[ask]
+
+    def release(self, now: float) -> None:
+        """Answer all who wait with the current version, whatever they wait for: the server stops."""
+        for ask, line in list(self._lines.items()):
+            entity = self.version.entity(Serve(False), blocking=False)
+            for waiter in line.take():
+                self._host.send(waiter.request, waiter.reply, entity, Outcome.JOIN, now)
+            del self._lines[ask]
+
+    # -- the upstream
+
+    def _hold(self, now: float) -> None:
+        """Ask for the next part (or segment) and let the upstream hold the request."""
+        at = self.version.position
+        # 6.2.5.2: the part after the last one listed; its parent's end is the upstream's business (rule 82)
+        part = at.open_parts if at.part_target is not None else None
+        self._fetch(with_directives(self.key, at.last_msn + 1, part), State.FOLLOWING)
+
+    def _fetch(self, target: str, state: State) -> None:
+        self.state = state
+        self._cancel = self._host.upstream.fetch(UpstreamRequest(target, Purpose.PLAYLIST), self._answered)
+
+    def _answered(self, answer: UpstreamAnswer) -> None:
+        self._cancel = None
+        self._last = answer
+        self._host.tally.fetched(Purpose.PLAYLIST, answer)
+        model = read_playlist(answer.body) if answer.status == 200 else None
+        if model is None:
+            self._failed(answer)
+            return
+        self._lost = False
+        blocking = self.state is State.FOLLOWING
+        self._learn(answer, blocking=blocking)
+        version = self._version(answer, model)
+        if version.order > self.version.order or model.ended:
+            self._publish(version, answer.at)
+        elif version.order < self.version.order and not self._accept_return(answer.at):
+            self._pause(answer.at, EARLY_S)
+        elif version.body != self.version.body and (blocking or version.order != self.version.order):
+            # The same position with other text (a tag removed or added), or a stream that really started again
+            self._publish(version, answer.at)
+        else:
+            self.version.confirm(answer, upstream_age(answer))
+            if blocking:  # answered early, or the upstream's own patience ended
+                self._pause(answer.at, max(EARLY_S, (model.part_target or 0.0) / 2))
+            else:
+                self._hold(answer.at)
+
+    def _accept_return(self, now: float) -> bool:
+        """Whether a step back is a new start of the stream, not one straggling replica of the upstream (rule 12)."""
+        if self._behind_since is None:
+            self._behind_since = now
+        if now - self._behind_since < 1.5 * self._target_s:
+            return False
+        self._behind_since = None
+        return True
+
+    def _publish(self, version: Version, now: float) -> None:
+        before = self.version
+        self._failures = 0
+        if version.order >= before.order:
+            self._behind_since = None
+        self.version = version
+        self._enter(version, before, now)
+
+    def _enter(self, version: Version, before: Version | None, now: float) -> None:
+        """Make `version` current: ask for the next, prefetch, wake."""
+        if version.model.ended:
+            self.state = State.ENDED
+        elif version.order == (before.order if before else None):
+            self._pause(now, EARLY_S)
+        else:
+            self._hold(now)
+        self._move_window(version)
+        uris = version.wanted_first() if before is None else version.new_since(before)
+        if not version.model.ended:
+            uris += version.hinted()
+        self._host.prefetch([key for uri in uris if (key := self._resolve(uri)) is not None], now)
+        self._wake(now)
+        if self.state is State.ENDED:
+            self._finish()
+
+    def _failed(self, answer: UpstreamAnswer) -> None:
+        self._failures += 1
+        self._lost = True
+        if answer.status == 410:  # rule 25: gone for good
+            self.state = State.GONE
+            self._finish()
+            return
+        delay = min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2 ** min(self._failures - 1, 8)) + self._jitter
+        if answer.failure is Failure.TIMEOUT:  # it was given all its time already
+            delay = BACKOFF_FIRST_S
+        self._pause(answer.at, delay)
+
+    def _pause(self, now: float, delay_s: float) -> None:
+        self.state = State.PAUSED
+        self._retry_at = now + delay_s
+
+    # -- time
+
+    def handle_timeout(self, now: float) -> None:
+        """Whatever is due: late viewers, another attempt, the end of an unwatched follower."""
+        if self._lines:
+            self._expire(now)
+        if self.state is State.PAUSED and now >= self._retry_at:
+            self._retry(now)
+        elif self.state is State.FOLLOWING and self.version.full.age_at(now) > CONFIRM_TARGETS * self._target_s:
+            # Held for long: ask plainly whether the playlist still stands, before rule 163 takes it from viewers.
+            self._abandon()
+            self._fetch(self.key, State.RELOADING)
+        if not self._lines and now - self.last_wanted > self._grace_s and self.state is not State.STOPPED:
+            self.state = State.STOPPED
+            self._finish()
+
+    def _retry(self, now: float) -> None:
+        # Rule 25: the presentation was removed. Before that, a 404 may be an origin that restarts.
+        if self._last.status == 404 and self.version.full.age_at(now) > self.stale_after_s:
+            self.state = State.GONE
+            self._finish()
+        elif self._failures:
+            self._fetch(self.key, State.RELOADING)
+        else:
+            self._hold(now)
+
+    def _finish(self) -> None:
+        self.stop()
+        self._host.finished(self, self._last)
+
+    def stop(self) -> None:
+        """End the upstream request and give up the window. Viewers still in line stay with the host."""
+        self._abandon()
+        self._host.window((), [key for key in self._window.values() if key is not None])
+        self._window = {}
+
+    def _abandon(self) -> None:
+        if self._cancel is not None:
+            self._cancel()
+            self._cancel = None
+
+    def take_waiters(self) -> list[Waiter]:
+        """Everybody who still waits, out of their lines."""
+        lines = list(self._lines.values())
+        self._lines.clear()
+        return [waiter for line in lines for waiter in line.take()]
+
+    # -- what the playlist says
+
+    def _learn(self, answer: UpstreamAnswer, *, blocking: bool) -> None:
+        """Rule 150: the upstream states lifetimes; each kind of answer has its own."""
+        if blocking:
+            self._cache_blocking = answer.get("cache-control")
+        else:
+            self._cache_plain = answer.get("cache-control")
+
+    def _version(self, answer: UpstreamAnswer, model: MediaPlaylist) -> Version:
+        duration = model.target_duration
+        return Version(
+            model,
+            answer,
+            self._via,
+            self._cache_plain or cache_control("plain", duration),
+            self._cache_blocking or cache_control("blocking", duration),
+        )
+
+    def _resolve(self, uri: str) -> str | None:
+        return self._window[uri] if uri in self._window else resolve(self.key, uri)
+
+    def _move_window(self, version: Version) -> None:
+        before = self._window
+        self._window = {
+            uri: before[uri] if uri in before else resolve(self.key, uri)
+            for uri in (*version.uris(), *version.hinted())
+        }
+        added = [key for uri, key in self._window.items() if uri not in before and key is not None]
+        dropped = [key for uri, key in before.items() if uri not in self._window and key is not None]
+        self._host.window(added, dropped)

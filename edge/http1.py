@@ -1,0 +1,288 @@
+"""The viewers' HTTP/1 server: one protocol object per connection, on llhttp.
+
+A request that the core can answer at once is answered inside `data_received`, with no task and one write. Requests
+of one connection are answered in their order; those that arrive early wait parsed (`pipeline` of them), the rest
+waits unread.
+
+RFC 9110 and RFC 9112. What two servers could frame differently is refused with 400 and a closed connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import cast
+
+from .core import Core
+from .listener import Limits, Shared
+from .message import Outcome, Response, Ticket
+from .parse import Head, Parser, Refusal
+from .wire import JOIN_LIMIT
+
+LINGER_S = 2.0
+"""After a refusal, how long the rest of what the peer sends is read and dropped. Why: closing with unread bytes
+makes the kernel reset the connection, and the peer never sees the answer."""
+
+NEVER = float("inf")
+
+
+class Connection(asyncio.Protocol):
+    """One viewer connection."""
+
+    __slots__ = (
+        "_backlog",
+        "_beginning",
+        "_core",
+        "_current",
+        "_deaf",
+        "_ending",
+        "_limits",
+        "_parser",
+        "_pumping",
+        "_queue",
+        "_reading",
+        "_shared",
+        "_stalled",
+        "_ticket",
+        "_transport",
+        "_unsent",
+        "deadline",
+    )
+
+    def __init__(self, core: Core, shared: Shared, limits: Limits) -> None:
+        self._core = core
+        self._shared = shared
+        self._limits = limits
+        self._parser = Parser(self, limits.header_bytes)
+        self._transport: asyncio.Transport | None = None
+        self._queue: deque[Head | Refusal] = deque()
+        self._current: Head | Refusal | None = None
+        """What is being answered: nothing behind it is begun before."""
+        self._ticket: Ticket | None = None
+        self._backlog = b""
+        """Read, but not parsed yet, because `_queue` is full."""
+        self._beginning = False
+        self._pumping = False
+        self._reading = True
+        self._deaf = False
+        """No further request is read; the connection ends after those that are queued."""
+        self._ending = False
+        """The last answer was written."""
+        self._stalled = False
+        """The transport's buffer is full; `_unsent` bytes at the last look."""
+        self._unsent = 0
+        self.deadline = NEVER
+        """Monotonic seconds at which the sweep calls `overdue`."""
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A viewer came."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=self._limits.write_high_bytes, low=self._limits.write_low_bytes)
+        self.deadline = self._shared.clock() + self._limits.header_s
+        if not self._shared.enter(self):
+            self.refuse(Refusal.of(503, "too many connections", "connections", retry_after=5))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The viewer left: whatever waits for it is forgotten, and no cycle stays for the collector."""
+        self._drop_ticket()
+        self._shared.leave(self)
+        self._parser.close()
+        self._transport = None
+        self._current = None
+        self._queue.clear()
+        self._backlog = b""
+        self._deaf = True
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of requests."""
+        if self._deaf:
+            return
+        if self._backlog:
+            self._backlog += data
+            return
+        self._feed(data)
+
+    def eof_received(self) -> bool:
+        """The viewer sends no more. Answers that are owed are still written, but nothing is held for it (rule 92)."""
+        self._deaf = True
+        if self._ending or self._ticket is not None or (self._current is None and not self._queue):
+            self._drop_ticket()
+            return False
+        return True
+
+    def pause_writing(self) -> None:
+        """The viewer reads slower than it is answered: no further answer is written."""
+        self._stalled = True
+        self._unsent = self._buffered()
+        self.deadline = self._shared.clock() + self._limits.write_stall_s
+
+    def resume_writing(self) -> None:
+        """The buffer is low again."""
+        self._stalled = False
+        self._wait_idle()
+        self._pump()
+
+    # -- the parser's side
+
+    def head_began(self) -> None:
+        """The first byte of a request: from here on it has to be whole in time (slow loris)."""
+        if self._current is None and not self._stalled:
+            self.deadline = self._shared.clock() + self._limits.header_s
+
+    def request(self, head: Head) -> None:
+        """A request is whole."""
+        if not head.keep_alive:
+            self._deaf = True
+        self._enqueue(head)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer with an error in this request's turn, and read no more."""
+        if self._deaf:
+            return
+        self._deaf = True
+        self._backlog = b""
+        self._core.tally.refuse(refusal.reason)
+        self._enqueue(refusal)
+
+    def _feed(self, data: bytes) -> None:
+        rest = self._parser.feed(data, self._full)
+        if rest:
+            self._backlog = rest
+            self._pause_reading()
+
+    def _full(self) -> bool:
+        return self._deaf or len(self._queue) >= self._limits.pipeline
+
+    def _pause_reading(self) -> None:
+        if self._reading and self._transport is not None:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if not self._reading and self._transport is not None and not self._transport.is_closing():
+            self._reading = True
+            self._transport.resume_reading()
+
+    # -- answering, in order
+
+    def _enqueue(self, item: Head | Refusal) -> None:
+        if self._current is None and not self._queue and not self._stalled and not self._pumping:
+            self._begin(item)
+            return
+        self._queue.append(item)
+        if len(self._queue) >= self._limits.pipeline and not self._deaf:
+            self._pause_reading()
+
+    def _begin(self, item: Head | Refusal) -> None:
+        """Answer now, or let the core hold it."""
+        self._current = item
+        self._beginning = True
+        if isinstance(item, Refusal):
+            self._core.tally.requests[Outcome.REJECT] += 1
+            self.reply(Response(item.entity, Outcome.REJECT, None))
+        else:
+            ticket = self._core.handle(item.request, self.reply, self._shared.clock())
+            if ticket is not None:
+                self._ticket = ticket
+                self.deadline = NEVER
+        self._beginning = False
+
+    def _pump(self) -> None:
+        """Begin what is queued as long as it is answered at once, and read on when there is room."""
+        if self._pumping:
+            return
+        self._pumping = True
+        while not self._ending:
+            while self._queue and self._current is None and not self._stalled and not self._ending:
+                self._begin(self._queue.popleft())
+            if not self._backlog or self._full():
+                break
+            data, self._backlog = self._backlog, b""
+            self._feed(data)
+        self._pumping = False
+        if not self._backlog and not self._full():
+            self._resume_reading()
+
+    def reply(self, response: Response) -> None:
+        """Write the answer to the current request (`message.Reply`)."""
+        transport, item = self._transport, self._current
+        self._current = None
+        self._ticket = None
+        if transport is None or item is None:
+            return
+        shared, entity = self._shared, response.entity
+        keep_alive = item.keep_alive and not shared.draining
+        head = shared.wire.head(response, keep_alive=keep_alive, http10=item.http10)
+        body = b"" if item.bodiless else entity.body
+        self._core.tally.bytes_sent += len(head) + len(body)
+        if len(body) <= JOIN_LIMIT:
+            transport.write(head + body)
+        else:
+            transport.writelines((head, body))
+        if not keep_alive:
+            self._end(lingering=isinstance(item, Refusal))
+            return
+        if not self._stalled:
+            self._wait_idle()
+        if not self._beginning and (self._queue or self._backlog or not self._reading):
+            self._pump()
+
+    def _end(self, *, lingering: bool) -> None:
+        """Nothing follows the answer just written."""
+        self._ending = self._deaf = True
+        self._queue.clear()
+        self._backlog = b""
+        transport = self._transport
+        if transport is None:
+            return
+        if lingering and transport.can_write_eof() and not transport.is_closing():
+            transport.write_eof()
+            self._resume_reading()
+            self.deadline = self._shared.clock() + LINGER_S
+        else:
+            transport.close()
+            self.deadline = self._shared.clock() + self._limits.write_stall_s
+
+    def _drop_ticket(self) -> None:
+        if self._ticket is not None:
+            self._ticket.cancel()
+            self._ticket = None
+
+    # -- time (listener.Swept)
+
+    def _wait_idle(self) -> None:
+        limit = self._limits.header_s if self._parser.in_request else self._limits.idle_s
+        self.deadline = self._shared.clock() + limit if self._ticket is None else NEVER
+
+    def overdue(self, now: float) -> None:
+        """A time-out: a slow reader, a slow sender, or nobody there."""
+        if self._transport is None:
+            return
+        if self._stalled or self._ending:
+            left = self._buffered()
+            if left and left < self._unsent:  # slow, but reading
+                self._unsent = left
+                self.deadline = now + self._limits.write_stall_s
+                return
+            if self._stalled:
+                self._core.tally.slow_closed += 1
+            self._transport.abort()
+        elif self._parser.in_request:
+            self.refuse(Refusal.of(408, "the request did not arrive in time", "slow-request"))
+        else:
+            self._end(lingering=False)
+
+    def _buffered(self) -> int:
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def drain(self) -> None:
+        """The server stops: end now unless an answer is owed, which then ends the connection."""
+        if self._current is None and not self._queue and not self._ending:
+            self._end(lingering=False)
+
+    def abort(self) -> None:
+        """End now, whatever is owed."""
+        if self._transport is not None:
+            self._transport.abort()

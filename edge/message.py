@@ -1,0 +1,228 @@
+"""What passes between the front ends, the core and the upstream client: plain values. Sans-IO.
+
+    front end ── Request ──> core ── UpstreamRequest ──> client
+    front end <── Response ── core <── UpstreamAnswer ── client
+
+Times named `now`, `at` and `received` are monotonic seconds; `unix` is Unix seconds.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+Headers = tuple[tuple[str, str], ...]
+"""Field lines in their order; names as they are written on the wire."""
+
+
+class Method(enum.Enum):
+    """The methods that the edge answers itself from its store; all others are 405 or 501."""
+
+    GET = "GET"
+    HEAD = "HEAD"
+    OPTIONS = "OPTIONS"
+
+
+@dataclass(slots=True)
+class Request:
+    """One viewer request, as much of it as an answer may depend on."""
+
+    method: Method
+    target: bytes
+    """The request-target as received: origin-form, not yet validated."""
+    gzip: bool = False
+    """Accept-Encoding allows gzip."""
+    range: str | None = None
+    """Range, and likewise the conditional fields, raw."""
+    if_range: str | None = None
+    if_none_match: str | None = None
+    if_modified_since: str | None = None
+    rounds: int = 0
+    """How often the core sent it round again (a playlist turned out to be live, an answer to be private)."""
+
+
+class Outcome(enum.Enum):
+    """How a request was answered. The value is the label of the metric."""
+
+    HIT = "hit"
+    """From the store, or from a follower's current playlist."""
+    JOIN = "join"
+    """Waited on a fetch that was under way for somebody else, or for a follower."""
+    FETCH = "fetch"
+    """Caused an upstream fetch."""
+    STALE = "stale"
+    """From the store past its lifetime, because the upstream fails."""
+    PASS = "pass"  # noqa: S105  (the outcome, not a password)
+    """Fetched for this request alone: the upstream's answers here may not be shared."""
+    REJECT = "reject"
+    """Answered by the edge itself: an error, a preflight, its own health."""
+
+
+@dataclass(slots=True, eq=False)
+class Entity:
+    """One representation of one URL: what the store keeps and what many viewers are sent at once.
+
+    Not changed after it was made, except `wire`, `gzip` and `received` (a revalidation).
+    """
+
+    status: int
+    headers: Headers
+    """Without Content-Length, Age, Cache-Status and Connection: those are added per answer."""
+    body: bytes
+    received: float
+    """When the last byte came from the upstream (rule 145: Age counts from here)."""
+    age: float = 0.0
+    """The upstream's own Age at that time, seconds."""
+    lifetime: float = 0.0
+    """Freshness lifetime, seconds, counted as Age is."""
+    usable: float = 0.0
+    """Age up to which it may be served while the upstream fails, seconds."""
+    etag: str | None = None
+    last_modified: str | None = None
+    compress: bool = False
+    """Text that is sent gzip to whoever accepts it."""
+    gzip: Entity | None = None
+    """The same version compressed, once somebody asked for it (rule 170)."""
+    own: bool = False
+    """Made by the edge, not received: sent without Age."""
+    trail: str = ""
+    """Cache-Status of the tiers above, to which ours is appended (RFC 9211 section 2)."""
+    wire: dict[object, bytes] = field(default_factory=dict)
+    """A front end's rendered heads, by whatever it renders them for."""
+
+    def age_at(self, now: float) -> int:
+        """Age in whole seconds (RFC 9111 section 4.2.3, with the hold time left out by rule 145)."""
+        return max(0, int(self.age + now - self.received))
+
+    def fresh_at(self, now: float) -> bool:
+        """Whether it may be served without asking the upstream."""
+        return self.age + now - self.received < self.lifetime
+
+
+@dataclass(slots=True)
+class Response:
+    """An answer to one request. The body belongs to many answers: it is never changed."""
+
+    entity: Entity
+    outcome: Outcome
+    age: int | None
+    """Value of Age; None: no such field."""
+    collapsed: bool = False
+    """RFC 9211 `collapsed`: one upstream request answered several."""
+    final: bool = False
+    """The connection ends after this answer."""
+
+
+Reply = Callable[[Response], None]
+"""Called exactly once per request, unless its ticket was cancelled; in the loop turn of the event it waits for."""
+
+
+class Ticket(Protocol):
+    """A viewer's place in a queue."""
+
+    def cancel(self) -> None:
+        """The viewer left: forget it. Idempotent; after it the reply is not called."""
+
+
+class Failure(enum.Enum):
+    """Why the upstream gave no usable answer. Value: the status a viewer gets, and words for it."""
+
+    CONNECT = (502, "the upstream cannot be reached")
+    RESET = (502, "the upstream broke off")
+    INVALID = (502, "the upstream's answer is not valid")
+    TOO_LARGE = (502, "the upstream's answer is larger than edge.object_bytes")
+    TIMEOUT = (504, "the upstream did not answer in time")
+
+    @property
+    def status(self) -> int:
+        """HTTP status for viewers."""
+        return self.value[0]
+
+    @property
+    def reason(self) -> str:
+        """One line in plain words."""
+        return self.value[1]
+
+
+class Purpose(enum.Enum):
+    """What an upstream request is for; the value is the label of the metric."""
+
+    OBJECT = "object"
+    """Somebody waits for it now."""
+    PLAYLIST = "playlist"
+    """A follower's request, held by the upstream until there is news."""
+    PREFETCH = "prefetch"
+    """A part or an init section that viewers will ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """One GET upstream. Carries nothing of any viewer, so its answer is a function of the URL."""
+
+    target: str
+    """Canonical path and query."""
+    purpose: Purpose = Purpose.OBJECT
+    etag: str | None = None
+    """If-None-Match, and likewise If-Modified-Since: revalidation of a stale entity."""
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamAnswer:
+    """How an upstream request ended: a whole response, or a failure."""
+
+    at: float
+    """When its last byte came, or the failure was noticed; monotonic seconds."""
+    unix: float
+    status: int = 0
+    """0 when `failure` is set."""
+    headers: Headers = ()
+    """Names in lower case; Content-Encoding already undone."""
+    body: bytes = b""
+    failure: Failure | None = None
+
+    def get(self, name: str) -> str | None:
+        """The field `name` (lower case), repeated lines joined with a comma; None when absent."""
+        values = [value for key, value in self.headers if key == name]
+        return ", ".join(values) if values else None
+
+
+Done = Callable[[UpstreamAnswer], None]
+Cancel = Callable[[], None]
+"""Ends an upstream request; its `Done` is not called any more. Idempotent."""
+
+
+class Upstream(Protocol):
+    """The upstream client as the core sees it."""
+
+    def fetch(self, request: UpstreamRequest, done: Done) -> Cancel:
+        """Begin a GET; `done` is called once, never before this returns."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Plain counters that the core and the front ends raise, and the metrics collector reads."""
+
+    requests: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    fetches: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By purpose and result: a status class such as `2xx`, or a `Failure` name in lower case."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """By reason, a fixed set of words."""
+    held: int = 0
+    """Requests that wait right now."""
+    woken: int = 0
+    bytes_sent: int = 0
+    slow_closed: int = 0
+    connections: int = 0
+    accepted: int = 0
+
+    def fetched(self, purpose: Purpose, answer: UpstreamAnswer) -> None:
+        """Count the end of an upstream request."""
+        result = answer.failure.name.lower() if answer.failure else f"{answer.status // 100}xx"
+        self.fetches[purpose.value, result] = self.fetches.get((purpose.value, result), 0) + 1
+
+    def refuse(self, reason: str) -> None:
+        """Count a refusal; `reason` is one of a fixed set of words."""
+        self.refused[reason] = self.refused.get(reason, 0) + 1

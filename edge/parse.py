@@ -1,0 +1,305 @@
+"""Bytes -> requests, on llhttp (through httptools), strict. Sans-IO.
+
+`Parser.feed` reports to a `Receiver`; errors of the peer arrive there as a `Refusal`, never as an exception.
+RFC 9112; the limits are this server's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import httptools
+
+from .entities import local, method_not_allowed
+from .message import Entity, Method, Request
+from .wire import accepts_gzip
+
+SLICE_BYTES = 4 << 10
+"""llhttp cannot be stopped between two requests of one piece of data: pieces are at most this large, so that one
+read makes no more than a few hundred parsed requests."""
+MAX_BODY_BYTES = 64 << 10
+"""Of a request body, which is read and dropped: no method here has a use for one."""
+MAX_FIELDS = 128
+"""Header fields of one request; above it 431. Why: browsers send about fifteen."""
+MAX_REMEMBERED = 512
+"""Field names, and Accept-Encoding values, whose meaning is remembered."""
+
+_METHODS = {method.value.encode(): method for method in Method}
+_REASONS = {405: "method", 413: "body", 414: "head", 431: "head"}
+
+
+class Head:
+    """A request with what its connection needs to know."""
+
+    __slots__ = ("bodiless", "http10", "keep_alive", "request")
+
+    def __init__(self, request: Request, keep_alive: bool, http10: bool) -> None:
+        self.request = request
+        self.keep_alive = keep_alive
+        self.http10 = http10
+        self.bodiless = request.method is Method.HEAD
+
+
+class Refusal:
+    """In the place of a request: it is answered with `entity`, and the connection ends."""
+
+    __slots__ = ("bodiless", "entity", "http10", "keep_alive", "reason")
+
+    def __init__(self, entity: Entity, reason: str) -> None:
+        self.entity = entity
+        self.reason = reason
+        """Label of the metric."""
+        self.keep_alive = False
+        self.http10 = False
+        self.bodiless = False
+
+    @classmethod
+    def of(cls, status: int, words: str, reason: str, *, retry_after: int | None = None) -> Refusal:
+        """An error with its words for the peer."""
+        return cls(local(status, words, retry_after=retry_after), reason)
+
+
+class Receiver(Protocol):
+    """Who is told."""
+
+    def head_began(self) -> None:
+        """The first bytes of a request came."""
+
+    def request(self, head: Head) -> None:
+        """A request is whole, its body dropped."""
+
+    def refuse(self, refusal: Refusal) -> None:
+        """What came is no request that is served here; nothing after it is read."""
+
+
+class Parser:
+    """Of one connection. The names `on_...` are llhttp's callbacks."""
+
+    __slots__ = (
+        "_body_bytes",
+        "_done",
+        "_fed",
+        "_fields",
+        "_head_bytes",
+        "_hosts",
+        "_http",
+        "_in_head",
+        "_limit",
+        "_receiver",
+        "_refusal",
+        "_request",
+        "_te",
+        "_url",
+    )
+
+    def __init__(self, receiver: Receiver, header_bytes: int) -> None:
+        self._receiver: Receiver | None = receiver
+        self._http = httptools.HttpRequestParser(self)
+        self._limit = header_bytes
+        self._fed = 0
+        self._done = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._request = Request(Method.GET, b"")
+        self._url = b""
+        self._hosts = self._fields = self._head_bytes = self._body_bytes = 0
+        self._in_head = True
+        self._te = False
+        self._refusal: Refusal | None = None
+
+    @property
+    def in_request(self) -> bool:
+        """Part of a request has come, and not all of it."""
+        return self._fed > 0
+
+    def close(self) -> None:
+        """Let go of the receiver and of llhttp, which hold this object in turn."""
+        self._receiver = None
+        self._done = True
+        self._fed = 0
+        del self._http
+
+    def feed(self, data: bytes, full: Callable[[], bool]) -> bytes:
+        """Parse `data`; what is left of it once `full()` says to stop."""
+        if len(data) <= SLICE_BYTES:
+            self._feed(data)
+            return b""
+        for start in range(0, len(data), SLICE_BYTES):
+            if full():
+                return b"" if self._done else data[start:]
+            self._feed(data[start : start + SLICE_BYTES])
+        return b""
+
+    def _feed(self, data: bytes) -> None:
+        if self._done or self._receiver is None:
+            return
+        if not self._fed:
+            self._receiver.head_began()
+        self._fed += len(data)
+        try:
+            self._http.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # RFC 9110 section 7.8: an upgrade may be ignored. llhttp stops there, so nothing after it is read.
+            self._done = True
+            return
+        except httptools.HttpParserInvalidMethodError:
+            # RFC 9110 section 15.6.2; a TLS hello or the like is no request at all
+            self._refuse(Refusal.of(501 if data[:1].isalpha() else 400, "no method that is known here", "malformed"))
+            return
+        except httptools.HttpParserError as error:
+            self._refuse(Refusal.of(400, f"malformed request: {_words(error)}", "malformed"))
+            return
+        # A head that never ends calls back for nothing: count what was fed.
+        if self._in_head and self._fed > self._limit + SLICE_BYTES:
+            self._refuse(self._too_long())
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if not self._done and self._receiver is not None:
+            self._done = True
+            self._fed = 0
+            self._receiver.refuse(refusal)
+
+    def _too_long(self) -> Refusal:
+        # RFC 9110 section 15.5.15, RFC 6585 section 5
+        if len(self._url) > self._limit or not self._fields:
+            return Refusal.of(414, "the request line is too long", "head")
+        return Refusal.of(431, "the header fields are too long", "head")
+
+    # -- llhttp
+
+    def on_message_begin(self) -> None:
+        """A request line follows."""
+        self._reset()
+
+    def on_url(self, piece: bytes) -> None:
+        """The request-target, in as many pieces as it came in."""
+        self._url += piece
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One field; trailers of a chunked body come here too, and mean nothing."""
+        if not self._in_head:
+            return
+        self._fields += 1
+        self._head_bytes += len(name) + len(value) + 4
+        field = _KNOWN.get(name, _UNSEEN)
+        if field is _UNSEEN:
+            field = _remember(name)
+        if field is not None:
+            field(self, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: judge all that does not need the core."""
+        self._in_head = False
+        if self._head_bytes + len(self._url) > self._limit or self._fields > MAX_FIELDS:
+            self._refusal = self._too_long()
+            return
+        version = self._http.get_http_version()
+        if version not in ("1.1", "1.0"):
+            self._refusal = Refusal.of(505, "HTTP/1.1 and HTTP/1.0 are served here", "malformed")
+        # RFC 9112 section 3.2: exactly one Host in HTTP/1.1, never several
+        elif self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
+            self._refusal = Refusal.of(400, "a request has exactly one Host field", "malformed")
+        # RFC 9112 section 6.1: HTTP/1.0 has no transfer codings; who sends one frames wrongly
+        elif self._te and version == "1.0":
+            self._refusal = Refusal.of(400, "Transfer-Encoding in HTTP/1.0", "malformed")
+        method = _METHODS.get(self._http.get_method())
+        if method is not None:
+            self._request.method = method
+        elif self._refusal is None:
+            self._refusal = Refusal(method_not_allowed(), "method")
+
+    def on_body(self, piece: bytes) -> None:
+        """Content, dropped."""
+        self._body_bytes += len(piece)
+        if self._body_bytes > MAX_BODY_BYTES:
+            self._refuse(Refusal.of(413, "no request here has a use for a body of this size", "body"))
+
+    def on_message_complete(self) -> None:
+        """A request is whole."""
+        if self._done or self._receiver is None:
+            return
+        self._fed = 0
+        self._in_head = True
+        if self._refusal is not None:
+            self._refuse(self._refusal)
+            return
+        request = self._request
+        request.target = b"/" if self._url == b"*" and request.method is Method.OPTIONS else self._url
+        keep_alive = self._http.should_keep_alive() and not self._http.should_upgrade()
+        if not keep_alive:
+            self._done = True
+        self._receiver.request(Head(request, keep_alive, self._http.get_http_version() == "1.0"))
+
+
+def _words(error: Exception) -> str:
+    """llhttp's own words, without anything that the peer sent."""
+    return "".join(char for char in str(error)[:80] if char.isascii() and char.isprintable())
+
+
+# -- fields
+
+_Field = Callable[[Parser, bytes], None]
+
+
+def _host(parser: Parser, value: bytes) -> None:
+    parser._hosts += 1
+
+
+def _transfer_encoding(parser: Parser, value: bytes) -> None:
+    parser._te = True
+
+
+def _accept_encoding(parser: Parser, value: bytes) -> None:
+    known = _ENCODINGS.get(value)
+    if known is None:
+        known = accepts_gzip(value.decode("latin-1"))
+        if len(_ENCODINGS) < MAX_REMEMBERED and len(value) < 128:
+            _ENCODINGS[value] = known
+    parser._request.gzip = known
+
+
+def _range(parser: Parser, value: bytes) -> None:
+    parser._request.range = value.decode("latin-1")
+
+
+def _if_range(parser: Parser, value: bytes) -> None:
+    parser._request.if_range = value.decode("latin-1")
+
+
+def _if_none_match(parser: Parser, value: bytes) -> None:
+    before, text = parser._request.if_none_match, value.decode("latin-1")
+    parser._request.if_none_match = text if before is None else f"{before}, {text}"
+
+
+def _if_modified_since(parser: Parser, value: bytes) -> None:
+    parser._request.if_modified_since = value.decode("latin-1")
+
+
+_FIELDS: dict[bytes, _Field] = {
+    b"host": _host,
+    b"transfer-encoding": _transfer_encoding,
+    b"accept-encoding": _accept_encoding,
+    b"range": _range,
+    b"if-range": _if_range,
+    b"if-none-match": _if_none_match,
+    b"if-modified-since": _if_modified_since,
+}
+
+
+def _ignored(parser: Parser, value: bytes) -> None:
+    """Stands for a name that was not seen before."""
+
+
+_UNSEEN: _Field = _ignored
+_KNOWN: dict[bytes, _Field | None] = {}
+_ENCODINGS: dict[bytes, bool] = {}
+
+
+def _remember(name: bytes) -> _Field | None:
+    """What the field `name` means, whatever its case (RFC 9110 section 5.1); remembered as it was written."""
+    field = _FIELDS.get(name.lower())
+    if len(_KNOWN) < MAX_REMEMBERED and len(name) <= 64:
+        _KNOWN[name] = field
+    return field

@@ -1,0 +1,105 @@
+"""The memory store: entities by key, bounded in bytes. Sans-IO.
+
+Least recently used goes first, with one exception: what stands in the live window of a followed playlist goes
+only when nothing else is left, because its viewers will all ask for it within seconds.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from .message import Entity
+
+OVERHEAD_BYTES = 1_024
+"""Counted per entity on top of its body: headers, keys, rendered heads."""
+
+
+class Store:
+    """Entities whose bodies and overhead never exceed `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._cold: OrderedDict[str, Entity] = OrderedDict()
+        self._live: OrderedDict[str, Entity] = OrderedDict()
+        self._marks: dict[str, int] = {}
+        self.bytes = 0
+        self.evictions = 0
+
+    def __len__(self) -> int:
+        return len(self._cold) + len(self._live)
+
+    def get(self, key: str) -> Entity | None:
+        """The entity at `key`, fresh or not, and note that it was wanted."""
+        entity = self._live.get(key)
+        if entity is not None:
+            self._live.move_to_end(key)
+            return entity
+        entity = self._cold.get(key)
+        if entity is not None:
+            self._cold.move_to_end(key)
+        return entity
+
+    def peek(self, key: str) -> Entity | None:
+        """The entity at `key`, without noting it."""
+        return self._live.get(key) or self._cold.get(key)
+
+    def put(self, key: str, entity: Entity) -> bool:
+        """Keep `entity`, evicting others; False when it is larger than the whole store."""
+        self.remove(key)
+        size = _size(entity)
+        if size > self._limit:
+            return False
+        (self._live if key in self._marks else self._cold)[key] = entity
+        self.bytes += size
+        self._shrink(keep=key)
+        return True
+
+    def grow(self, key: str, entity: Entity, size: int) -> None:
+        """`entity` got `size` bytes larger: a compressed variant was made. Nothing if it is not kept."""
+        if self.peek(key) is entity:
+            self.bytes += size
+            self._shrink(keep=key)
+
+    def remove(self, key: str) -> None:
+        """Forget the entity at `key`, if there is one."""
+        entity = self._live.pop(key, None) or self._cold.pop(key, None)
+        if entity is not None:
+            self.bytes -= _size(entity)
+
+    def mark(self, keys: Iterable[str]) -> None:
+        """These keys are in a live window now, stored or not. Counted: several playlists may name one key."""
+        for key in keys:
+            count = self._marks.get(key, 0)
+            self._marks[key] = count + 1
+            if not count and (entity := self._cold.pop(key, None)) is not None:
+                self._live[key] = entity
+
+    def release(self, keys: Iterable[str]) -> None:
+        """The other end of `mark`."""
+        for key in keys:
+            count = self._marks.get(key, 0) - 1
+            if count > 0:
+                self._marks[key] = count
+                continue
+            self._marks.pop(key, None)
+            if (entity := self._live.pop(key, None)) is not None:
+                self._cold[key] = entity
+
+    def marked(self, key: str) -> bool:
+        """Whether `key` is in a live window."""
+        return key in self._marks
+
+    def _shrink(self, keep: str) -> None:
+        while self.bytes > self._limit:
+            key = next((key for key in self._cold if key != keep), None)
+            if key is None:
+                key = next((key for key in self._live if key != keep), None)
+            if key is None:
+                return
+            self.remove(key)
+            self.evictions += 1
+
+
+def _size(entity: Entity) -> int:
+    return OVERHEAD_BYTES + len(entity.body) + (len(entity.gzip.body) if entity.gzip else 0)

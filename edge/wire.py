@@ -1,0 +1,109 @@
+"""HTTP/1 on the wire: heads of answers, dates, and the reading of single request fields.
+
+A head is rendered once per entity and kind of answer; per request only Age (and Connection, when it ends) is added.
+"""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from http import HTTPStatus
+
+from .message import Entity, Outcome, Response
+
+JOIN_LIMIT = 64 << 10
+"""Up to here head and body are joined and written at once; above, copying costs more than a second buffer."""
+
+_REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
+
+
+class Wire:
+    """Renders answers of the node called `node`."""
+
+    def __init__(self, node: str) -> None:
+        self._cache_status = {
+            (outcome, collapsed): _cache_status(node, outcome, collapsed)
+            for outcome in Outcome
+            for collapsed in (False, True)
+        }
+        self._date = b""
+        self._date_second = -1
+
+    def head(self, response: Response, *, keep_alive: bool, http10: bool) -> bytes:
+        """Status line and fields, the empty line included."""
+        entity = response.entity
+        kind = (response.outcome, response.collapsed)
+        fixed = entity.wire.get(kind)
+        if fixed is None:
+            fixed = entity.wire[kind] = self._fixed(entity, response)
+        tail = b"\r\n"
+        if not keep_alive:
+            tail = b"Connection: close\r\n\r\n"
+        elif http10:
+            tail = b"Connection: keep-alive\r\n\r\n"
+        if entity.own:
+            return b"%bDate: %b\r\n%b" % (fixed, self.date(), tail)
+        return b"%bAge: %d\r\n%b" % (fixed, response.age or 0, tail)
+
+    def _fixed(self, entity: Entity, response: Response) -> bytes:
+        status = entity.status
+        lines = [f"HTTP/1.1 {status} ".encode("ascii") + _REASONS.get(status, b"Unknown")]
+        lines.extend(f"{name}: {value}".encode("latin-1", "replace") for name, value in entity.headers)
+        # RFC 9110 section 8.6: no Content-Length in a 204; in a 304 it would have to be that of the 200
+        if status not in (204, 304):
+            lines.append(b"Content-Length: %d" % len(entity.body))
+        if not entity.own:
+            # RFC 9111 section 5.1 and RFC 9110 section 6.6.1: Date and Age go together, so Date is the upstream's
+            if not any(name.lower() == "date" for name, _ in entity.headers):
+                lines.append(b"Date: " + self.date())
+            ours = self._cache_status[response.outcome, response.collapsed]
+            trail = entity.trail.encode("latin-1", "replace")
+            lines.append(b"Cache-Status: " + (trail + b", " + ours if trail else ours))
+        lines.append(b"")
+        return b"\r\n".join(lines)
+
+    def date(self) -> bytes:
+        """Now as an HTTP-date, made once per second."""
+        second = int(time.time())  # noqa: TID251  (Date is wall-clock time by definition)
+        if second != self._date_second:
+            self._date_second = second
+            self._date = formatdate(second, usegmt=True).encode("ascii")
+        return self._date
+
+
+def _cache_status(node: str, outcome: Outcome, collapsed: bool) -> bytes:
+    """RFC 9211 section 2."""
+    match outcome:
+        case Outcome.HIT:
+            text = f"{node}; hit"
+        case Outcome.STALE:
+            text = f"{node}; fwd=stale; detail=upstream-failed"
+        case Outcome.PASS:
+            text = f"{node}; fwd=bypass"
+        case _:
+            text = f"{node}; fwd=miss"
+    return (text + ("; collapsed" if collapsed or outcome is Outcome.JOIN else "")).encode("ascii")
+
+
+def accepts_gzip(value: str) -> bool:
+    """Whether an Accept-Encoding field allows gzip (RFC 9110 section 12.5.3)."""
+    star = False
+    for item in value.lower().split(","):
+        coding, _, parameters = item.partition(";")
+        coding = coding.strip()
+        allowed = _weight(parameters) > 0
+        if coding in ("gzip", "x-gzip"):
+            return allowed
+        if coding == "*":
+            star = allowed
+    return star
+
+
+def _weight(parameters: str) -> float:
+    name, _, value = parameters.strip().partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
