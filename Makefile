@@ -86,10 +86,10 @@ $(VENV)/.dev: $(VENV)/.runtime
 
 # The player page's hls.js, pinned in package.json and packed with the wheel. Without npm everything but the picture
 # on that page works, and the page says what is missing.
-$(VENDOR): $(wildcard package.json)
+$(VENDOR): $(wildcard package.json package-lock.json)
 	@if command -v npm >/dev/null 2>&1; then \
 		echo 'Fetching hls.js'; \
-		npm install --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error >/dev/null && \
+		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && \
 		mkdir -p $(@D) && cp node_modules/hls.js/dist/hls.min.js $(@D)/ && \
 		cp node_modules/hls.js/LICENSE $(@D)/hls.js-LICENSE.txt && touch $@; \
 	else \

@@ -22,7 +22,13 @@ from pathlib import Path
 
 import structlog
 import uvloop
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from . import demo, logs, welcome
 from .admin import AdminServer
@@ -32,6 +38,9 @@ from .supervisor import ChildFailed, Message, Supervisor
 
 DRAIN_S = 8.0
 """For one step of a drain. Why: with two steps an orchestrator's usual 30 s are never reached."""
+
+OTHER_FILES = 400
+"""Open files of a process that are no viewers' or publishers': listeners, upstream connections, libraries."""
 
 log = structlog.get_logger("headwater.config")
 
@@ -114,6 +123,7 @@ class EdgeRole:
     def __init__(self, settings: Settings) -> None:
         from headwater.edge.app import EdgeServer
 
+        self._connections = settings.edge.http.connections
         self._registry = _registry()
         self._watch = LoopWatch(self._registry)
         self._server = EdgeServer(settings.edge, upstream_of(settings, settings.origin.http.port), self._registry)
@@ -125,6 +135,7 @@ class EdgeRole:
             await _bound("edge.admin.port", self._admin.start())
             self._watch.start()
             await _bound("edge.http.port", self._server.start())
+            _check_open_files("edge.http.connections", self._connections)
         except StartError:
             await self.close()
             raise
@@ -321,6 +332,7 @@ async def _within(seconds: float, what: str, step: Awaitable[None]) -> None:
 
 def _registry() -> CollectorRegistry:
     """A registry with the process's own figures."""
+    disable_created_metrics()  # a second series for each counter that nobody reads
     registry = CollectorRegistry(auto_describe=True)
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
@@ -334,3 +346,10 @@ def _raise_open_files() -> None:
     if soft != hard:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _check_open_files(key: str, connections: int) -> None:
+    """Say so when the system lets this process hold fewer connections than the setting `key` allows."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit != resource.RLIM_INFINITY and connections + OTHER_FILES > limit:
+        log.warning("more connections allowed than open files", setting=key, connections=connections, open_files=limit)
