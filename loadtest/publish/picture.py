@@ -55,6 +55,35 @@ def _even(value: float) -> int:
     return int(value) // 2 * 2
 
 
+def _scales(width: int, height: int) -> tuple[int, int]:
+    """Font sizes: twelve characters of the clock and the flash across, a fifth of the picture down; the small text."""
+    clock = max(1, min(width // (13 * CELL + 8), height // (5 * HEIGHT)))
+    return clock, max(1, clock // 3)
+
+
+def layout_of(width: int, height: int) -> Layout:
+    """Where things are in a picture of that size, also for whoever measures it."""
+    clock_scale, small_scale = _scales(width, height)
+    bars_end = _even(height * 0.55)
+    stripes_y = height - _even(max(8, height / 16))
+    clock_y = bars_end + _even(max(2, height / 30))
+    clock_x = _even(2 * clock_scale)
+    counter_y = _even(clock_y + HEIGHT * (clock_scale + small_scale))
+    flash_x = _even(clock_x + 12 * CELL * clock_scale + 2 * clock_scale)
+    flash_side = _even(min(HEIGHT * clock_scale, width - flash_x - 2))
+    grain_height = _even(max(0, min(height / 8, stripes_y - counter_y - 2)))
+    return Layout(
+        bars_end,
+        clock_y,
+        clock_x,
+        (flash_x, clock_y, flash_side),
+        counter_y,
+        (_even(width * 0.75), counter_y, _even(width / 8), grain_height),
+        stripes_y,
+        _even(max(4, min(height / 9, width / 4))),
+    )
+
+
 class TestPicture:
     """Draws into `planes`, which must keep what was drawn from one call to the next."""
 
@@ -64,11 +93,11 @@ class TestPicture:
         """`width` and `height` even, at least 160 x 90; `title` is shown as far as it fits."""
         self._planes = planes
         self._width, self._height, self._fps = width, height, fps
-        # Twelve characters and the flash across, a fifth of the picture down.
-        self._clock = Font(max(1, min(width // (13 * CELL + 8), height // (5 * HEIGHT))), INK, PANEL)
-        self._small = Font(max(1, self._clock.scale // 3), DIM, PANEL)
+        clock_scale, small_scale = _scales(width, height)
+        self._clock = Font(clock_scale, INK, PANEL)
+        self._small = Font(small_scale, DIM, PANEL)
         self._stripes = StripeWriter(width)
-        self._layout = self._arrange()
+        self._layout = layout_of(width, height)
         self._block_x = 0
         noise = hashlib.shake_128(b"grain").digest(1 << 16)
         self._grain = bytes(GRAIN_LEVEL + value % GRAIN_DEPTH for value in noise)
@@ -84,34 +113,6 @@ class TestPicture:
         self._draw_block(number)
         self._draw_grain(number)
         self._rows(self._layout.stripes_y, self._height, self._stripes.row(unix_ms))
-
-    @property
-    def layout(self) -> Layout:
-        """Where things are, for whoever measures the picture."""
-        return self._layout
-
-    def _arrange(self) -> Layout:
-        width, height = self._width, self._height
-        bars_end = _even(height * 0.55)
-        stripes_y = height - _even(max(8, height / 16))
-        clock_y = bars_end + _even(max(2, height / 30))
-        clock_x = _even(2 * self._clock.scale)
-        counter_y = _even(clock_y + self._clock.height + self._small.height)
-        flash_x = clock_x + _even(self._clock.width(12))
-        flash_side = _even(min(self._clock.height, width - flash_x - 2))
-        grain_top = _even(counter_y)
-        grain_height = max(0, min(_even(height / 8), stripes_y - grain_top - 2))
-        grain_x = _even(width * 0.75)
-        return Layout(
-            bars_end,
-            clock_y,
-            clock_x,
-            (flash_x, clock_y, flash_side),
-            counter_y,
-            (grain_x, grain_top, _even(width / 8), _even(grain_height)),
-            stripes_y,
-            _even(max(4, height / 9)),
-        )
 
     def _background(self, title: str) -> None:
         width, planes = self._width, self._planes

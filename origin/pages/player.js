@@ -91,6 +91,7 @@ function load() {
   clearTimeout(tracksTimer);
   endStall();
   started = false;
+  tracks = "";
   tracksLooks = 0;
   if (hls) hls.destroy();
   hls = null;
@@ -111,9 +112,8 @@ function loadWithHls() {
   hls = new window.Hls({
     lowLatencyMode: true,
     // Target latency is the server's PART-HOLD-BACK; small differences are caught up with by playing up to 5 % faster,
-    // which nobody hears, and large ones (a page that slept) by a jump.
+    // which nobody hears.
     maxLiveSyncPlaybackRate: 1.05,
-    liveMaxLatencyDurationCount: 5,
     backBufferLength: 30,
     // fMP4 is passed through as it is: there is no work for a worker, and none needs a blob: in a content policy.
     enableWorker: false,
@@ -121,7 +121,15 @@ function loadWithHls() {
       default: { maxTimeToFirstByteMs: 20000, maxLoadTimeMs: 30000, timeoutRetry: null, errorRetry: null },
     },
   });
-  const Events = window.Hls.Events;
+  // Large differences (a page that slept) are caught up with by a jump. Set here because the constructor takes it only
+  // together with liveSyncDurationCount, and that would put the server's PART-HOLD-BACK out of force.
+  hls.config.liveMaxLatencyDurationCount = 5;
+  const { Events } = window.Hls;
+  hls.on(Events.MANIFEST_LOADED, (_, data) => {
+    // What hls.js plays is what later looks are compared with.
+    const text = data.networkDetails && data.networkDetails.responseText;
+    if (text) tracks = tracksOf(text);
+  });
   hls.on(Events.MANIFEST_PARSED, () => {
     figures.levels = hls.levels.map((level) => ({
       width: level.width,
@@ -354,7 +362,7 @@ function show() {
     clockLatency: seconds(figures.clockLatency),
     buffer: seconds(figures.buffer),
     picture: level && level.frameRate && video.videoWidth ? `${size}, ${level.frameRate} fps` : size,
-    codecs: (level && level.codecs) || "–",
+    codecs: (level && level.codecs.split(",").join(", ")) || "–",
     bitrate: bits(level && level.bitrate),
     bandwidth: bits(figures.bandwidth),
     dropped: figures.frames ? `${figures.dropped} of ${figures.frames}` : "–",
