@@ -17,6 +17,9 @@ AMF_DEPTH = 16
 AMF_NODES = 1_000
 """Most AMF values in one message, references counted in full."""
 
+UNPUBLISHED_MESSAGES = 1_000
+"""Most messages of one connection while nothing is published: empty ones cost time, not bytes. Encoders need 10."""
+
 BAD_TAGS_IN_A_ROW = 256
 """Malformed audio and video messages in a row before the connection is closed: it is no media stream then."""
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 from .chunks import ChunkReader
 from .commands import printable, read_command, read_metadata
-from .errors import CloseReason, RtmpError, WrongState
+from .errors import CloseReason, LimitExceeded, RtmpError, WrongState
 from .events import Closed, MetadataReceived, PublishEnded, PublishRequested, RejectCode, SessionEvent
 from .flv import BadTag, TagReader
 from .handshake import ServerHandshake
-from .limits import BAD_TAGS_IN_A_ROW, RtmpLimits
+from .limits import BAD_TAGS_IN_A_ROW, UNPUBLISHED_MESSAGES, RtmpLimits
 from .link import Link
 from .messages import Message, MessageType, split_aggregate
 from .negotiation import Negotiation, Outcome, Stage
@@ -65,6 +65,7 @@ class PublishSession:
         self._closed = False
         self._unpublished_bytes = 0
         """Bytes consumed while nothing is published."""
+        self._unpublished_messages = 0
         self._held = bytearray()
         """Bytes that came while the shell decides."""
         self._bad_in_a_row = 0
@@ -85,6 +86,11 @@ class PublishSession:
     def round_trip_s(self) -> float | None:
         """Of the last answered ping, seconds; None before the first."""
         return self._link.round_trip_s
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes kept in unfinished messages, and while the shell decides."""
+        return self._reader.partial_bytes + len(self._held)
 
     def describe(self) -> str:
         """Application, name and encoder for the log, printable; never the query, which holds the key."""
@@ -244,9 +250,15 @@ class PublishSession:
             if message is None:
                 return
             self._message(message, now)
-            if self._negotiation.stage is Stage.DECIDING:
+            stage = self._negotiation.stage
+            if stage is Stage.PUBLISHING:
+                continue
+            if stage is Stage.DECIDING:
                 self._held += reader.unread()
                 return
+            self._unpublished_messages += 1
+            if self._unpublished_messages > UNPUBLISHED_MESSAGES:
+                raise LimitExceeded(f"more than {UNPUBLISHED_MESSAGES} messages before a publish")
 
     def _message(self, message: Message, now: float) -> None:
         kind = message.type
@@ -312,7 +324,7 @@ class PublishSession:
                 self._events.append(PublishRequested(target.app, target.name, target.query, encoder))
             case Outcome.ENDED:
                 self._deadline = now + self._limits.publish_s
-                self._unpublished_bytes = 0
+                self._unpublished_bytes = self._unpublished_messages = 0
                 self._events.append(PublishEnded())
             case Outcome.PLAY:
                 self._close(CloseReason.PLAY, "a player; only publishers are served over RTMP")
