@@ -85,7 +85,7 @@ class OriginRole:
         except IngestStartError as error:
             await self.close()
             raise StartError(str(error)) from error
-        except StartError:
+        except BaseException:
             await self.close()
             raise
         self._ready = True
@@ -136,7 +136,7 @@ class EdgeRole:
             self._watch.start()
             await _bound("edge.http.port", self._server.start())
             _check_open_files("edge.http.connections", self._connections)
-        except StartError:
+        except BaseException:
             await self.close()
             raise
 
