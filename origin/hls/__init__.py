@@ -5,7 +5,7 @@
     writer         model -> text, also delta updates
     reader         text -> model
     delta          delta updates: making one, merging one
-    attributes     attribute lists, small values, PlaylistError; dates: PROGRAM-DATE-TIME
+    attributes     attribute lists, small values, PlaylistError; dates: PROGRAM-DATE-TIME; tags: names
     multivariant   the multivariant playlist, out and in
 
 Not here: HTTP, waiting, clocks.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from . import attributes, dates
+from . import attributes, dates, tags
 from .attributes import PlaylistError
 from .delta import merge
 from .model import (
@@ -34,19 +34,6 @@ MAX_SKIPPED = 100_000
 """Most SKIPPED-SEGMENTS: as many as a text of MAX_LINES could hold."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-
-_ONCE = frozenset({
-    "#EXT-X-VERSION", "#EXT-X-TARGETDURATION", "#EXT-X-MEDIA-SEQUENCE", "#EXT-X-DISCONTINUITY-SEQUENCE",
-    "#EXT-X-PLAYLIST-TYPE", "#EXT-X-PART-INF", "#EXT-X-SERVER-CONTROL", "#EXT-X-I-FRAMES-ONLY", "#EXT-X-START",
-    "#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-SKIP", "#EXT-X-ENDLIST",
-})  # fmt: skip
-"""Rule 3: at most one of each (4.4.1.2, 4.4.2, 4.4.3, 4.4.5)."""
-
-_MULTIVARIANT = frozenset({
-    "#EXT-X-STREAM-INF", "#EXT-X-MEDIA", "#EXT-X-I-FRAME-STREAM-INF", "#EXT-X-SESSION-DATA", "#EXT-X-SESSION-KEY",
-    "#EXT-X-CONTENT-STEERING",
-})  # fmt: skip
-"""Rule 4: never in a media playlist (4.4.6)."""
 
 
 def read(text: str) -> MediaPlaylist:
@@ -118,18 +105,18 @@ class _Reader:
         if not line.startswith("#EXT"):
             return  # 4.1: a comment
         name, _, value = line.partition(":")
-        if name in _ONCE:
+        if name in tags.ONCE:
             if name in self.seen:
                 raise PlaylistError(f"{name} is repeated")
             self.seen.add(name)
         handler = _HANDLERS.get(name)
         if handler is not None:
             handler(self, value)
-        elif name in _MULTIVARIANT:
+        elif name in tags.MULTIVARIANT:
             raise PlaylistError(f"{name} in a media playlist")
         elif name == "#EXT-X-KEY":
             self._key(line, value)
-        elif name in _ANYWHERE or not (self.in_segments or name == "#EXT-X-BITRATE"):
+        elif name in tags.ANYWHERE or not (self.in_segments or name == "#EXT-X-BITRATE"):
             self.tags.append(line)
         else:
             self.next_tags.append(line)
@@ -174,7 +161,7 @@ class _Reader:
             can_skip_dateranges=attributes.flag(found, "CAN-SKIP-DATERANGES"),
             hold_back=attributes.optional_number(found, "HOLD-BACK"),
             part_hold_back=attributes.optional_number(found, "PART-HOLD-BACK"),
-            extra=attributes.rest(found, _SERVER_CONTROL),
+            extra=attributes.rest(found, tags.SERVER_CONTROL),
         )
 
     def _type(self, value: str) -> None:
@@ -206,7 +193,7 @@ class _Reader:
             uri=attributes.required_string(found, "URI"),
             start=attributes.optional_integer(found, "BYTERANGE-START") or 0,
             length=attributes.optional_integer(found, "BYTERANGE-LENGTH"),
-            extra=attributes.rest(found, _HINT),
+            extra=attributes.rest(found, tags.HINT),
         )
         self.hints.append(hint)
 
@@ -217,7 +204,7 @@ class _Reader:
                 uri=attributes.required_string(found, "URI"),
                 last_msn=attributes.optional_integer(found, "LAST-MSN"),
                 last_part=attributes.optional_integer(found, "LAST-PART"),
-                extra=attributes.rest(found, _REPORT),
+                extra=attributes.rest(found, tags.REPORT),
             )
         )
 
@@ -253,7 +240,7 @@ class _Reader:
                 independent=attributes.flag(found, "INDEPENDENT"),
                 gap=attributes.flag(found, "GAP"),
                 byterange=byterange,
-                extra=attributes.rest(found, _PART),
+                extra=attributes.rest(found, tags.PART),
             )
         )
 
@@ -265,7 +252,7 @@ class _Reader:
         if span is not None:
             length, start = attributes.byterange(span)
             byterange = ByteRange(length, start or 0)
-        new = Map(attributes.required_string(found, "URI"), byterange, attributes.rest(found, _MAP))
+        new = Map(attributes.required_string(found, "URI"), byterange, attributes.rest(found, tags.MAP))
         # The same object for as long as it is the same map: the writer compares by identity first.
         self.map = self.map if self.map == new else new
 
@@ -362,17 +349,6 @@ class _Reader:
 
 MAX_KEYS = 16
 """EXT-X-KEY lines of different KEYFORMATs in effect at once."""
-
-_SERVER_CONTROL = frozenset({
-    "CAN-BLOCK-RELOAD", "CAN-SKIP-UNTIL", "CAN-SKIP-DATERANGES", "HOLD-BACK", "PART-HOLD-BACK",
-})  # fmt: skip
-_HINT = frozenset({"TYPE", "URI", "BYTERANGE-START", "BYTERANGE-LENGTH"})
-_REPORT = frozenset({"URI", "LAST-MSN", "LAST-PART"})
-_PART = frozenset({"URI", "DURATION", "INDEPENDENT", "GAP", "BYTERANGE"})
-_MAP = frozenset({"URI", "BYTERANGE"})
-
-_ANYWHERE = frozenset({"#EXT-X-DATERANGE", "#EXT-X-DEFINE", "#EXT-X-START", "#EXT-X-I-FRAMES-ONLY"})
-"""Tags of the whole playlist wherever they stand."""
 
 _HANDLERS: dict[str, Callable[[_Reader, str], None]] = {
     "#EXT-X-VERSION": _Reader._version,
