@@ -36,6 +36,14 @@ class Kind(enum.StrEnum):
     AUDIO = "audio"
 
 
+class VideoRange(enum.StrEnum):
+    """VIDEO-RANGE of a video track (RFC 8216bis 4.4.6.2)."""
+
+    SDR = "SDR"
+    HLG = "HLG"
+    PQ = "PQ"
+
+
 class Codec(enum.StrEnum):
     """The codecs that ingest can name. Whether MP4 and HLS can carry one is `origin.cmaf`'s knowledge."""
 
@@ -89,6 +97,8 @@ class Track:
     frame_rate: Fraction | None = None
     """Frames per second: the codec's own timing where `config` has it, replaced by the timeline's
     measurement before the track is delivered. None: unknown."""
+    video_range: VideoRange = VideoRange.SDR
+    """By the transfer characteristics in `config`; SDR where it says nothing."""
     sample_rate: int = 0
     """Hz; 0 for video."""
     channels: int = 0

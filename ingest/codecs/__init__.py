@@ -17,16 +17,14 @@ Not here: decoding, MP4 boxes (origin/cmaf), FLV tags (ingest/rtmp), times.
 
 from .access import audio_samples, is_random_access, normalise, refine
 from .errors import BadConfig
-from .tracks import VideoRange, audio_track, video_range, video_track
+from .tracks import audio_track, video_track
 
 __all__ = [
     "BadConfig",
-    "VideoRange",
     "audio_samples",
     "audio_track",
     "is_random_access",
     "normalise",
     "refine",
-    "video_range",
     "video_track",
 ]

@@ -77,4 +77,5 @@ def refine(track: Track, payload: bytes) -> Track:
         width=header.width,
         height=header.height,
         frame_rate=header.frame_rate,
+        video_range=header.video_range,
     )

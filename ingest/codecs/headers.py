@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from headwater.ingest.media import VideoRange
+
 from .errors import BadConfig
 
 MAX_DIMENSION = 16_384
@@ -33,6 +35,13 @@ class VideoHeader:
     frame_rate: Fraction | None = None
     transfer: int = 2
     """transfer_characteristics (H.273); 2 = unspecified."""
+
+    @property
+    def video_range(self) -> VideoRange:
+        """The dynamic range of `transfer`."""
+        if self.transfer == TRANSFER_PQ:
+            return VideoRange.PQ
+        return VideoRange.HLG if self.transfer == TRANSFER_HLG else VideoRange.SDR
 
 
 @dataclass(frozen=True, slots=True)

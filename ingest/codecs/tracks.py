@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import enum
-from functools import lru_cache
-
 from headwater.ingest.media import RTMP_CLOCK, VIDEO_TIMESCALE, Codec, Kind, SourceClock, Track, TrackId
 
 from . import aac, ac3, av1, flac, h264, hevc, opus, vp9
 from .errors import BadConfig
-from .headers import TRANSFER_HLG, TRANSFER_PQ
 
 _VIDEO = {
     Codec.H264: h264.read_config,
@@ -26,14 +22,6 @@ _AUDIO = {
 }
 MAX_CONFIG = 65_536
 """Bytes; parameter sets of every codec are far smaller. Frames that stand for a configuration fit too."""
-
-
-class VideoRange(enum.StrEnum):
-    """VIDEO-RANGE of a video track, from its transfer characteristics (RFC 8216bis 4.4.6.2)."""
-
-    SDR = "SDR"
-    HLG = "HLG"
-    PQ = "PQ"
 
 
 def video_track(
@@ -70,6 +58,7 @@ def video_track(
         height=header.height,
         sample_aspect=header.sample_aspect,
         frame_rate=header.frame_rate,
+        video_range=header.video_range,
         language=language,
         name=name,
     )
@@ -111,20 +100,3 @@ def audio_track(
         language=language,
         name=name,
     )
-
-
-def video_range(track: Track) -> VideoRange:
-    """The dynamic range that `track.config` declares; SDR when it declares none, and for audio."""
-    return _video_range(track.codec, track.config)
-
-
-@lru_cache(maxsize=64)
-def _video_range(codec: Codec, config: bytes) -> VideoRange:
-    reader = _VIDEO.get(codec)
-    if reader is None:
-        return VideoRange.SDR
-    try:
-        transfer = reader(config).transfer
-    except BadConfig:
-        return VideoRange.SDR
-    return {TRANSFER_PQ: VideoRange.PQ, TRANSFER_HLG: VideoRange.HLG}.get(transfer, VideoRange.SDR)

@@ -11,16 +11,14 @@ from tests import codec_vectors as vectors
 
 from headwater.ingest.codecs import (
     BadConfig,
-    VideoRange,
     audio_samples,
     audio_track,
     is_random_access,
     normalise,
     refine,
-    video_range,
     video_track,
 )
-from headwater.ingest.media import Codec, Kind, Track, TrackId
+from headwater.ingest.media import Codec, Kind, Track, TrackId, VideoRange
 
 CONFIGS = {
     Codec.H264: [vectors.AVCC_HIGH, vectors.AVCC_BASELINE, vectors.AVCC_444, vectors.AVCC_INTERLACED],
@@ -83,7 +81,7 @@ def check_track(track: Track) -> None:
         assert track.sample_rate > 0 and track.channels > 0 and track.frame_samples >= 0
     else:
         assert track.width > 0 or track.codec in (Codec.AV1, Codec.VP9)
-    assert video_range(track) in VideoRange
+    assert track.video_range in VideoRange
 
 
 @pytest.mark.parametrize("codec", list(CONFIGS))

@@ -17,9 +17,9 @@ from tests.codec_vectors import (
     VPCC,
 )
 
-from headwater.ingest.codecs import BadConfig, VideoRange, audio_track, video_range, video_track
+from headwater.ingest.codecs import BadConfig, audio_track, video_track
 from headwater.ingest.codecs.tracks import MAX_CONFIG
-from headwater.ingest.media import MPEGTS_CLOCK, RTMP_CLOCK, VIDEO_TIMESCALE, Codec, Kind, Track, TrackId
+from headwater.ingest.media import MPEGTS_CLOCK, RTMP_CLOCK, VIDEO_TIMESCALE, Codec, Kind, Track, TrackId, VideoRange
 
 
 def test_a_video_track() -> None:
@@ -92,9 +92,7 @@ def test_an_oversized_configuration_is_refused() -> None:
 
 
 def test_video_range_follows_the_transfer_characteristics() -> None:
-    assert video_range(video_track(TrackId("v0"), Codec.HEVC, HVCC_MAIN10_PQ)) is VideoRange.PQ
-    assert video_range(video_track(TrackId("v0"), Codec.AV1, AV1C_HLG)) is VideoRange.HLG
-    assert video_range(video_track(TrackId("v0"), Codec.H264, AVCC_HIGH)) is VideoRange.SDR
-    assert video_range(audio_track(TrackId("a0"), Codec.AAC, ASC_LC_8K)) is VideoRange.SDR
-    broken = Track(TrackId("v0"), Kind.VIDEO, Codec.H264, b"", "", 90_000)
-    assert video_range(broken) is VideoRange.SDR
+    assert video_track(TrackId("v0"), Codec.HEVC, HVCC_MAIN10_PQ).video_range is VideoRange.PQ
+    assert video_track(TrackId("v0"), Codec.AV1, AV1C_HLG).video_range is VideoRange.HLG
+    assert video_track(TrackId("v0"), Codec.H264, AVCC_HIGH).video_range is VideoRange.SDR
+    assert audio_track(TrackId("a0"), Codec.AAC, ASC_LC_8K).video_range is VideoRange.SDR
