@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from urllib.parse import urlsplit
 
-CODECS = ("h264", "hevc")
+CODECS = ("h264", "hevc", "av1")
 DEFAULT_PORTS = {"rtmp": 1935, "rtmps": 443}
 
 

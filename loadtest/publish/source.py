@@ -6,6 +6,7 @@ every other track has one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Protocol
@@ -50,6 +51,10 @@ ENCODERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "forced-idr": "1",
             "x265-params": "keyint=-1:min-keyint=1:scenecut=0:open-gop=0:log-level=none:pools=1:frame-threads=1",
         },
+    ),
+    "av1": (
+        "libsvtav1",
+        {"preset": "12", "svtav1-params": "rc=2:pred-struct=1:rtc=1:scd=0:lp=1:keyint=-1"},
     ),
 }
 
@@ -201,6 +206,8 @@ class TestSource:
         context.thread_count = 1
         context.options = {**settings, "maxrate": str(options.bitrate), "bufsize": str(options.bitrate)}
         _tag_colour(context)
+        # SVT-AV1 writes to standard error by itself; only its errors are wanted there.
+        os.environ.setdefault("SVT_LOG", "1")
         try:
             context.open()
         except av.FFmpegError as error:

@@ -60,10 +60,15 @@ def test_sequence_headers_come_first_and_an_end_last() -> None:
     assert len(video(tags)) == 9
 
 
-def test_without_audio_and_hevc() -> None:
-    tags = drain(TestSource(PublishOptions(URL, duration_s=0.2, audio=False, codec="hevc", **SMALL), "x", ANCHOR_NS))
+@pytest.mark.parametrize(("codec", "fourcc"), [("hevc", b"hvc1"), ("av1", b"av01")])
+def test_other_codecs_and_no_audio(codec: str, fourcc: bytes) -> None:
+    options = PublishOptions(URL, fps=Fraction(10), gop_s=0.5, duration_s=1.0, audio=False, codec=codec, **SMALL)
+    tags = drain(TestSource(options, "x", ANCHOR_NS))
     assert {tag.kind for tag in tags} == {TagKind.VIDEO}
-    assert tags[0].payload[:5] == b"\x90hvc1"  # Enhanced RTMP sequence start
+    assert tags[0].payload[:5] == b"\x90" + fourcc  # Enhanced RTMP: sequence start
+    frames = [tag for tag in tags if tag.payload[0] & 0x0F in (1, 3)]
+    assert [tag.timestamp for tag in frames] == list(range(1000, 2000, 100))
+    assert [tag.timestamp for tag in frames if tag.payload[0] >> 4 & 7 == 1] == [1000, 1500]
 
 
 def test_ntsc_rate_keeps_step() -> None:
