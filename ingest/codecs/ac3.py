@@ -99,13 +99,18 @@ def read_eac3_config(config: bytes) -> AudioHeader:
 def _eac3_from_frames(payload: bytes) -> AudioHeader:
     """Build an EC3SpecificBox body (F.6) for independent substream 0 and its dependents."""
     frames = list(_frames(payload))
-    if not frames or frames[0].dependent:
-        raise BadConfig("E-AC-3 access unit does not start with an independent substream")
+    if not frames or frames[0].dependent or frames[0].substream:
+        raise BadConfig("E-AC-3 access unit does not start with independent substream 0")
     first = frames[0]
-    dependents = {frame.substream for frame in frames if frame.dependent}
+    dependents: set[int] = set()
     location = 0
+    program = 0
     for frame in frames:
-        if frame.dependent:
+        if not frame.dependent:
+            program = frame.substream
+        elif program == 0:
+            # E.1.3.1.2: a dependent substream belongs to the independent one before it.
+            dependents.add(frame.substream)
             location |= _chan_loc(frame.channel_map)
     samples = _count_samples(frames)
     size = sum(frame.size for frame in frames)

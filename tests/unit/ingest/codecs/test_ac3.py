@@ -55,6 +55,11 @@ def test_a_dependent_substream_adds_its_channels() -> None:
     assert packet_samples(unit) == 1_536
 
 
+def test_a_dependent_substream_of_another_program_adds_nothing() -> None:
+    unit = syncframe(0, 0, 3) + syncframe(0, 1, 3) + syncframe(1, 0, 3, channel_map=1 << (15 - 6))
+    assert read_eac3_config(unit).channels == 2
+
+
 def test_short_syncframes_add_up() -> None:
     assert packet_samples(syncframe(0, 0, 0) * 6) == 1_536
     assert packet_samples(syncframe(0, 0, 0)) == 256
@@ -73,7 +78,8 @@ def test_what_is_no_ac3_is_refused(config: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "config", [b"", b"\x0e\x00", bytes.fromhex("0e00000f00"), b"\x0b\x77", syncframe(1, 0, 3), AC3_FRAME]
+    "config",
+    [b"", b"\x0e\x00", bytes.fromhex("0e00000f00"), b"\x0b\x77", syncframe(1, 0, 3), syncframe(0, 1, 3), AC3_FRAME],
 )
 def test_what_is_no_eac3_is_refused(config: bytes) -> None:
     with pytest.raises(BadConfig):
