@@ -12,10 +12,11 @@ Nothing that a peer sends raises here. After the `Closed` event every method doe
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .chunks import ChunkReader
-from .commands import printable, read_command, read_metadata
+from .commands import read_command, read_metadata
 from .errors import CloseReason, LimitExceeded, RtmpError, WrongState
 from .events import Closed, MetadataReceived, PublishEnded, PublishRequested, RejectCode, SessionEvent
 from .flv import BadTag, TagReader
@@ -24,6 +25,9 @@ from .limits import BAD_TAGS_IN_A_ROW, UNPUBLISHED_MESSAGES, RtmpLimits
 from .link import Link
 from .messages import Message, MessageType, split_aggregate
 from .negotiation import Negotiation, Outcome, Stage
+
+PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What of a target may stand in a log."""
 
 
 @dataclass(slots=True)
@@ -93,10 +97,13 @@ class PublishSession:
         return self._reader.partial_bytes + len(self._held)
 
     def describe(self) -> str:
-        """Application, name and encoder for the log, printable; never the query, which holds the key."""
+        """Application, name and encoder for the log; never the query, which holds the key.
+
+        What is no plain name is left out too: it may be a key behind a mistyped separator.
+        """
         target = self._negotiation.target
-        where = printable(f"{target.app}/{target.name}", 128) if target.app or target.name else "(no target)"
-        return f"{where} {self._negotiation.encoder}".rstrip()
+        parts = [part if PLAIN.fullmatch(part) else "(unnamed)" for part in (target.app, target.name)]
+        return f"{'/'.join(parts)} {self._negotiation.encoder}".rstrip()
 
     # -- bytes -----------------------------------------------------------------------------------------
 

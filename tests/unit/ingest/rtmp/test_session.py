@@ -285,13 +285,20 @@ def test_control_messages_anywhere() -> None:
 
 def test_description_never_holds_the_key() -> None:
     session, publisher = start()
-    assert session.describe() == "(no target)"
-    session.receive_data(publisher.opening("demo\x1b?key=s3cret", "live?token=s3cret"), 0.0)
-    assert session.describe() == "live/demo? FMLE/3.0 (test)"
+    assert session.describe() == "(unnamed)/(unnamed)"
+    session.receive_data(publisher.opening("demo?key=s3cret", "live?token=s3cret"), 0.0)
+    assert session.describe() == "live/demo FMLE/3.0 (test)"
     request = session.events_received()[0]
     assert isinstance(request, PublishRequested)
     assert request.query == {"token": "s3cret", "key": "s3cret"}
     assert "s3cret" not in repr(request)
+
+
+@pytest.mark.parametrize("key", ["demo&key=s3cret", "demo;s3cret", "demo key=s3cret", "s3cret/\x1b", "x" * 65])
+def test_description_of_a_mistyped_key(key: str) -> None:
+    session, publisher = start()
+    session.receive_data(publisher.opening(key), 0.0)
+    assert session.describe() in ("live/(unnamed) FMLE/3.0 (test)", "(unnamed)/(unnamed) FMLE/3.0 (test)")
 
 
 def test_counters() -> None:
