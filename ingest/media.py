@@ -100,10 +100,11 @@ class Track:
     video_range: VideoRange = VideoRange.SDR
     """By the transfer characteristics in `config`; SDR where it says nothing."""
     sample_rate: int = 0
-    """Hz; 0 for video."""
+    """Hz of the decoder's output, also for HE-AAC; 0 for video."""
     channels: int = 0
     frame_samples: int = 0
-    """Samples per audio packet where the codec fixes it (AAC 1024 or 960, AC-3 1536), else 0 (Opus, FLAC)."""
+    """Samples per audio packet where the codec fixes it (AAC 1024 or 960, twice that with SBR,
+    AC-3 1536), else 0 (Opus, FLAC)."""
     language: str = "und"
     """RFC 5646 tag; `und` when the publisher does not say."""
     name: str = ""
