@@ -32,18 +32,15 @@ class Connection:
         self.shown = target.shown
         where = f"{target.host}:{target.port}"
         try:
-            self._socket: socket.socket = socket.create_connection((target.host, target.port), CONNECT_S)
-            # Each frame leaves at once; the delay of Nagle's algorithm would add to the picture's.
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if target.secure:
-                context = _tls_context(tls_verify)
-                self._socket = context.wrap_socket(self._socket, server_hostname=target.host)
+            self._socket = _connect(target, tls_verify)
         except ssl.SSLError as error:
             raise ConnectFailed(f"cannot connect to {where}: TLS failed: {error.reason or error}") from None
         except TimeoutError:
             raise ConnectFailed(f"cannot connect to {where}: no answer within {CONNECT_S:.0f} s") from None
         except OSError as error:
             raise ConnectFailed(f"cannot connect to {where}: {error.strerror or error}") from None
+        except UnicodeError:
+            raise ConnectFailed(f"cannot connect to {where}: no such host name") from None
         self._socket.setblocking(False)
         self.client = PublishClient(target, time.monotonic(), os.urandom(HANDSHAKE_BYTES))
         self._out = bytearray()
@@ -56,16 +53,17 @@ class Connection:
         return len(self._out)
 
     def exchange(self, until: float) -> list[Event]:
-        """Sends and receives until the monotonic time `until`, or until something happened."""
+        """Sends and receives, once at least, until the monotonic time `until` or until something happened."""
         while True:
             self._send()
             now = time.monotonic()
             if self._out and now - self._progress > STALL_S:
                 self._drop(now)
-            events = self.client.events_received()
+            if not (events := self.client.events_received()):
+                self._wait(now, until)
+                events = self.client.events_received()
             if events or now >= until:
                 return events
-            self._wait(now, until)
 
     def _wait(self, now: float, until: float) -> None:
         deadline = self.client.next_timeout()
@@ -133,6 +131,19 @@ class Connection:
     def _drop(self, now: float) -> None:
         self._out.clear()
         self.client.lose(f"the server took no data for {STALL_S:.0f} s")
+
+
+def _connect(target: Target, tls_verify: bool) -> socket.socket:
+    connected = socket.create_connection((target.host, target.port), CONNECT_S)
+    try:
+        # Each frame leaves at once; the delay of Nagle's algorithm would add to the picture's.
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not target.secure:
+            return connected
+        return _tls_context(tls_verify).wrap_socket(connected, server_hostname=target.host)
+    except BaseException:
+        connected.close()
+        raise
 
 
 def _tls_context(verify: bool) -> ssl.SSLContext:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from .connection import Connection
-from .options import PublishOptions, Target
+from .options import PublishOptions
 from .rtmp import Lost, Ready, Refused
 from .source import FileSource, Source, TestSource
 
@@ -22,6 +22,7 @@ CLOCK_STEP_NS = 20_000_000
 """The burnt-in clock follows the system's when they differ by more. Why: less than a frame nobody sees."""
 BACKLOG_S = 2.0
 """Of media that the server has not taken: no more is made until it does."""
+FILE_BITRATE = 20_000_000
 
 
 class PublishFailed(Exception):
@@ -41,26 +42,32 @@ def heed(connection: Connection, until: float) -> None:
                 return
 
 
+def open_source(options: PublishOptions, title: str) -> Source:
+    """What the options ask for. Raises SourceError."""
+    return TestSource(options, title, time.time_ns()) if options.file is None else FileSource(options)
+
+
+def backlog_bytes(options: PublishOptions) -> int:
+    """How much may wait for the server before no more is made; a file's bit rate is not known, so a generous one."""
+    bitrate = options.bitrate if options.file is None else FILE_BITRATE
+    return int(BACKLOG_S * bitrate / 8)
+
+
 class Publication:
     """Sends one source at its pace over a connection that is ready for media."""
 
     def __init__(
         self,
-        options: PublishOptions,
-        target: Target,
+        source: Source,
         connection: Connection,
+        backlog_bytes: int,
         stop: threading.Event,
         say: Callable[[str], None],
     ) -> None:
-        self._options, self._connection, self._stop, self._say = options, connection, stop, say
-        self._source: Source
-        self._live: TestSource | None = None
-        if options.file is not None:
-            self._source = FileSource(options)
-        else:
-            self._source = self._live = TestSource(options, target.key.partition("?")[0], time.time_ns())
+        self._source, self._connection, self._stop, self._say = source, connection, stop, say
+        self._live = source if isinstance(source, TestSource) else None
+        self._backlog_bytes = backlog_bytes
         self._start = time.monotonic()
-        self._backlog_bytes = int(BACKLOG_S * max(options.bitrate, 1_000_000) / 8)
         self._steps = 0
         self._reported = self._start, connection.bytes_sent, 0, 0.0
 

@@ -11,7 +11,8 @@ from typing import TextIO
 
 from .connection import ConnectFailed, Connection
 from .options import BadTarget, PublishOptions, Target, UsageError, parse_target
-from .publication import POLL_S, Publication, PublishFailed, heed
+from .publication import POLL_S, Publication, PublishFailed, backlog_bytes, heed, open_source
+from .rtmp import State
 from .source import SourceError
 
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
@@ -85,15 +86,27 @@ class _Publisher:
 
     def _publish(self) -> None:
         """One connection, from connect to goodbye. Raises ConnectFailed, SourceError, PublishFailed."""
-        connection = Connection(self._target, tls_verify=self._options.tls_verify)
-        polite = False
+        source = open_source(self._options, self._target.key.partition("?")[0])
         try:
-            while connection.client.next_timeout() is not None:
-                if self._stop.is_set():
-                    return
-                heed(connection, time.monotonic() + POLL_S)
-            self._say(f"publishing to {self._target.shown}")
-            Publication(self._options, self._target, connection, self._stop, self._say).play()
-            polite = True
+            connection = Connection(self._target, tls_verify=self._options.tls_verify)
+            polite = False
+            try:
+                polite = self._begin(connection)
+                if polite:
+                    self._say(f"publishing to {self._target.shown}")
+                    Publication(source, connection, backlog_bytes(self._options), self._stop, self._say).play()
+            except PublishFailed:
+                polite = False
+                raise
+            finally:
+                connection.close(politely=polite)
         finally:
-            connection.close(politely=polite)
+            source.finish()
+
+    def _begin(self, connection: Connection) -> bool:
+        """Waits until the server takes media; False: told to stop before. Raises PublishFailed."""
+        while connection.client.state is not State.PUBLISHING:
+            if self._stop.is_set():
+                return False
+            heed(connection, time.monotonic() + POLL_S)
+        return True

@@ -79,7 +79,8 @@ class Source(Protocol):
         """Leaves out what is due before `media_s`, where that is possible."""
 
     def finish(self) -> list[Tag]:
-        """What the encoders still hold, and the end of each track. The source is closed by this."""
+        """What the encoders still hold, and the end of each track. The source is closed by this, once; to be called
+        whatever happened before."""
 
 
 class _Memory:
@@ -129,6 +130,7 @@ class TestSource:
         self._options = options
         self._fps = options.fps
         self._number = 0
+        self._finished = False
         self._gop = max(1, round(options.gop_s * options.fps))
         self._last_gop = -1
         self._base_frames = round(BASE_S * options.fps)
@@ -188,6 +190,9 @@ class TestSource:
         return tags + self._video.mux(self._encoder.encode(frame))
 
     def finish(self) -> list[Tag]:
+        if self._finished:
+            return []
+        self._finished = True
         # Encoders are always flushed before they are dropped: SVT-AV1 complains, x264 would lose frames.
         tags = self._video.mux(self._encoder.encode(None)) + self._video.close()
         if self._audio is not None:
@@ -262,6 +267,7 @@ class FileSource:
     def __init__(self, options: PublishOptions) -> None:
         """Raises SourceError."""
         self._limit_s = options.duration_s
+        self._finished = False
         try:
             self._input = av.open(str(options.file), "r")
         except (av.FFmpegError, OSError) as error:
@@ -312,6 +318,9 @@ class FileSource:
         return tags
 
     def finish(self) -> list[Tag]:
+        if self._finished:
+            return []
+        self._finished = True
         self._input.close()
         return [tag for track, _ in self._tracks.values() for tag in track.close()]
 
