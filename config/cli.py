@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .load import Loaded
+    from .describe import Loaded
 
 FINE, FAILED, BAD_USAGE = 0, 1, 2
 

@@ -23,6 +23,8 @@ from pydantic.fields import FieldInfo
 
 from .settings import Settings
 
+ENV_PREFIX = "HEADWATER_"
+
 HIDDEN = "(hidden)"
 """Stands where a secret would be."""
 
@@ -67,6 +69,21 @@ class Table:
     leaves: tuple[Leaf, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Effective settings and where each value came from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    """By key, for all that is not a default: `headwater.toml`, `environment HEADWATER_EDGE__HTTP__PORT`,
+    `flag --edge.http.port`."""
+    file: Path | None
+
+    def source(self, key: str) -> str:
+        """Where the effective value of `key` came from."""
+        return self.sources.get(key, "default")
+
+
 def tables() -> tuple[Table, ...]:
     """Every table in the order of the tree; the members of a list of tables come as `ingest.publish[]`."""
     return tuple(_tables("", Settings))
@@ -96,6 +113,11 @@ def nearest(key: str, known: Mapping[str, object]) -> str | None:
         return difflib.get_close_matches(key, fitting, n=1, cutoff=0)[0]
     wide = difflib.get_close_matches(key, list(known), n=1, cutoff=0.6)
     return wide[0] if wide else None
+
+
+def environment_name(key: str) -> str:
+    """The environment variable of a key: `edge.http.port` -> `HEADWATER_EDGE__HTTP__PORT`."""
+    return ENV_PREFIX + key.upper().replace(".", "__")
 
 
 def parse_text(leaf: Leaf, text: str) -> object:

@@ -16,13 +16,24 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from .describe import HIDDEN, Leaf, Shape, leaves, nearest, parse_text, table_keys, tables
+from .describe import (
+    ENV_PREFIX,
+    HIDDEN,
+    Leaf,
+    Loaded,
+    Shape,
+    environment_name,
+    leaves,
+    nearest,
+    parse_text,
+    table_keys,
+    tables,
+)
 from .settings import Settings
 
 DEFAULT_FILE = Path("headwater.toml")
 """Read when no file is named and this one is there."""
 
-ENV_PREFIX = "HEADWATER_"
 MAX_FILE_BYTES = 1 << 20
 """A settings file is a few KiB; above this somebody named the wrong file."""
 
@@ -55,20 +66,6 @@ class ConfigError(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Effective settings and where each value came from."""
-
-    settings: Settings
-    sources: Mapping[str, str]
-    """By key, for all that is not a default: the texts of `Problem.where`."""
-    file: Path | None
-
-    def source(self, key: str) -> str:
-        """Where the effective value of `key` came from."""
-        return self.sources.get(key, "default")
 
 
 def load(file: Path | None, env: Mapping[str, str], flags: Sequence[tuple[str, str]] = ()) -> Loaded:
@@ -221,11 +218,6 @@ class _Reading:
         else:
             shown = None if detail["type"] == "missing" else _plain(key, value)
         return Problem(where, key, shown, _reason(detail), _member_meant(key) if _is_unknown(detail) else None)
-
-
-def environment_name(key: str) -> str:
-    """The environment variable of a key: `edge.http.port` -> `HEADWATER_EDGE__HTTP__PORT`."""
-    return ENV_PREFIX + key.upper().replace(".", "__")
 
 
 def _any_below(key: str, known: Mapping[str, Leaf]) -> bool:

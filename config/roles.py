@@ -39,6 +39,9 @@ from .supervisor import ChildFailed, Message, Supervisor
 DRAIN_S = 8.0
 """For one step of a drain. Why: with two steps an orchestrator's usual 30 s are never reached."""
 
+DEMO_S = 60.0
+"""For the demo to become playable before the addresses are printed all the same. Why: the longest hold-back, three
+target durations of 20 s."""
 OTHER_FILES = 400
 """Open files of a process that are no viewers' or publishers': listeners, upstream connections, libraries."""
 
@@ -97,6 +100,13 @@ class OriginRole:
         return welcome.OriginPorts(
             http=self._http.port, admin=self._admin.port, rtmp=ports.get("rtmp"), rtmps=ports.get("rtmps")
         )
+
+    def plays(self, name: str) -> bool:
+        """True when the stream `name` has playlists to serve."""
+        from headwater.origin.stream import StreamState
+
+        stream = self._hub.stream(name)
+        return stream is not None and stream.state is StreamState.LIVE
 
     async def drain(self) -> None:
         """Answer held requests, close publishers."""
@@ -220,6 +230,8 @@ class _Up:
         await self._origin.start()
         try:
             ports = await self._start_children()
+            if self._demo is not None:
+                await self._demo_plays(stop)
         except BaseException:
             await self.close()
             raise
@@ -239,6 +251,17 @@ class _Up:
         if self._demo is not None:
             await self._demo.start(wait=False)
         return self._edge_ports
+
+    async def _demo_plays(self, stop: asyncio.Event) -> None:
+        """Wait until the demo can be watched: a first playlist has to cover its hold-back."""
+        print("Starting the demo stream; it can be watched in a few seconds.", flush=True)
+        deadline = asyncio.get_running_loop().time() + DEMO_S
+        while not self._origin.plays(self._settings.demo.name) and not stop.is_set():
+            if asyncio.get_running_loop().time() >= deadline:
+                log.warning("the demo stream does not play yet", waited_s=DEMO_S)
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 0.1)
 
     async def drain(self) -> None:
         if self._demo is not None:
@@ -332,7 +355,7 @@ async def _within(seconds: float, what: str, step: Awaitable[None]) -> None:
 
 def _registry() -> CollectorRegistry:
     """A registry with the process's own figures."""
-    disable_created_metrics()  # a second series for each counter that nobody reads
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter that nobody reads
     registry = CollectorRegistry(auto_describe=True)
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from .describe import HIDDEN, Leaf, Table, tables, value_at, written
-from .load import Loaded, environment_name
+from .describe import HIDDEN, Leaf, Loaded, Table, environment_name, tables, value_at, written
 
 _UNSET = "(unset)"
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from headwater.config.load import ConfigError, Loaded, check_files, environment_name, from_handover, handover, load
+from headwater.config.describe import Loaded, environment_name
+from headwater.config.load import ConfigError, check_files, from_handover, handover, load
 
 
 @pytest.fixture(autouse=True)

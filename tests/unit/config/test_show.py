@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from headwater.config import show
-from headwater.config.load import Loaded, load
+from headwater.config.describe import Loaded
+from headwater.config.load import load
 
 
 @pytest.fixture
