@@ -173,6 +173,23 @@ def test_a_full_header_inside_a_message_starts_another() -> None:
     assert reader.partial_bytes == 0
 
 
+@pytest.mark.parametrize("chunk_size", [1, 2, 128, 129])
+@pytest.mark.parametrize("csid", [6, 64, 400])
+@pytest.mark.parametrize("length", [1, 127, 128, 129, 256, 257, 40_000])
+def test_runs_of_small_chunks(chunk_size: int, csid: int, length: int) -> None:
+    body = (bytes(range(0xC0, 0x100)) * 1000)[:length]  # full of bytes that look like fmt 3 headers
+    size = b"" if chunk_size == 128 else control(SET_CHUNK_SIZE, chunk_size)
+    one = message(VIDEO, body, timestamp=1, csid=csid, chunk_size=chunk_size)
+    parts = pieces(VIDEO, body, timestamp=2, csid=csid, chunk_size=chunk_size)
+    other = message(AUDIO, b"a", csid=9)
+    broken = b"".join(parts[: len(parts) // 2]) + other + b"".join(parts[len(parts) // 2 :])
+    expected = [(VIDEO, 1, 0, body), (AUDIO, 0, 0, b"a"), (VIDEO, 2, 0, body), (VIDEO, 1, 0, body)]
+    data = size + one + broken + one
+    assert read(data) == expected
+    for step in (3, 97, 4096):
+        assert read(data, step) == expected
+
+
 def test_empty_messages() -> None:
     data = message(VIDEO, b"", timestamp=8, csid=6) + chunk_header(6, 3, 0, 0, 0, 0) + message(AUDIO, b"a", csid=4)
     assert both(data) == [(VIDEO, 8, 0, b""), (VIDEO, 8, 0, b""), (AUDIO, 0, 0, b"a")]
