@@ -280,9 +280,9 @@ class LiveStream:
         """`stream_bytes` is for all renditions together: the one that holds most gives first."""
         windows = [r.window for r in self.renditions.values()]
         while sum(window.stored_bytes for window in windows) > self._settings.stream_bytes:
-            windows.sort(key=lambda window: window.stored_bytes)
-            if not windows[-1].drop_oldest(now):
-                return
+            windows.sort(key=lambda window: window.stored_bytes, reverse=True)
+            if not any(window.drop_oldest(now) for window in windows):
+                return  # three target durations each are left
             if not self._over_bytes:
                 self._over_bytes = True
                 log.warning("window is shortened: origin.stream_bytes is used up", stream=self.name)
