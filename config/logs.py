@@ -67,6 +67,12 @@ class Redactor:
                 return self.text(str(value))
 
 
+def _in_order(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """What every line has comes first, as people read it."""
+    first = {name: event[name] for name in ("timestamp", "level", "logger", "event") if name in event}
+    return {**first, **event}
+
+
 def secrets_of(settings: Settings) -> list[str]:
     """Every configured secret."""
     return [entry.key.get_secret_value() for entry in settings.ingest.publish]
@@ -81,6 +87,7 @@ def setup(settings: Log, secrets: Iterable[str] = (), stream: TextIO | None = No
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,
         Redactor(secrets),
+        _in_order,
         structlog.dev.ConsoleRenderer(colors=stream.isatty()) if human else structlog.processors.JSONRenderer(),
     ]
     shared: list[Processor] = [

@@ -375,4 +375,4 @@ def _check_open_files(key: str, connections: int) -> None:
     """Say so when the system lets this process hold fewer connections than the setting `key` allows."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit != resource.RLIM_INFINITY and connections + OTHER_FILES > limit:
-        log.warning("more connections allowed than open files", setting=key, connections=connections, open_files=limit)
+        log.info("more connections allowed than open files", setting=key, connections=connections, open_files=limit)
