@@ -41,11 +41,8 @@ networks send frames with jitter of some milliseconds; a declared end that was w
 decode time."""
 
 MAX_JUMP_S = 3_600
-"""A sample further than this from the position, or whose two times are further apart, is not of this
-timeline: it is dropped and counted."""
-
-MAX_GAP_PARTS = 4_096
-"""Of one hole: half an hour at the default part target. The start of a longer one is left out."""
+"""A sample or hole further than this from the position and from the last cut is not of this timeline: it is
+dropped. So is a sample whose two times are further apart."""
 
 MAX_CUTS = 1_024
 """Cuts that wait for a rendition that is behind; above it the oldest are passed without media."""
@@ -76,6 +73,7 @@ class Segmenter:
         self.dropped = 0
         """Samples that were not published: before the first cut, without a track, or off the timeline."""
         self._part_target_us = started.part_target_us
+        self._target_s = started.target_duration_s
         self._track: Track | None = None
         self._next_track: Track | None = None
         self._init = ""
@@ -129,7 +127,8 @@ class Segmenter:
 
     def push(self, sample: Sample, now: float) -> None:
         """Take the next sample in decode order."""
-        if self._ended or not self._begin(sample) or self._is_foreign(sample):
+        apart = abs(sample.pts - sample.dts) > MAX_JUMP_S * self._limits.timescale
+        if self._ended or apart or self._is_far(sample.dts) or not self._begin(sample):
             self.dropped += 1
             return
         end = self._part.end(self._end, self._limits, may_be_short=True) if self._part else self._end
@@ -148,10 +147,10 @@ class Segmenter:
 
     def hole(self, until: int, now: float) -> None:
         """Nothing comes before `until`: declare it as GAP parts, passing the cuts inside it."""
-        if self._ended or self._track is None:
+        if self._ended or self._track is None or self._is_far(until):
             return
         if not self._begun:
-            if not self._cuts:
+            if not self._cuts or self._boundary(self._cuts[0]) > until:
                 return
             self._begun, self._end = True, self._boundary(self._cuts[0])
         reached = bool(self._cuts) and self._boundary(self._cuts[0]) <= until
@@ -249,9 +248,11 @@ class Segmenter:
 
     # -- samples -------------------------------------------------------------------------------------------
 
-    def _is_foreign(self, sample: Sample) -> bool:
+    def _is_far(self, time: int) -> bool:
         limit = MAX_JUMP_S * self._limits.timescale
-        return abs(sample.dts - self._end) > limit or abs(sample.pts - sample.dts) > limit
+        if self._begun and abs(time - self._end) <= limit:
+            return False
+        return not self._cuts or abs(time - self._boundary(self._cuts[-1])) > limit
 
     def _hole_limit(self, sample: Sample) -> int:
         """How late a sample may be before the time before it is declared a hole.
@@ -309,16 +310,20 @@ class Segmenter:
         self._pass_cut(self._end)
 
     def _gap(self, until: int) -> None:
-        """Declare the hole up to `until` in equal GAP parts; a very short one is left to the next sample."""
+        """Declare the hole up to `until` in equal GAP parts; a very short one is left to the next sample.
+
+        What would take the segment over the target duration (rule 8) is left out: without a cut in it there
+        is no segment to list it in.
+        """
         length = until - self._end
         if self._segment is None or length < self._limits.min_gap:
             return
-        count = -(-length // self._limits.longest)
-        if count > MAX_GAP_PARTS:
-            length, count = MAX_GAP_PARTS * self._limits.longest, MAX_GAP_PARTS
-            self._end = until - length
+        listed = min(length, max(0, self._target_s * self._limits.timescale - self._segment.ticks))
+        count = -(-listed // self._limits.longest)
         for index in range(count):
-            self._gap_part(length * (index + 1) // count - length * index // count)
+            self._gap_part(listed * (index + 1) // count - listed * index // count)
+        self._end = until
+        self._hint()
 
     def _gap_part(self, ticks: int) -> None:
         self._publish(self._end, self._end + ticks, b"", independent=False, arrived=None)

@@ -26,7 +26,7 @@ from headwater.origin.events import (
     SegmenterEvent,
     SegmentOpened,
 )
-from headwater.origin.segmenter import MAX_CUTS, MAX_GAP_PARTS, TIMER_ALLOWANCE_S, Segmenter
+from headwater.origin.segmenter import MAX_CUTS, TIMER_ALLOWANCE_S, Segmenter
 
 SOURCE = Rendition("source")
 AUDIO = Rendition("audio")
@@ -413,11 +413,33 @@ def test_samples_of_another_timeline_are_dropped() -> None:
     assert segmenter.dropped == 2
 
 
-def test_a_long_hole_is_bounded() -> None:
+def test_a_hole_without_cuts_is_listed_up_to_the_target_duration() -> None:
     segmenter = video()
     segmenter.push(frame(0, key=True), 0)
+    segmenter.hole(T0 + 1_000 * 90_000, 0)
+    events = segmenter.events()
+    assert sum(part.duration_ticks for part in parts(events)) == 4 * 90_000
+    assert events[-1] == Hinted(f"p{T0 + 1_000 * 90_000}.m4s")
+
+
+def test_a_hole_or_sample_of_another_timeline_is_ignored() -> None:
+    segmenter = video()
+    segmenter.push(frame(0, key=True), 0)
+    segmenter.events()
     segmenter.hole(T0 + 10_000 * 90_000, 0)
-    assert len(parts(segmenter.events())) == 1 + MAX_GAP_PARTS
+    segmenter.push(frame(10_000 * 90_000, key=True), 0)
+    assert not segmenter.events()
+
+
+def test_a_cut_far_away_takes_the_timeline_with_it() -> None:
+    segmenter = video()
+    segmenter.push(frame(0, key=True), 0)
+    segmenter.cut(cut(8, 10_000 * 90_000, discontinuity=True), 0)
+    segmenter.push(frame(10_000 * 90_000, key=True), 0)
+    events = segmenter.events()
+    closed, opened = events[-3:-1] if isinstance(events[-1], Hinted) else events[-2:]
+    assert isinstance(closed, SegmentClosed) and closed.duration_ticks == 4 * 90_000
+    assert isinstance(opened, SegmentOpened) and opened.start_ticks == T0 + 10_000 * 90_000
 
 
 def test_waiting_cuts_are_bounded() -> None:
