@@ -3,6 +3,7 @@ of a stream go with it."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -68,8 +69,9 @@ class IngestMetrics(Collector):
         registry.register(self)
 
     def close(self) -> None:
-        """Take the series of the streams out of the registry."""
-        self._registry.unregister(self)
+        """Take the series of the streams out of the registry. Idempotent."""
+        with contextlib.suppress(KeyError):
+            self._registry.unregister(self)
 
     def describe(self) -> list[Metric]:
         """Nothing: streams come and go."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.metadata import version as installed_version
@@ -128,3 +130,51 @@ def test_everything_that_is_installed_is_pinned() -> None:
 def test_pins_are_versions() -> None:
     for name, version in pins().items():
         assert re.fullmatch(r"[0-9][0-9A-Za-z.]*", version), name
+
+
+IMPORT_NAMES = {
+    "av": "av",
+    "imageio_ffmpeg": "imageio-ffmpeg",
+    "prometheus_client": "prometheus-client",
+    "pydantic_core": "pydantic",
+    "annotated_types": "annotated-types",
+}
+"""Import name -> distribution, where they differ."""
+
+TOOLS = {"import-linter", "mypy", "pytest-asyncio", "pytest-timeout", "pytest-xdist", "ruff"}
+"""Development tools that no file imports."""
+
+
+def imported(folders: tuple[str, ...]) -> set[str]:
+    """Distributions that the sources of `folders` import; the standard library and our own left out."""
+    names = set()
+    for folder in folders:
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                    names.add(node.module.partition(".")[0])
+    foreign = names - set(sys.stdlib_module_names) - {"headwater", "tests"} - LOCAL
+    return {IMPORT_NAMES.get(name, name) for name in foreign}
+
+
+LOCAL = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {
+    path.name for path in (ROOT / "tests").rglob("*") if path.is_dir()
+}
+"""Helpers that tests import from their own folders."""
+
+
+def declared(requirements: list[str]) -> set[str]:
+    return {canonicalize_name(Requirement(text).name) for text in requirements}
+
+
+def test_the_server_declares_what_it_imports_and_nothing_else() -> None:
+    project = PROJECT["project"]
+    runtime = declared(project["dependencies"])
+    development = declared(project["optional-dependencies"]["dev"])
+    server = imported(("config", "edge", "ingest", "origin"))
+    assert server <= runtime
+    assert runtime == server | (imported(("loadtest",)) - development)
+    assert development - TOOLS <= imported(("tests", "loadtest"))
+    assert imported(("tests",)) <= runtime | development
