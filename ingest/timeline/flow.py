@@ -83,7 +83,7 @@ class Flow:
         dts, pts = times
         resumed = lane.lost
         if resumed:
-            stage.fill(pts, now, self._unix(now))
+            stage.fill(pts, now, self._unix(now), then_cut=True)
             stage.hole(lane, pts)
             lane.lost = False
             dts = max(dts, pts)
@@ -177,7 +177,7 @@ class Flow:
         self._output.counters.dropped += 1
         if isinstance(lane, AudioLane) and not lane.fresh:
             self._adviser.overlap(now, lane.rendition)
-        elif lane.started and not lane.waiting:
+        elif lane.lost and lane.started and not lane.waiting:
             self._adviser.late_track(now, lane.rendition)
 
     def _unix(self, now: float) -> float:

@@ -127,18 +127,22 @@ class Stage:
         if until is not None:
             self._output.emit(Hole(lane.rendition, until))
 
-    def fill(self, position: int, now: float, unix: float) -> None:
-        """The stream goes on to `position` without its primary: holes for lost lanes, a cut for each segment."""
+    def fill(self, position: int, now: float, unix: float, *, then_cut: bool = False) -> None:
+        """The stream goes on to `position` without its primary: holes for lost lanes, a cut for each segment.
+
+        `then_cut`: a cut at `position` follows, so the last one keeps its distance.
+        """
         step = self.cuts.aim
+        room = LEAST if then_cut else 0
         if position - self.cuts.last > self._window + step:
             # More than a window is missing, so nobody can see that the older part is left out.
             self._cut_hole(position - self._window, now, unix, discontinuity=True)
-        while position - self.cuts.last >= step + LEAST:
+        while True:
             time = self.cuts.last + step
-            if self.primary is not None and self.primary.end > time:
-                time = self.primary.end
-                if position - time < LEAST:
-                    break
+            if self.primary is not None:
+                time = max(time, self.primary.end)
+            if position - time < room:
+                break
             self._cut_hole(time, now, unix)
         self.advance(position)
         self._holes(position)

@@ -86,10 +86,13 @@ class Gather:
             return self._complete(primary) or now - self.key_at >= self._late_s or self._full()
         return bool(self._counts.get(primary)) and now - self._first_at >= self._late_s
 
-    def next_timeout(self) -> float | None:
-        """When `ready` may become true without a packet."""
-        since = self.key_at if self.key_at is not None else self._first_at
-        return None if since is None else since + self._late_s
+    @property
+    def found(self) -> bool:
+        """The packet that the stream begins with is there; `ready` follows within the longest wait."""
+        if self.key_at is not None:
+            return True
+        primary = self.primary
+        return primary is not None and self.tracks[primary].kind is Kind.AUDIO and self.seen(primary)
 
     def seen(self, track: TrackId) -> bool:
         """Whether there is a packet of the track."""

@@ -122,7 +122,8 @@ class Timeline:
             waited = now - self._gather_since
             if waited > NO_KEY_S and gather.key_at is None and gather.tracks:
                 self._adviser.no_first_keyframe(now, waited)
-        if self._output.started:
+        # Time stands still once the first packet of a returning publisher is there: its place is now, not later.
+        if self._output.started and (gather is None or not gather.found):
             watch(self._stage, now, unix)
 
     # -- what goes out -----------------------------------------------------------------------------------------
@@ -200,7 +201,7 @@ class Timeline:
             offset_us = stage.drift.offset_us if stage.drift is not None else 0
             for lane in stage.lanes.values():
                 lane.lost = True
-            stage.fill(position, arrived, unix)
+            stage.fill(position, arrived, unix, then_cut=True)
             discontinuity = False
         else:
             part_target_ms = choose_part_target(self._settings, self._epoch, frames, self._adviser, now)
@@ -243,7 +244,7 @@ class Timeline:
         stage.cut(start.hole_from, now, unix, at_keyframe=False)
         for lane in stage.lanes.values():
             lane.lost = True
-        stage.fill(start.position, now, unix)
+        stage.fill(start.position, now, unix, then_cut=True)
         return True
 
     def _return_position(self, arrived: float) -> int:
