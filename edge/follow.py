@@ -161,7 +161,7 @@ class Follower:
 
     def _serve(self, request: Request, reply: Reply, serve: Serve, ask: Directives, now: float) -> None:
         version = self.version
-        if version.full.age_at(now) > self.stale_after_s:
+        if version.full.seconds_old(now) > self.stale_after_s:
             # Rule 163: too old to be told from a frozen stream; not kept by anybody (rule 148)
             error = local(503, "the upstream has been silent for too long", retry_after=RETRY_AFTER_S)
             self._host.send(request, reply, error, Outcome.REJECT, now)
@@ -311,7 +311,7 @@ class Follower:
             self._expire(now)
         if self.state is State.PAUSED and now >= self._retry_at:
             self._retry(now)
-        elif self.state is State.FOLLOWING and self.version.full.age_at(now) > CONFIRM_TARGETS * self._target_s:
+        elif self.state is State.FOLLOWING and self.version.full.seconds_old(now) > CONFIRM_TARGETS * self._target_s:
             # Held for long: ask plainly whether the playlist still stands, before rule 163 takes it from viewers.
             self._abandon()
             self._fetch(self.key, State.RELOADING)
@@ -321,7 +321,7 @@ class Follower:
 
     def _retry(self, now: float) -> None:
         # Rule 25: the presentation was removed. Before that, a 404 may be an origin that restarts.
-        if self._last.status == 404 and self.version.full.age_at(now) > self.stale_after_s:
+        if self._last.status == 404 and self.version.full.seconds_old(now) > self.stale_after_s:
             self.state = State.GONE
             self._finish()
         elif self._failures:

@@ -94,11 +94,15 @@ class Entity:
 
     def age_at(self, now: float) -> int:
         """Age in whole seconds (RFC 9111 section 4.2.3, with the hold time left out by rule 145)."""
-        return max(0, int(self.age + now - self.received))
+        return max(0, int(self.seconds_old(now)))
+
+    def seconds_old(self, now: float) -> float:
+        """Age, not rounded."""
+        return self.age + now - self.received
 
     def fresh_at(self, now: float) -> bool:
         """Whether it may be served without asking the upstream."""
-        return self.age + now - self.received < self.lifetime
+        return self.seconds_old(now) < self.lifetime
 
 
 @dataclass(slots=True)

@@ -99,7 +99,9 @@ class Objects:
 
     def _key(self, target: Target, now: float) -> str:
         """Which URL to ask the upstream for: without what a live playlist would be followed without."""
-        if target.playlist_like and target.plain != target.path and self._literal.get(target.path, 0.0) <= now:
+        # What is stored at the bare path is known not to be live: queries may make another object of it.
+        known = self._literal.get(target.path, 0.0) > now or self.store.peek(target.path) is not None
+        if target.playlist_like and target.plain != target.path and not known:
             return target.path
         if target.asked and self._literal.get(target.plain, 0.0) > now:
             return target.full
@@ -228,7 +230,7 @@ class Objects:
     def _unusable(self, flight: Flight, stored: Entity | None, answer: UpstreamAnswer) -> None:
         """The upstream failed: stale where rule 163 allows, else an error that says why and is kept by nobody."""
         now = answer.at
-        if stored is not None and stored.status == 200 and stored.age + now - stored.received <= stored.usable:
+        if stored is not None and stored.status == 200 and stored.seconds_old(now) <= stored.usable:
             for waiter in flight.take():
                 self._answer(waiter.request, waiter.reply, stored, Outcome.STALE, now, key=flight.key)
             return

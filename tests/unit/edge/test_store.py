@@ -1,0 +1,94 @@
+"""The byte-bounded store."""
+
+from __future__ import annotations
+
+from headwater.edge.message import Entity
+from headwater.edge.store import OVERHEAD_BYTES, Store
+
+
+def entity(size: int) -> Entity:
+    return Entity(200, (), b"x" * size, received=0.0)
+
+
+COST = OVERHEAD_BYTES + 1_000
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    store = Store(3 * COST)
+    for key in "abc":
+        store.put(key, entity(1_000))
+    store.get("a")
+    store.put("d", entity(1_000))
+    assert [key for key in "abcd" if store.peek(key)] == ["a", "c", "d"]
+    assert store.bytes == 3 * COST
+    assert store.evictions == 1
+
+
+def test_the_live_window_goes_last() -> None:
+    store = Store(3 * COST)
+    store.mark(["a", "b"])
+    for key in "abcd":
+        store.put(key, entity(1_000))
+    assert [key for key in "abcd" if store.peek(key)] == ["a", "b", "d"]
+    store.put("e", entity(2_000 + OVERHEAD_BYTES))
+    assert store.peek("a") is None, "when nothing else is left, the live window goes too"
+    assert store.bytes <= 3 * COST
+
+
+def test_what_left_the_window_is_evicted_like_everything_else() -> None:
+    store = Store(2 * COST)
+    store.mark(["a"])
+    store.put("a", entity(1_000))
+    store.put("b", entity(1_000))
+    store.release(["a"])
+    assert not store.marked("a")
+    store.get("b")
+    store.get("a")
+    store.put("c", entity(1_000))
+    assert store.peek("b") is None
+
+
+def test_marks_are_counted() -> None:
+    store = Store(10 * COST)
+    store.put("a", entity(10))
+    store.mark(["a"])
+    store.mark(["a"])
+    store.release(["a"])
+    assert store.marked("a")
+    store.release(["a"])
+    assert not store.marked("a")
+    store.release(["a"])
+    assert store.peek("a") is not None
+
+
+def test_replacing_and_removing_keep_the_count() -> None:
+    store = Store(10 * COST)
+    store.put("a", entity(10))
+    store.put("a", entity(20))
+    assert store.bytes == OVERHEAD_BYTES + 20
+    assert len(store) == 1
+    store.remove("a")
+    store.remove("a")
+    assert store.bytes == 0
+    assert store.get("a") is None
+
+
+def test_what_is_larger_than_the_store_is_not_kept() -> None:
+    store = Store(COST)
+    store.put("a", entity(10))
+    assert not store.put("b", entity(COST))
+    assert store.peek("a") is not None
+
+
+def test_a_compressed_form_is_counted() -> None:
+    store = Store(10 * COST)
+    one = entity(100)
+    store.put("a", one)
+    one.gzip = entity(50)
+    store.grow("a", one, 50)
+    assert store.bytes == OVERHEAD_BYTES + 150
+    store.grow("a", entity(100), 50)
+    store.grow("b", one, 50)
+    assert store.bytes == OVERHEAD_BYTES + 150
+    store.remove("a")
+    assert store.bytes == 0
