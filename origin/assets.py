@@ -59,7 +59,7 @@ def _asset(path: Path, kind: str) -> Asset:
     data = path.read_bytes()
     tag = hashlib.blake2b(data, digest_size=9).hexdigest()
     small = path.suffix not in _TEXT or len(data) < LEAST_GZIP_BYTES
-    identity = Body(data, kind, f'"{tag}"', int(path.stat().st_mtime), varies=not small)
+    identity = Body(data, kind, f'"{tag}"', int(path.stat().st_mtime), dated=True, varies=not small)
     if small:
         return Asset(identity, None)
     packed = replace(identity, data=gzip.compress(data, 9, mtime=0), etag=f'"{tag}-gz"', encoding="gzip")

@@ -57,6 +57,9 @@ class Body:
     """Strong, with its quotes."""
     modified: int | None = None
     """Unix seconds."""
+    dated: bool = False
+    """If-Modified-Since may be answered from `modified`. Not for what changes within a second, like a live
+    playlist: two versions have one date, and a held request would be told that nothing changed."""
     encoding: str | None = None
     varies: bool = False
     """Other clients may get another content coding."""
@@ -153,7 +156,7 @@ def _unchanged(request: web.Request, body: Body) -> bool:
         tags = [tag.strip().removeprefix("W/") for tag in asked.split(",")]
         return "*" in tags or body.etag in tags
     since = request.headers.get("If-Modified-Since")
-    if since is None or body.modified is None:
+    if since is None or body.modified is None or not body.dated:
         return False
     try:
         return body.modified <= email.utils.parsedate_to_datetime(since).timestamp()

@@ -1,0 +1,122 @@
+"""Rules 171 to 182: what the multivariant playlist says of which tracks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from tests.live_feed import audio_track, video_track
+
+from headwater.ingest.media import Codec, Rendition, Track
+from headwater.origin.catalog import Listed, describe
+from headwater.origin.hls.multivariant import read, render
+
+
+def listed(name: str, track: Track, peak: int | None = 1_000_000, average: int | None = 900_000) -> Listed:
+    return Listed(Rendition(name), track, peak, average, track.sample_rate > 0)
+
+
+VIDEO = listed("source", video_track())
+AUDIO = listed("audio", audio_track(), 130_000, 128_000)
+
+
+def test_video_and_audio() -> None:
+    found = describe([VIDEO, AUDIO])
+    (variant,) = found.variants
+    assert (variant.uri, variant.audio, variant.codecs) == ("source/index.m3u8", "audio-aac", "avc1.64001f,mp4a.40.2")
+    assert variant.bandwidth == 1_243_000  # 1.1 times the peaks
+    assert variant.average_bandwidth == 1_028_000
+    assert [media.uri for media in found.media] == ["audio/index.m3u8"]
+    assert not found.independent_segments
+    assert read(render(found)) == found
+
+
+def test_before_anything_was_measured() -> None:
+    (variant,) = describe([listed("source", video_track(), None, None)]).variants
+    assert variant.bandwidth == 5_500_000
+    assert variant.average_bandwidth is None
+
+
+def test_audio_only() -> None:
+    """Audio segments are always independent (rule 182)."""
+    found = describe([AUDIO])
+    (variant,) = found.variants
+    assert (variant.uri, variant.audio, variant.codecs) == ("audio/index.m3u8", None, "mp4a.40.2")
+    assert (variant.resolution, variant.frame_rate, variant.closed_captions) == (None, None, None)
+    assert found.media == ()
+    assert found.independent_segments
+
+
+def test_several_audio_only_tracks() -> None:
+    found = describe([AUDIO, listed("audio-2", audio_track("a1", "fr"), 130_000, 128_000)])
+    (variant,) = found.variants
+    assert (variant.uri, variant.audio) == ("audio/index.m3u8", "audio-aac")
+    assert [(media.language, media.default) for media in found.media] == [("en", True), ("fr", False)]
+
+
+def test_video_only() -> None:
+    found = describe([VIDEO])
+    assert found.variants[0].audio is None
+    assert found.variants[0].codecs == "avc1.64001f"
+
+
+def test_two_languages_and_two_sizes() -> None:
+    small = replace(video_track("avc1.64000d", "v1"), width=640, height=360)
+    found = describe([VIDEO, listed("source-2", small), AUDIO, listed("audio-2", audio_track("a1", "fr", "Français"))])
+    assert [variant.uri for variant in found.variants] == ["source/index.m3u8", "source-2/index.m3u8"]
+    assert [variant.resolution for variant in found.variants] == [(1280, 720), (640, 360)]
+    assert {variant.audio for variant in found.variants} == {"audio-aac"}
+    assert [(media.name, media.default, media.autoselect) for media in found.media] == [
+        ("en", True, True),
+        ("Français", False, True),
+    ]
+
+
+def test_a_group_per_audio_codec() -> None:
+    """A player without AC-3 finds a variant that does not name it."""
+    ac3 = replace(audio_track("a1"), codec=Codec.AC3, codec_string="ac-3", channels=6)
+    found = describe([VIDEO, AUDIO, listed("audio-2", ac3)])
+    assert [(variant.audio, variant.codecs) for variant in found.variants] == [
+        ("audio-aac", "avc1.64001f,mp4a.40.2"),
+        ("audio-ac3", "avc1.64001f,ac-3"),
+    ]
+    assert all(media.default for media in found.media)
+
+
+def test_names_are_distinct_and_quotable() -> None:
+    """Rules 5, 177, 178."""
+    tracks = [audio_track(f"a{n}", "und", name) for n, name in enumerate(("", 'a "b"\n', "x", "x"))]
+    found = describe([VIDEO, *(listed(f"audio-{n}", track) for n, track in enumerate(tracks))])
+    assert [media.name for media in found.media] == ["Audio 1", "a b", "x", "x 4"]
+    assert {media.language for media in found.media} == {"und"}
+    assert read(render(found)) == found
+
+
+def test_captions() -> None:
+    """Rule 179: NONE until some were seen."""
+    assert describe([VIDEO, AUDIO]).variants[0].closed_captions == "NONE"
+    found = describe([VIDEO, AUDIO], captions=True)
+    assert found.variants[0].closed_captions == "cc"
+    assert found.media[-1].instream_id == "CC1"
+    assert found.media[-1].uri is None
+
+
+def test_display_size_and_unknowns() -> None:
+    anamorphic = replace(video_track(), width=720, height=576, sample_aspect=Fraction(16, 11))
+    assert describe([listed("source", anamorphic)]).variants[0].resolution == (1047, 576)
+    bare = replace(video_track(), width=0, height=0, frame_rate=None)
+    variant = describe([listed("source", bare)]).variants[0]
+    assert (variant.resolution, variant.frame_rate) == (None, None)
+
+
+def test_video_range_where_the_codec_says_it() -> None:
+    """Rule 174."""
+    av1 = replace(video_track(), codec=Codec.AV1, codec_string="av01.0.08M.10.0.110.09.16.09.0")
+    assert describe([listed("source", av1)]).variants[0].video_range == "PQ"
+    vp9 = replace(video_track(), codec=Codec.VP9, codec_string="vp09.02.10.10.01.09.18.09.01")
+    assert describe([listed("source", vp9)]).variants[0].video_range == "HLG"
+    assert describe([VIDEO]).variants[0].video_range is None
+
+
+def test_nothing() -> None:
+    assert describe([]).variants == ()

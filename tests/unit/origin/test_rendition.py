@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import gzip
+
+from prometheus_client import CollectorRegistry
+from tests.live_feed import AUDIO, SOURCE, audio_track, video_track
+
+from headwater.config.settings import Origin
+from headwater.ingest.media import Cut, Sample, StreamStarted
+from headwater.origin.metrics import OriginMetrics
+from headwater.origin.rendition import LiveRendition, text_body
+from headwater.origin.window import MediaKind
+
+STARTED = StreamStarted(4, 520_000, 0)
+
+
+def made(frames: int) -> tuple[LiveRendition, CollectorRegistry]:
+    registry = CollectorRegistry()
+    metrics = OriginMetrics(registry)
+    rendition = LiveRendition("demo", SOURCE, video_track(), STARTED, Origin())
+    rendition.segmenter.track_started(video_track(), 0.0)
+    for index in range(frames):
+        dts = index * 3_600
+        if index % 50 == 0:
+            rendition.segmenter.cut(Cut(7 + index // 50, dts, index * 40_000), 0.0)
+        rendition.segmenter.push(Sample(SOURCE, dts, dts, 3_600, True, index % 50 == 0, b"x" * 100, 5.0), 5.0)
+    rendition.take(metrics, 5.02)
+    return rendition, registry
+
+
+def test_a_report_says_the_last_part() -> None:
+    """Rules 76, 77."""
+    assert made(0)[0].report() is None
+    assert made(30)[0].report() is None
+    closed = made(50)[0].report()
+    assert closed is None or (closed.uri, closed.last_msn, closed.last_part) == ("../source/index.m3u8", 7, 3)
+    opened = made(80)[0].report()
+    assert opened is not None
+    assert (opened.last_msn, opened.last_part) == (8, 1)
+
+
+def test_counts_parts_and_their_latency() -> None:
+    _, registry = made(80)
+    labels = {"stream": "demo", "rendition": "source"}
+    assert registry.get_sample_value("headwater_origin_parts_total", labels) == 6
+    assert registry.get_sample_value("headwater_origin_segments_total", labels) == 1
+    assert (registry.get_sample_value("headwater_origin_part_bytes_total", labels) or 0) > 6 * 1_200
+    assert registry.get_sample_value("headwater_origin_part_latency_seconds_count", {"kind": "video"}) == 6
+    assert (
+        registry.get_sample_value("headwater_origin_part_latency_seconds_bucket", {"kind": "video", "le": "0.01"}) == 0
+    )
+
+
+def test_nothing_new_is_no_publication() -> None:
+    rendition, _ = made(80)
+    version = rendition.version
+    assert not rendition.take(OriginMetrics(CollectorRegistry()), 6.0)
+    assert rendition.version == version
+
+
+def test_types() -> None:
+    """Rule 154."""
+    video, _ = made(0)
+    audio = LiveRendition("demo", AUDIO, audio_track(), STARTED, Origin())
+    assert (video.mime(MediaKind.INIT), audio.mime(MediaKind.INIT)) == ("video/mp4", "audio/mp4")
+    assert {one.mime(kind) for one in (video, audio) for kind in (MediaKind.PART, MediaKind.SEGMENT)} == {
+        "video/iso.segment"
+    }
+
+
+def test_equal_texts_have_equal_bodies() -> None:
+    """Rule 101."""
+    one = text_body("#EXTM3U\n", "x/y", compressed=True)
+    assert one == text_body("#EXTM3U\n", "x/y", compressed=True)
+    assert gzip.decompress(one.data) == b"#EXTM3U\n"
+    assert text_body("#EXTM3U\n", "x/y", compressed=False).etag != one.etag

@@ -1,0 +1,176 @@
+"""A stream's life as events: restarts, config changes, tracks that come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from prometheus_client import CollectorRegistry
+from tests.live_feed import AUDIO, AVCC, EPOCH_S, SOURCE, Feed, video_track
+
+from headwater.config.settings import Origin
+from headwater.ingest.media import (
+    Cut,
+    Hole,
+    Metadata,
+    MetadataKind,
+    Rendition,
+    Sample,
+    StreamStarted,
+    TrackEnded,
+    TrackStarted,
+)
+from headwater.origin.hls import reader
+from headwater.origin.metrics import OriginMetrics
+from headwater.origin.stream import LiveStream, StreamState
+from headwater.origin.window import Found, Unknown
+
+NOW = 1_000.0
+
+
+class Direct:
+    """A sink that is the stream itself."""
+
+    def __init__(self, stream: LiveStream) -> None:
+        self.stream = stream
+
+    def write(self, event: object, now: float) -> None:
+        self.stream.write(event, now)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def stream() -> LiveStream:
+    return LiveStream("demo", Origin(), OriginMetrics(CollectorRegistry()), unix=lambda: float(EPOCH_S), earlier=None)
+
+
+@pytest.fixture
+def feed(stream: LiveStream) -> Iterator[Feed]:
+    yield Feed(Direct(stream), lambda: NOW)
+
+
+def text(stream: LiveStream, rendition: str = "source", *, delta: bool = False) -> str:
+    return stream.media_playlist(stream.renditions[rendition], delta=delta, compressed=False).data.decode()
+
+
+def test_a_restart_goes_on_at_once_with_a_gap(stream: LiveStream) -> None:
+    """The players of a stream that was interrupted by a restart are not made to wait for a new window."""
+    start, back = EPOCH_S * 90_000, (EPOCH_S + 8) * 90_000
+    stream.write(StreamStarted(4, 520_000, 5), NOW)
+    stream.write(TrackStarted(SOURCE, video_track()), NOW)
+    for index in range(4):
+        stream.write(Cut(500 + index, start + index * 180_000, (EPOCH_S + index * 2) * 1_000_000), NOW)
+    stream.write(Hole(SOURCE, back), NOW)
+    stream.write(Cut(504, back, (EPOCH_S + 8) * 1_000_000, discontinuity=True), NOW)
+    stream.write(Sample(SOURCE, back, back, 3_600, True, True, b"x", NOW), NOW)
+    assert stream.state is StreamState.LIVE
+    playlist = reader.read(text(stream))
+    assert [segment.gap for segment in playlist.segments] == [True] * 4
+    assert (playlist.media_sequence, playlist.discontinuity_sequence) == (500, 5)
+
+
+def test_a_changed_configuration(stream: LiveStream, feed: Feed) -> None:
+    """Rules 62, 116: another init section, from the next cut on, after a discontinuity."""
+    feed.start(audio=False)
+    feed.until(14)
+    other = replace(video_track(), config=AVCC[:-1] + b"\x01", width=640, height=360)
+    stream.write(TrackStarted(SOURCE, other), NOW)
+    at = EPOCH_S * 90_000 + 350 * 3_600
+    stream.write(Cut(1_007, at, (EPOCH_S + 14) * 1_000_000, discontinuity=True), NOW)
+    for index in range(20):
+        dts = at + index * 3_600
+        stream.write(Sample(SOURCE, dts, dts, 3_600, True, index == 0, b"y" * 50, NOW), NOW)
+    playlist = reader.read(text(stream))
+    assert playlist.open is not None
+    assert playlist.open.discontinuity
+    assert playlist.open.map != playlist.segments[-1].map
+    for one in (playlist.segments[-1].map, playlist.open.map):
+        assert one is not None
+        assert isinstance(stream.find("source", one.uri)[1], Found)
+    assert b"RESOLUTION=640x360" in stream.multivariant_playlist(compressed=False).data
+
+
+def test_a_track_that_ends(stream: LiveStream, feed: Feed) -> None:
+    feed.start()
+    feed.until(14)
+    stream.write(TrackEnded(AUDIO), NOW)
+    assert stream.state is StreamState.LIVE
+    assert reader.read(text(stream, "audio")).ended
+    assert not reader.read(text(stream)).ended
+    assert reader.read(text(stream)).reports == ()
+    assert b"audio" not in stream.multivariant_playlist(compressed=False).data
+    old = stream.renditions["audio"].snapshot.segments[0].uri
+    feed.audio = False
+    feed.until(18)
+    feed.start_audio()
+    feed.until(22.8)
+    playlist = reader.read(text(stream, "audio"))
+    assert not playlist.ended
+    assert playlist.last_msn == reader.read(text(stream)).last_msn
+    assert isinstance(stream.find("audio", str(old))[1], Found)
+
+
+def test_reports_are_as_fresh_as_the_playlist(stream: LiveStream, feed: Feed) -> None:
+    """Rule 78: whatever part was published last, in whichever rendition."""
+    feed.start()
+    for step in range(1_300, 1_500):
+        feed.until(step / 100)
+        if stream.state is not StreamState.LIVE:
+            continue
+        playlists = {name: reader.read(text(stream, name)) for name in ("source", "audio")}
+        for name, other in (("source", "audio"), ("audio", "source")):
+            (report,) = playlists[name].reports
+            at = playlists[other]
+            expected = (
+                (at.open.msn, len(at.open.parts) - 1) if at.open else (at.last_msn, at.segments[-1].part_count - 1)
+            )
+            assert (report.last_msn, report.last_part) == expected
+
+
+def test_a_version_is_rendered_once(stream: LiveStream, feed: Feed) -> None:
+    feed.start()
+    feed.until(40)
+    rendition = stream.renditions["source"]
+    one = stream.media_playlist(rendition, delta=False, compressed=False)
+    assert stream.media_playlist(rendition, delta=False, compressed=False) is one
+    packed = stream.media_playlist(rendition, delta=False, compressed=True)
+    assert stream.media_playlist(rendition, delta=False, compressed=True) is packed
+    feed.until(41)
+    assert stream.media_playlist(rendition, delta=False, compressed=False).data != one.data
+
+
+def test_captions_are_announced_when_they_were_seen(stream: LiveStream, feed: Feed) -> None:
+    feed.start()
+    feed.until(14)
+    assert b"CLOSED-CAPTIONS=NONE" in stream.multivariant_playlist(compressed=False).data
+    stream.write(Metadata(MetadataKind.CAPTION, 0), NOW)
+    assert b'INSTREAM-ID="CC1"' in stream.multivariant_playlist(compressed=False).data
+
+
+def test_events_out_of_place_are_harmless(stream: LiveStream) -> None:
+    ghost = Rendition("ghost")
+    stream.write(Sample(ghost, 0, 0, 1, True, True, b"", NOW), NOW)
+    stream.write(Hole(ghost, 5), NOW)
+    stream.write(TrackEnded(ghost), NOW)
+    stream.write(TrackStarted(ghost, video_track()), NOW)  # before StreamStarted
+    assert stream.renditions == {}
+    stream.write(StreamStarted(4, 520_000, 0), NOW)
+    stream.write(StreamStarted(9, 900_000, 7), NOW)
+    assert stream.target_duration_s == 4
+    assert stream.find("ghost", "x") == (None, Unknown())
+
+
+def test_renditions_are_bounded(stream: LiveStream) -> None:
+    stream.write(StreamStarted(4, 520_000, 0), NOW)
+    for index in range(40):
+        stream.write(TrackStarted(Rendition(f"source-{index}"), video_track()), NOW)
+    assert len(stream.renditions) == 32
+
+
+def test_audio_only_and_video_only(feed: Feed, stream: LiveStream) -> None:
+    feed.start(audio=False)
+    feed.until(14)
+    assert stream.playable("") is stream.renditions["source"]
+    playlist = reader.read(text(stream))
+    assert playlist.reports == ()
+    assert not playlist.independent_segments
