@@ -14,8 +14,9 @@ from .source import FileSource, Source, TestSource
 POLL_S = 0.1
 """Between looks at the stop signal."""
 REPORT_S = 5.0
-LATE_S = 0.25
-"""So far behind, frames are left out. Why: a live clock that runs late is worth less than one that skips."""
+LATE_S = 1.0
+"""So far behind, frames are left out; nearer, they are made up for. Why: a busy moment costs no frame, and a machine
+that is too slow for the picture stays within a second of the clock."""
 LOST_TIME_S = 2.0
 """So far behind (the machine slept), the schedule starts over. Why: nobody waits for a burst of old sound."""
 CLOCK_STEP_NS = 20_000_000

@@ -31,6 +31,8 @@ BASE_S = 1
 """Timestamp of the first picture. Why: priming audio and B-frames begin earlier, and FLV has no negative time."""
 AUDIO_BITRATE = 96_000
 AAC_SAMPLES = 1024
+AAC_AHEAD = AAC_SAMPLES
+"""Samples that the encoder is given early. Why: it holds one frame back, and servers like tracks in order of time."""
 
 # Encoder and options by codec; all: keyframes exactly where asked and nowhere else, no frame held back.
 ENCODERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -232,13 +234,13 @@ class TestSource:
         return stream
 
     def _encode_audio(self, up_to_s: Fraction) -> list[Tag]:
-        """Whole AAC frames that begin before `up_to_s`."""
+        """AAC frames, so that the packets of all sound up to `up_to_s` are out before that moment's picture."""
         if self._audio is None:
             return []
         tags: list[Tag] = []
         anchor = self.anchor_ns * RATE // 1_000_000_000
         base = round(self._base_frames * RATE / self._fps)
-        while self._samples_done <= up_to_s * RATE:
+        while self._samples_done <= up_to_s * RATE + AAC_AHEAD:
             frame = AudioFrame("fltp", "stereo", AAC_SAMPLES)
             samples = self._beep.samples(anchor + self._samples_done, AAC_SAMPLES)
             for plane in frame.planes:

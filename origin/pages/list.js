@@ -26,7 +26,8 @@ function about(stream) {
   const sizes = renditions.filter((one) => one && one.width && one.height).map((one) => `${one.width}×${one.height}`);
   const names = renditions.map((one) => (typeof one === "string" ? one : one && one.name)).filter(Boolean);
   const since = age(stream.since);
-  return [sizes.length ? sizes.join(", ") : names.join(", "), since].filter(Boolean).join(" · ");
+  const state = stream.state === "starting" ? "starting" : "";
+  return [sizes.length ? sizes.join(", ") : names.join(", "), since, state].filter(Boolean).join(" · ");
 }
 
 // `since`: Unix seconds or an ISO date.

@@ -10,6 +10,8 @@ const RETRY_MS = [1000, 1000, 2000, 3000, 5000];
 const TRACKS_MS = [2000, 2000, 3000, 5000, 10000, 15000];
 // A second media error within this time is not cured by recoverMediaError.
 const MEDIA_ERROR_MS = 5000;
+// From hls.js' word of a jump over a hole to the seek that it is.
+const JUMP_MS = 200;
 const MAX_ERRORS_KEPT = 20;
 
 const video = document.getElementById("video");
@@ -31,6 +33,7 @@ const figures = {
   buffer: 0,
   stalls: 0,
   stalledMs: 0,
+  jumps: 0, // over holes in the media
   dropped: 0,
   frames: 0,
   firstFrameMs: null,
@@ -50,6 +53,7 @@ let tracksTimer = 0;
 let tracksLooks = 0;
 let tracks = "";
 let lastMediaError = -Infinity;
+let lastJump = -Infinity; // of hls.js over a hole
 let stallBegan = null;
 let started = false; // a picture was shown since the source was loaded
 
@@ -160,8 +164,12 @@ function loadNatively() {
 
 function onHlsError(data) {
   note(data.type, data.details, data.fatal);
+  const { ErrorDetails, ErrorTypes } = window.Hls;
+  if (data.details === ErrorDetails.BUFFER_SEEK_OVER_HOLE || data.details === ErrorDetails.BUFFER_NUDGE_ON_STALL) {
+    lastJump = performance.now();
+    figures.jumps += 1;
+  }
   if (!data.fatal) return;
-  const { ErrorTypes } = window.Hls;
   const now = performance.now();
   if (data.type === ErrorTypes.MEDIA_ERROR && now - lastMediaError > MEDIA_ERROR_MS) {
     lastMediaError = now;
@@ -262,7 +270,9 @@ function onFrame() {
 }
 
 function beginStall() {
-  if (!started || stallBegan !== null || video.seeking || video.paused || video.ended) return;
+  if (!started || stallBegan !== null || video.paused || video.ended) return;
+  // A viewer who seeks waits by choice; one whom hls.js takes over a hole does not.
+  if (video.seeking && performance.now() - lastJump > JUMP_MS) return;
   stallBegan = performance.now();
   figures.stalls += 1;
   setState("stalled");
