@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.rtmp_client import COMMAND, DATA, VIDEO, Publisher, amf0, control, message
+from tests.rtmp_client import COMMAND, DATA, VIDEO, Publisher, amf0, control, message, user_control
 
 from headwater.ingest.media import Packet
 from headwater.ingest.rtmp.errors import CloseReason, WrongState
@@ -18,7 +18,7 @@ from headwater.ingest.rtmp.events import (
     SessionEvent,
 )
 from headwater.ingest.rtmp.flv import TrackConfigured
-from headwater.ingest.rtmp.limits import BAD_TAGS_IN_A_ROW, Limits
+from headwater.ingest.rtmp.limits import BAD_TAGS_IN_A_ROW, UNPUBLISHED_MESSAGES, Limits
 from headwater.ingest.rtmp.session import PublishSession
 
 ENTROPY = bytes(32)
@@ -309,3 +309,33 @@ def test_counters() -> None:
     assert session.counters.bytes_received - before == len(data)
     assert session.counters.media_messages == 2
     assert session.last_media_at == 9.0
+
+
+def test_messages_before_a_publish_are_bounded() -> None:
+    session, publisher = start()
+    session.receive_data(publisher.hello() + publisher.c2() + message(VIDEO, b"", csid=6), 0.0)
+    session.receive_data(b"\xc6" * UNPUBLISHED_MESSAGES, 0.0)
+    assert last(session).reason is CloseReason.LIMIT
+
+
+@pytest.mark.parametrize("action", ["accept", "reject", "ping"])
+def test_no_room_for_our_own_words(action: str) -> None:
+    session, publisher = start(outgoing_bytes=4_000, ping_s=1)
+    session.receive_data(publisher.hello() + publisher.c2() + publisher.connect(), 0.0)
+    session.data_to_send()
+    for _ in range(4_000 // 18):
+        session.receive_data(user_control(6, 0), 0.0)
+    if action == "ping":
+        session.handle_timeout(1.0)
+    else:
+        session.receive_data(publisher.command("publish", None, "demo", transaction=0), 0.0)
+        session.accept(0.0) if action == "accept" else session.reject(RejectCode.DENIED, "x" * 100, 0.0)
+    assert last(session).reason is CloseReason.LIMIT
+
+
+def test_a_session_that_closes_inside_an_aggregate_stops_there() -> None:
+    session, _ = publishing()
+    bad = b"\x09\x00\x00\x01" + bytes(7) + b"\x17" + bytes(4)
+    session.receive_data(message(22, bad * 1_000, csid=6, chunk_size=4096), 0.0)
+    assert last(session).reason is CloseReason.MEDIA
+    assert session.counters.bad_tags == BAD_TAGS_IN_A_ROW
