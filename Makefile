@@ -30,8 +30,8 @@ test: $(VENV)/.dev $(VENDOR)
 	@$(BIN)/python -m pytest $(PYTEST)
 
 lint: $(VENV)/.dev
-	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
