@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .amf3 import Amf3Reader
-from .amf_source import Source, Value
+from .amf_source import Known, Source, Value
 
 
 class Marker(enum.IntEnum):
@@ -74,8 +74,7 @@ class Amf0Reader:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self._table: list[tuple[Value, int]] = []
-        """Complete objects and arrays with their number of values, for references."""
+        self._table: list[Known] = []
 
     def value(self, depth: int) -> Value:
         """The next value; None after a fault."""
@@ -99,16 +98,16 @@ class Amf0Reader:
                 source.take(2)  # AMF 0 section 2.13: the time zone is reserved and not used
                 return moment
             case Marker.REFERENCE:
-                return self._reference(depth)
+                return source.recall(self._table, source.uint(2), depth)
             case Marker.AVMPLUS:
                 return self._amf3(depth)
         return self._complex(marker, depth)
 
     def _complex(self, marker: int, depth: int) -> Value:
         source = self.source
-        before = source.nodes
+        mark = source.begin(depth)
         slot = len(self._table)
-        self._table.append((None, 1))  # references are numbered in the order in which objects open
+        self._table.append(Known(None))  # references are numbered in the order in which objects open
         result: Value
         match marker:
             case Marker.OBJECT:
@@ -124,7 +123,7 @@ class Amf0Reader:
             case _:
                 source.fail(f"unknown AMF0 marker {marker}")
                 return None
-        self._table[slot] = (result, before - source.nodes + 1)
+        self._table[slot] = source.measure(result, mark, depth)
         return result
 
     def _members(self, depth: int) -> dict[str, Value]:
@@ -149,15 +148,6 @@ class Amf0Reader:
             if source.whole(item):
                 items.append(item)
         return items
-
-    def _reference(self, depth: int) -> Value:
-        """An object that was complete before. One that is still open would be a cycle: None."""
-        index = self.source.uint(2)
-        if index >= len(self._table):
-            self.source.fail("a reference to an object that is not there")
-            return None
-        value, nodes = self._table[index]
-        return value if self.source.spend(depth, nodes) else None
 
     def _amf3(self, depth: int) -> Value:
         # Enhanced RTMP v2, "AMF3 commands": the switch holds for one value; the tables start anew.

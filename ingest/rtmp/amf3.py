@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 
-from .amf_source import Source, Value
+from .amf_source import Known, Source, Value
 
 
 class Marker3(enum.IntEnum):
@@ -50,7 +50,7 @@ class Amf3Reader:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._strings: list[str] = []
-        self._objects: list[tuple[Value, int]] = []
+        self._objects: list[Known] = []
         self._traits: list[_Traits] = []
 
     def value(self, depth: int) -> Value:
@@ -109,20 +109,13 @@ class Amf3Reader:
         if source.failed():
             return None
         if not head & 1:
-            return self._object_reference(head >> 1, depth)
-        before = source.nodes
+            return source.recall(self._objects, head >> 1, depth)
+        mark = source.begin(depth)
         slot = len(self._objects)
-        self._objects.append((None, 1))
+        self._objects.append(Known(None))
         result = self._body(marker, head >> 1, depth)
-        self._objects[slot] = (result, before - source.nodes + 1)
+        self._objects[slot] = source.measure(result, mark, depth)
         return result
-
-    def _object_reference(self, index: int, depth: int) -> Value:
-        if index >= len(self._objects):
-            self.source.fail("a reference to an object that is not there")
-            return None
-        value, nodes = self._objects[index]
-        return value if self.source.spend(depth, nodes) else None
 
     def _body(self, marker: int, size: int, depth: int) -> Value:
         source = self.source

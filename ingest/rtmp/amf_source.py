@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import TypeAlias, Union
 
 from .limits import AMF_DEPTH, AMF_NODES
@@ -11,18 +12,32 @@ Value: TypeAlias = Union[bool, float, str, bytes, "list[Value]", "dict[str, Valu
 """See `amf` for what stands for what."""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An object or array that references may name."""
+
+    value: Value
+    """None while it is open."""
+    nodes: int = 1
+    """Values in it, itself included."""
+    height: int = 0
+    """Levels below it."""
+
+
 class Source:
     """Bytes with a read position, a budget of values, and the first fault.
 
     After a fault every read gives zeros and every loop over it ends: readers need no error paths.
     """
 
-    __slots__ = ("at", "data", "fault", "nodes")
+    __slots__ = ("at", "data", "deepest", "fault", "nodes")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = 0
         self.nodes = AMF_NODES
+        self.deepest = 0
+        """Deepest value accounted for, since `begin`."""
         self.fault: str | None = None
 
     def failed(self) -> bool:
@@ -68,8 +83,30 @@ class Source:
     def spend(self, depth: int, nodes: int = 1) -> bool:
         """Account for `nodes` values at `depth`; False, with a fault, when that is too much."""
         self.nodes -= nodes
+        self.deepest = max(self.deepest, depth)
         if depth > AMF_DEPTH:
             self.fail(f"values are nested deeper than {AMF_DEPTH}")
         elif self.nodes < 0:
             self.fail(f"more than {AMF_NODES} values")
         return self.fault is None
+
+    def begin(self, depth: int) -> tuple[int, int]:
+        """An object or array opens at `depth`; hand the result to `measure`."""
+        mark = (self.nodes, self.deepest)
+        self.deepest = depth
+        return mark
+
+    def measure(self, value: Value, mark: tuple[int, int], depth: int) -> Known:
+        """The object or array that opened at `mark` is complete: what a reference to it costs."""
+        nodes, deepest = mark
+        known = Known(value, nodes - self.nodes + 1, self.deepest - depth)
+        self.deepest = max(self.deepest, deepest)
+        return known
+
+    def recall(self, table: list[Known], index: int, depth: int) -> Value:
+        """The object that a reference at `depth` names, charged in full; one that is open would be a cycle: None."""
+        if index >= len(table):
+            self.fail("a reference to an object that is not there")
+            return None
+        known = table[index]
+        return known.value if self.spend(depth + known.height, known.nodes) else None

@@ -137,6 +137,16 @@ def test_references_cannot_blow_up() -> None:
     assert decode(data).fault is not None
 
 
+def test_references_cannot_go_deeper() -> None:
+    # Object 0 is an array, 10 deep; then 10 arrays around a reference to it.
+    deep = b"\x0a\x00\x00\x00\x01" * 10
+    assert decode(deep + b"\x05" + b"\x0a\x00\x00\x00\x01" * 3 + b"\x07\x00\x00").fault is None
+    assert "deeper" in str(decode(deep + b"\x05" + deep + b"\x07\x00\x00").fault)
+    # A reference is as deep as what it names, also through another one.
+    via = deep + b"\x05" + b"\x0a\x00\x00\x00\x01" * 3 + b"\x07\x00\x00"
+    assert "deeper" in str(decode(via + b"\x0a\x00\x00\x00\x01" * 4 + b"\x07\x00\x0a").fault)
+
+
 def test_encode_refuses_other_types() -> None:
     for value in (b"bytes", object(), {1, 2}):
         with pytest.raises(TypeError):
