@@ -53,12 +53,16 @@ class Source:
         temporary.rename(path)
         return path
 
-    def push_command(self, path: Path, url: str, *, loop: bool = False) -> list[str]:
-        """An ffmpeg that pushes the file to `url` in real time without touching a packet."""
+    def push_command(self, path: Path, url: str, *, loop: bool = False, trust: Path | None = None) -> list[str]:
+        """An ffmpeg that pushes the file to `url` in real time without touching a packet.
+
+        `trust`: the certificate that an rtmps server shows.
+        """
+        tls = ("-ca_file", str(trust)) if trust and url.startswith("rtmps") else ()
         command = [FFMPEG, "-hide_banner", "-v", "warning", "-re"]
         if loop:
             command += ["-stream_loop", "-1"]
-        return [*command, "-i", str(path), "-map", "0", "-c", "copy", *self.push, "-f", "flv", url]
+        return [*command, "-i", str(path), "-map", "0", "-c", "copy", *self.push, *tls, "-f", "flv", url]
 
 
 def _x264(gop: int, *more: str, tune: bool = True) -> tuple[str, ...]:

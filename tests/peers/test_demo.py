@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from headwater.loadtest.bench.processes import wait_until
 from headwater.loadtest.bench.server import Headwater
 

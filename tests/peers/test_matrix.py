@@ -17,9 +17,9 @@ from .sources import SOURCES
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
 
 RTMPS = ("h264-aac", "hevc-aac", "av1-opus", "two-audio")
-"""Cases that are pushed over TLS as well, as `NAME.tls`."""
+"""Cases that are pushed over TLS as well, as `NAME-tls`."""
 
-CASES = [*SOURCES, *(f"{name}.tls" for name in RTMPS)]
+CASES = [*SOURCES, *(f"{name}-tls" for name in RTMPS)]
 
 LONGEST_FRAME_S = {"fps-5": 0.2, "aac-8k": 0.128}
 
@@ -31,10 +31,12 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome | Ba
     server = Headwater(folder / "server", certificate=self_signed(folder)).start()
 
     async def one(case: str) -> Outcome:
-        name, _, tls = case.partition(".")
         stream = case.replace(".", "-")
-        url = server.rtmps(stream) if tls else server.rtmp(stream)
-        return await run_case(server, SOURCES[name], folder, url, stream)
+        url = server.rtmps(stream) if case.endswith("-tls") else server.rtmp(stream)
+        return await run_case(server, SOURCES[case.removesuffix("-tls")], folder, url, stream)
+
+    for source in SOURCES.values():
+        source.make(folder)
 
     async def run() -> dict[str, Outcome | BaseException]:
         results = await asyncio.gather(*(one(case) for case in CASES), return_exceptions=True)
@@ -85,6 +87,8 @@ def test_parts_concatenate_to_their_segment(outcome: Outcome) -> None:
         compared = 0
         for parts in seen.segment_parts().values():
             bodies = [part.download.body for part in parts if part.download]
+            if len(bodies) < len(parts):
+                continue  # a GAP part has no bytes
             segment = next((body for body in seen.segments.values() if body.startswith(bodies[0])), None)
             if segment is not None:
                 assert b"".join(bodies) == segment, rendition
@@ -99,7 +103,12 @@ def test_parts_keep_the_part_target(outcome: Outcome) -> None:
             assert part.duration <= seen.part_target, rendition
             last_of_segment = later.msn != earlier.msn
             assert part.duration >= 0.85 * seen.part_target or part.independent or last_of_segment, (rendition, earlier)
-            assert not part.gap
+            assert not part.gap or late_audio(outcome, rendition)
+
+
+def late_audio(outcome: Outcome, rendition: str) -> bool:
+    """Whether the rendition has a hole before it begins."""
+    return outcome.source.audio_offset_s > 0 and rendition == "audio"
 
 
 def test_first_part_of_a_segment_is_independent(outcome: Outcome) -> None:
@@ -108,7 +117,7 @@ def test_first_part_of_a_segment_is_independent(outcome: Outcome) -> None:
         return
     for rendition, seen in outcome.renditions.items():
         for parts in complete(seen):
-            assert parts[0].part.independent, rendition
+            assert parts[0].part.independent or (parts[0].part.gap and late_audio(outcome, rendition)), rendition
 
 
 def complete(seen: Watched) -> list[list[ReceivedPart]]:
@@ -117,7 +126,10 @@ def complete(seen: Watched) -> list[list[ReceivedPart]]:
 
 
 def test_plain_ffmpeg_decodes_without_error_or_gap(outcome: Outcome) -> None:
-    assert outcome.frames.complaints == ""
+    complaints = outcome.frames.complaints.splitlines()
+    if outcome.source.audio_offset_s:  # ffmpeg asks for the GAP segments before the audio, and skips them
+        complaints = [line for line in complaints if not any(word in line for word in ("404", "segment", "Segment"))]
+    assert complaints == []
     assert len(outcome.frames.times) == len(outcome.expected)
     for times in outcome.frames.times.values():
         assert largest_step(times) <= largest_frame(outcome) * 1.5
