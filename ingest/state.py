@@ -98,7 +98,7 @@ class StateStore:
             if path.stat().st_size > MOST_FILE_BYTES:
                 raise ValueError("too large")
             return _parse(path.stem, path.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             aside = path.with_suffix(".bad")
             log.warning("state file unusable", file=str(path), reason=str(error), kept_as=aside.name)
             try:

@@ -44,10 +44,10 @@ IDR = nal(0x65, 400)
 SLICE = nal(0x41)
 
 
-def video(id: str = "v0", config: bytes = AVCC, frame_rate: Fraction | None = None) -> Track:
+def video(name: str = "v0", config: bytes = AVCC, frame_rate: Fraction | None = None) -> Track:
     """An H.264 track."""
     return Track(
-        TrackId(id),
+        TrackId(name),
         Kind.VIDEO,
         Codec.H264,
         config,
@@ -60,10 +60,10 @@ def video(id: str = "v0", config: bytes = AVCC, frame_rate: Fraction | None = No
     )
 
 
-def audio(id: str = "a0", rate: int = 48_000, config: bytes = b"\x11\x90") -> Track:
+def audio(name: str = "a0", rate: int = 48_000, config: bytes = b"\x11\x90") -> Track:
     """An AAC track."""
     return Track(
-        TrackId(id),
+        TrackId(name),
         Kind.AUDIO,
         Codec.AAC,
         config,

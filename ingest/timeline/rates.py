@@ -51,7 +51,10 @@ def measure(times: Sequence[int], rate: int, hint: Fraction | None) -> Fraction 
     slack = max(NEAR, Fraction(1, span))
     if hint is not None and hint > 0 and abs(hint - measured) <= measured * slack:
         return hint
-    nearest = min(STANDARD, key=lambda standard: abs(standard - measured))
+    # A whole rate and its NTSC neighbour differ by less than rounding: without headers the whole one is meant.
+    exact = [standard for standard in STANDARD if abs(count * rate / standard - span) <= 1]
+    exact.sort(key=lambda standard: standard.denominator)
+    nearest = exact[0] if exact else min(STANDARD, key=lambda standard: abs(standard - measured))
     if abs(nearest - measured) <= measured * slack:
         return nearest
     return measured.limit_denominator(1_000)

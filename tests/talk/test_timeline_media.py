@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import pytest
@@ -88,7 +89,7 @@ def test_b_frames_keep_presentation_and_shift_decoding() -> None:
     assert all(key.dts == key.pts for key in keys)
     assert any(sample.pts < sample.dts for sample in talk.judge.samples["source"])
     times = sorted(sample.pts for sample in talk.judge.samples["source"])[:-5]
-    assert {b - a for a, b in zip(times, times[1:], strict=False)} == {3_600}
+    assert {b - a for a, b in itertools.pairwise(times)} == {3_600}
     assert set(talk.judge.lengths()) == {1.96}
 
 
