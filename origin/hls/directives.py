@@ -15,6 +15,10 @@ from dataclasses import dataclass
 MAX_DIGITS = 20
 """Digits of a decimal-integer that fits 64 bits (section 4.2: 0 to 2^64-1)."""
 
+MAX_PARTS = 1_000
+"""More parts than any segment has (20 s of 200 ms parts: 100). Later indexes wait for the same event as this one,
+the end of their parent, so they count as this one: what can be waited for is bounded, whatever is asked."""
+
 
 class Skip(enum.Enum):
     """`_HLS_skip`: whether a delta update was asked for."""
@@ -145,7 +149,7 @@ def _canonical(msn: int, part: int | None, at: Position) -> tuple[int, int | Non
     # 6.2.5.2: a part index past the end of a complete parent means part 0 of the next one
     if msn == at.last_msn and part >= at.last_part_count > 0:
         return msn + 1, 0
-    return msn, part
+    return msn, min(part, MAX_PARTS)
 
 
 def _listed(msn: int, part: int | None, at: Position) -> bool:

@@ -46,6 +46,7 @@ ENDED = replace(LIVE, ended=True)
         (87, replace(LIVE, part_target=1.5), 101, 4, (101, 4)),  # 3
         (87, replace(LIVE, part_target=1.5), 101, 5, 400),
         (87, LIVE, 102, 50, (102, 50)),  # lenient where the parent is not open yet
+        (87, LIVE, 102, 2**60, (102, 1_000)),  # bounded: no segment has so many
         (94, NO_PARTS, 101, 0, (101, None)),
         (94, NO_PARTS, 100, 9, "serve"),
         (96, LIVE, 101, 1, "serve"),  # what a rendition report says
