@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,10 @@ from headwater.ingest.rtmp.amf_source import Value
 from headwater.ingest.rtmp.commands import read_command, read_metadata
 from headwater.ingest.rtmp.limits import AMF_DEPTH, AMF_NODES
 
-EXAMPLES = 20_000 if os.environ.get("HEADWATER_FUZZ") == "deep" else 100
+DEEP = os.environ.get("HEADWATER_FUZZ") == "deep"
+EXAMPLES = 5_000 if DEEP else 100
+
+pytestmark = pytest.mark.timeout(3_600 if DEEP else 120)
 
 values = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=10),

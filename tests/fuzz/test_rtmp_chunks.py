@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.rtmp_client import SET_CHUNK_SIZE, control, message, pieces
@@ -13,7 +14,10 @@ from headwater.ingest.rtmp.chunks import ChunkReader
 from headwater.ingest.rtmp.errors import RtmpError
 from headwater.ingest.rtmp.limits import Limits
 
-EXAMPLES = 20_000 if os.environ.get("HEADWATER_FUZZ") == "deep" else 100
+DEEP = os.environ.get("HEADWATER_FUZZ") == "deep"
+EXAMPLES = 5_000 if DEEP else 100
+
+pytestmark = pytest.mark.timeout(3_600 if DEEP else 120)
 LIMITS = Limits(message_bytes=5_000, command_bytes=2_000, partial_bytes=9_000, chunk_streams=8)
 Seen = tuple[int, int, int, bytes] | str
 
