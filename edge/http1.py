@@ -82,7 +82,9 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=self._limits.write_high_bytes, low=self._limits.write_low_bytes)
         self.deadline = self._shared.clock() + self._limits.header_s
         if not self._shared.enter(self):
-            self.refuse(Refusal.of(503, "too many connections", "connections", retry_after=5))
+            refusal = Refusal.of(503, "too many connections", "connections", retry_after=5)
+            refusal.linger = False
+            self.refuse(refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The viewer left: whatever waits for it is forgotten, and no cycle stays for the collector."""
@@ -222,7 +224,7 @@ class Connection(asyncio.Protocol):
         else:
             transport.writelines((head, body))
         if not keep_alive:
-            self._end(lingering=isinstance(item, Refusal))
+            self._end(lingering=isinstance(item, Refusal) and item.linger)
             return
         if not self._stalled:
             self._wait_idle()

@@ -44,7 +44,7 @@ class Head:
 class Refusal:
     """In the place of a request: it is answered with `entity`, and the connection ends."""
 
-    __slots__ = ("bodiless", "entity", "http10", "keep_alive", "reason")
+    __slots__ = ("bodiless", "entity", "http10", "keep_alive", "linger", "reason")
 
     def __init__(self, entity: Entity, reason: str) -> None:
         self.entity = entity
@@ -53,6 +53,8 @@ class Refusal:
         self.keep_alive = False
         self.http10 = False
         self.bodiless = False
+        self.linger = True
+        """Read on for a while, so that the peer sees the answer."""
 
     @classmethod
     def of(cls, status: int, words: str, reason: str, *, retry_after: int | None = None) -> Refusal:

@@ -1,0 +1,194 @@
+"""Garbage at the viewers' door: the parser and a connection never raise, stay bounded, and never forward what they
+refuse. `HEADWATER_FUZZ=deep` runs 200,000 mutated requests and more."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import random
+import re
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tests.edge_kit import Script, make_core
+
+from headwater.edge.http1 import Connection
+from headwater.edge.keys import BadTarget, Target, read_target
+from headwater.edge.listener import Limits, Shared
+from headwater.edge.message import UpstreamRequest
+from headwater.edge.wire import Wire
+
+CASES = 210_000 if os.environ.get("HEADWATER_FUZZ") == "deep" else 3_000
+
+LIMITS = Limits(
+    connections=10, header_bytes=2_000, header_s=10, idle_s=10, pipeline=4, write_high_bytes=10_000, write_stall_s=10
+)
+
+SEEDS = [
+    b"GET /live/x/v/index.m3u8?_HLS_msn=5&_HLS_part=1 HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n",
+    b"GET /a.mp4 HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1\r\nIf-None-Match: \"a\"\r\nConnection: keep-alive\r\n\r\n",
+    b"HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\n\r\n",
+    b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nT: 1\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: a\r\nOrigin: b\r\n\r\nGET /%41?a=%20&b HTTP/1.1\r\nHost: a\r\n\r\n",
+]  # fmt: skip
+
+TOKENS = [
+    b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b"%00", b"%2e%2e/", b"/../", b"#", b"http://a/", b"Host: b\r\n",
+    b"Content-Length: 4\r\n", b"Content-Length: 99999999999999999999\r\n", b"Transfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding: identity\r\n", b"Connection: close\r\n", b"Upgrade: h2c\r\nConnection: upgrade\r\n",
+    b"FFFFFFFFFFFFFFFFF\r\n", b"0\r\n\r\n", b"HTTP/2.0", b"HTTP/0.9", b"\xff\xfe", b"x" * 3_000, b"&" * 100,
+]  # fmt: skip
+
+
+class Pipe(asyncio.Transport):
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+        self.closing = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closing = True
+
+    def abort(self) -> None:
+        self.closing = True
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+class Prompt(Script):
+    """Answers every request at once, in the next turn: nothing stays held."""
+
+    def settle(self) -> None:
+        while self.pending:
+            request, done = self.pending[0]
+            self.answer(request.target, 1.0, b"body", cache_control="max-age=5")
+            assert done
+
+
+def converse(pieces: list[bytes]) -> tuple[bytes, list[UpstreamRequest]]:
+    """What one connection is answered, and what went upstream."""
+    loop = asyncio.new_event_loop()
+    try:
+        script = Prompt()
+        core = make_core(script)
+        shared = Shared(LIMITS, Wire("edge"), core.tally, loop)
+        connection, pipe = Connection(core, shared, LIMITS), Pipe()
+        connection.connection_made(pipe)
+        for piece in pieces:
+            connection.data_received(piece)
+            script.settle()
+        connection.eof_received()
+        script.settle()
+        connection.connection_lost(None)
+        assert core.tally.held == 0
+        assert shared.connections == 0
+        return bytes(pipe.written), script.seen
+    finally:
+        loop.close()
+
+
+DATE = re.compile(rb"Date: [^\r]*\r\n")
+
+
+def check(data: bytes, cuts: list[int]) -> None:
+    """Whole and in pieces the same answers, each well framed; nothing unclean upstream."""
+    whole, seen = converse([data])
+    edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    pieces, seen_in_pieces = converse([data[a:b] for a, b in itertools.pairwise(edges)])
+    for request in seen + seen_in_pieces:
+        target = read_target(request.target.encode("ascii"))
+        assert isinstance(target, Target)
+        assert target.full == request.target, "what goes upstream is canonical"
+        assert not re.search(r"[\x00-\x20\x7f-\xff#\\]", request.target)
+    assert [each.target for each in seen] == [each.target for each in seen_in_pieces]
+    for written in (whole, pieces):
+        rest = written
+        while rest:
+            assert rest.startswith(b"HTTP/1.1 ")
+            head, _, rest = rest.partition(b"\r\n\r\n")
+            assert b"Access-Control-Allow-Origin: *" in head
+            length = re.search(rb"Content-Length: (\d+)", head)
+            body = int(length[1]) if length else 0
+            if rest[:9] != b"HTTP/1.1 ":  # otherwise the answer to HEAD
+                assert len(rest) >= body or not rest
+                rest = rest[body:]
+    assert len(whole) < 4_000_000
+
+
+def mutate(dice: random.Random, data: bytes) -> bytes:
+    """A few random changes."""
+    out = bytearray(data)
+    for _ in range(dice.randint(1, 5)):
+        at = dice.randint(0, len(out))
+        match dice.randint(0, 5):
+            case 0:
+                out[at:at] = dice.choice(TOKENS)
+            case 1:
+                del out[at : at + dice.randint(1, 12)]
+            case 2 if out:
+                out[at % len(out)] = dice.randint(0, 255)
+            case 3:
+                other = dice.choice(SEEDS)
+                out[at:at] = other[dice.randint(0, len(other)) :]
+            case 4:
+                out[at : at + 1] = bytes([dice.randint(0, 255)]) * dice.randint(1, 40)
+            case _:
+                out += dice.choice(SEEDS)
+    return bytes(out)
+
+
+def test_mutated_requests() -> None:
+    dice = random.Random(20_261_120)
+    for _ in range(CASES):
+        data = mutate(dice, dice.choice(SEEDS))
+        check(data, [dice.randint(0, len(data)) for _ in range(3)])
+
+
+@given(st.binary(max_size=400), st.lists(st.integers(0, 400), max_size=4))
+@example(b"", [])
+@example(b"\r\n\r\n", [1])
+def test_any_bytes(data: bytes, cuts: list[int]) -> None:
+    check(data, cuts)
+
+
+@given(st.lists(st.sampled_from([*SEEDS, *TOKENS]), max_size=8), st.lists(st.integers(0, 4_000), max_size=4))
+def test_any_mixture(parts: list[bytes], cuts: list[int]) -> None:
+    check(b"".join(parts), cuts)
+
+
+@given(st.binary(max_size=100))
+def test_any_target_is_canonical_or_refused(raw: bytes) -> None:
+    target = read_target(b"/" + raw)
+    if isinstance(target, BadTarget):
+        return
+    assert target.full.isascii()
+    again = read_target(target.full.encode("ascii"))
+    assert isinstance(again, Target)
+    assert again.full == target.full
+    assert again.plain == target.plain
