@@ -40,11 +40,11 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev
-	@.ci/need nginx:nginx
+	@.ci/need /usr/sbin/nginx:nginx /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp
 	@$(BIN)/python -m headwater.loadtest.bench $(ARGS)
 
 soak: $(VENV)/.dev
-	@$(BIN)/python -m headwater.loadtest.soak $(ARGS)
+	@$(BIN)/python -m headwater.loadtest.bench soak $(ARGS)
 
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m pytest tests/fuzz -n auto --timeout 3600 --hypothesis-profile=deep $(PYTEST)

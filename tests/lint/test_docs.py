@@ -71,9 +71,24 @@ def test_settings_that_pages_name_exist() -> None:
 def test_conformance_names_what_exists() -> None:
     rows = [line for line in (ROOT / "docs" / "conformance.md").read_text().splitlines() if line.startswith("| ")]
     assert len(rows) > 20
+    tests = {path.stem for path in (ROOT / "tests").rglob("*.py")}
+    missing = []
     for row in rows:
-        for name in re.findall(r"`([\w./-]+\.(?:py|js|html))(?:::\w+)?`", row):
-            assert (ROOT / name).exists(), row
+        for path in re.findall(r"\b((?:config|edge|ingest|loadtest|origin|tests)(?:/[\w*]+)+)", row):
+            if not list(ROOT.glob(path)) and not list(ROOT.glob(f"{path}.*")):
+                missing.append(path)
+        missing += [name for name in re.findall(r"\b(test_\w+)(?:\.py)?\b(?!`?\()", row) if not known_test(name, tests)]
+    assert not missing
+
+
+def known_test(name: str, modules: set[str]) -> bool:
+    """True for a test module, and for a test function of any."""
+    return name in modules or name in TEST_FUNCTIONS or any(known.startswith(name) for known in TEST_FUNCTIONS)
+
+
+TEST_FUNCTIONS = {
+    name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+}
 
 
 def test_decisions_are_numbered_and_listed() -> None:
