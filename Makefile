@@ -47,7 +47,7 @@ soak: $(VENV)/.dev
 	@$(BIN)/python -m headwater.loadtest.bench soak $(ARGS)
 
 fuzz: $(VENV)/.dev
-	@$(BIN)/python -m pytest tests/fuzz -n auto --timeout 3600 --hypothesis-profile=deep $(PYTEST)
+	@HEADWATER_FUZZ=deep $(BIN)/python -m pytest tests/fuzz -n auto --timeout 3600 $(PYTEST)
 
 # Rewrites the generated part of the documentation: docs/configuration.md
 docs: $(VENV)/.runtime
