@@ -10,7 +10,8 @@ Words
 
 Flow
     rtmp/ (bytes -> tracks and packets) -> timeline (packets -> samples, cuts, holes) -> media.StreamSink
-    `server` owns the sockets, the clock, authorisation and takeover, and drives the two.
+    `server` owns the listeners, takeover and limits; `connection` drives a session, `stream` a timeline and its
+    state file (`state`); `auth` says who may publish, `listen` opens sockets, `metrics` counts.
 
 Not here: parts, playlists, HTTP (see origin/). Nothing in this folder imports origin, edge or loadtest;
 the receiver of the stream is handed in as a `media.Sink`.
