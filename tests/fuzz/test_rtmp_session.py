@@ -1,7 +1,8 @@
 """Hostile publishers: mutated captures and hypothesis against one session.
 
 The invariant: nothing leaves `receive_data`, `accept` or `handle_timeout`; `Closed` comes once and last; what
-is kept and what is to be sent stays within the limits. `HEADWATER_FUZZ=deep` runs 280,000 cases, four minutes, with its neighbours.
+is kept and what is to be sent stays within the limits. With its neighbours,
+`HEADWATER_FUZZ=deep` runs 285,000 cases in about four minutes.
 """
 
 from __future__ import annotations
