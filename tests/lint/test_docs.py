@@ -128,3 +128,10 @@ def test_the_example_settings_are_valid(tmp_path: Path) -> None:
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
+
+
+def test_every_target_of_the_makefile_can_be_made() -> None:
+    ended = subprocess.run(
+        ["make", "--dry-run", "--always-make", *sorted(TARGETS)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
