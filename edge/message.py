@@ -59,6 +59,8 @@ class Outcome(enum.Enum):
     REJECT = "reject"
     """Answered by the edge itself: an error, a preflight, its own health."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash runs Python code for each look-up
+
 
 @dataclass(slots=True, eq=False)
 class Entity:

@@ -99,6 +99,8 @@ class Objects:
 
     def _key(self, target: Target, now: float) -> str:
         """Which URL to ask the upstream for: without what a live playlist would be followed without."""
+        if target.full is target.path:
+            return target.path
         # What is stored at the bare path is known not to be live: queries may make another object of it.
         known = self._literal.get(target.path, 0.0) > now or self.store.peek(target.path) is not None
         if target.playlist_like and target.plain != target.path and not known:

@@ -6,6 +6,7 @@ RFC 9112; the limits are this server's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Protocol
 
@@ -22,9 +23,14 @@ MAX_BODY_BYTES = 64 << 10
 """Of a request body, which is read and dropped: no method here has a use for one."""
 MAX_FIELDS = 128
 """Header fields of one request; above it 431. Why: browsers send about fifteen."""
+MAX_BLOCKS = 1_024
+MAX_BLOCK_BYTES = 1_500
+"""Header blocks that are remembered whole, and their size. Why: a player sends the same fields with every request."""
 MAX_REMEMBERED = 512
 """Field names, and Accept-Encoding values, whose meaning is remembered."""
 
+_LINE = re.compile(rb"GET (/[!-~]*) HTTP/1\.1")
+_BLOCKS: dict[bytes, Request] = {}
 _METHODS = {method.value.encode(): method for method in Method}
 _REASONS = {405: "method", 413: "body", 414: "head", 431: "head"}
 
@@ -80,6 +86,7 @@ class Parser:
 
     __slots__ = (
         "_body_bytes",
+        "_completed",
         "_done",
         "_fed",
         "_fields",
@@ -100,6 +107,7 @@ class Parser:
         self._http = httptools.HttpRequestParser(self)
         self._limit = header_bytes
         self._fed = 0
+        self._completed = 0
         self._done = False
         self._reset()
 
@@ -137,8 +145,12 @@ class Parser:
     def _feed(self, data: bytes) -> None:
         if self._done or self._receiver is None:
             return
-        if not self._fed:
+        fresh = not self._fed
+        if fresh:
+            if self._feed_known(data):
+                return
             self._receiver.head_began()
+        self._completed = 0
         self._fed += len(data)
         try:
             self._http.feed_data(data)
@@ -153,9 +165,43 @@ class Parser:
         except httptools.HttpParserError as error:
             self._refuse(Refusal.of(400, f"malformed request: {_words(error)}", "malformed"))
             return
+        if fresh and self._completed == 1 and not self._fed and not self._done:
+            self._remember_block(data)
         # A head that never ends calls back for nothing: count what was fed.
         if self._in_head and self._fed > self._limit + SLICE_BYTES:
             self._refuse(self._too_long())
+
+    def _feed_known(self, data: bytes) -> bool:
+        """A whole request whose fields, byte for byte, llhttp has passed before: only its request line is new."""
+        end = data.find(b"\r\n")
+        known = _BLOCKS.get(data[end:]) if end > 0 else None
+        if known is None or len(data) > self._limit or self._receiver is None:
+            return False
+        line = _LINE.fullmatch(data, 0, end)
+        if line is None:
+            return False
+        request = Request(
+            Method.GET,
+            line[1],
+            known.gzip,
+            known.range,
+            known.if_range,
+            known.if_none_match,
+            known.if_modified_since,
+        )
+        self._receiver.request(Head(request, True, False))
+        return True
+
+    def _remember_block(self, data: bytes) -> None:
+        """`data` was exactly one request, without a body, that keeps the connection open."""
+        request = self._request
+        end = data.find(b"\r\n")
+        if end <= 0 or self._body_bytes or request.method is not Method.GET or len(data) - end > MAX_BLOCK_BYTES:
+            return
+        if _LINE.fullmatch(data, 0, end) is not None:
+            if len(_BLOCKS) >= MAX_BLOCKS:
+                _BLOCKS.clear()
+            _BLOCKS[data[end:]] = request
 
     def _refuse(self, refusal: Refusal) -> None:
         if not self._done and self._receiver is not None:
@@ -173,6 +219,7 @@ class Parser:
 
     def on_message_begin(self) -> None:
         """A request line follows."""
+        self._fed = self._fed or 1  # it may begin behind another one in the same piece
         self._reset()
 
     def on_url(self, piece: bytes) -> None:
@@ -223,6 +270,7 @@ class Parser:
         if self._done or self._receiver is None:
             return
         self._fed = 0
+        self._completed += 1
         self._in_head = True
         if self._refusal is not None:
             self._refuse(self._refusal)

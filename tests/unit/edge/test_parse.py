@@ -217,3 +217,61 @@ def test_the_receiver_hears_when_a_head_begins() -> None:
     parser.close()
     parser.feed(b"GET", lambda: False)
     assert seen.began == 1
+
+
+def test_a_header_block_that_was_seen_before_means_the_same() -> None:
+    fields = ("Host: a", "X-Block: 1", "Range: bytes=0-1", "If-Range: x", 'If-None-Match: "a"', "Accept-Encoding: gzip")
+    targets = [b"/one", b"/two?x=1", b"/%zz", b"http://a/", b"/three"]
+    seen = Seen()
+    parser = Parser(seen, LIMIT)
+    for target in targets:
+        parser.feed(get(*fields, line=f"GET {target.decode()} HTTP/1.1"), lambda: False)
+    assert [head.request.target for head in seen.heads] == targets
+    for head in seen.heads:
+        request = head.request
+        assert (request.range, request.if_range, request.if_none_match, request.gzip) == ("bytes=0-1", "x", '"a"', True)
+        assert head.keep_alive
+    assert len({id(head.request) for head in seen.heads}) == len(targets)
+    parser.close()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET /a HTTP/1.0",
+        "GET /a HTTP/1.2",
+        "GET  /a HTTP/1.1 ",
+        "get /a HTTP/1.1",
+        "POST /a HTTP/1.1",
+        "GET /a\0 HTTP/1.1",
+    ],
+)
+def test_a_known_block_does_not_excuse_a_bad_request_line(line: str) -> None:
+    block = ("Host: a", "X-Other: 2")
+    alone = feed(get(*block, line=line)).outcome
+    seen = Seen()
+    parser = Parser(seen, LIMIT)
+    parser.feed(get(*block), lambda: False)
+    parser.feed(get(*block, line=line), lambda: False)
+    heads, refusals = seen.outcome
+    assert (heads[1:], refusals) == alone
+    parser.close()
+
+
+@pytest.mark.parametrize(
+    "fields", [("Host: a", "Connection: close"), ("Host: a", "Content-Length: 3"), ("X: no host",)]
+)
+def test_what_ends_a_connection_or_has_a_body_is_not_remembered(fields: tuple[str, ...]) -> None:
+    body = "abc" if "Content-Length: 3" in fields else ""
+    for _ in range(2):
+        seen = feed(get(*fields, body=body) + get("Host: a", line="GET /b HTTP/1.1"))
+        assert [head.request.target for head in seen.heads][:2] in ([b"/a"], [b"/a", b"/b"], [])
+
+
+def test_the_start_of_a_second_request_in_the_same_piece_counts_as_one() -> None:
+    seen = Seen()
+    parser = Parser(seen, LIMIT)
+    parser.feed(get("Host: a") + b"GET /slow", lambda: False)
+    assert len(seen.heads) == 1
+    assert parser.in_request
+    parser.close()
