@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from headwater.ingest.media import Codec, Kind, Rendition, Track
+from headwater.ingest.media import Kind, Rendition, Track, VideoRange
 
 from .hls.attributes import quotable
 from .hls.multivariant import Media, Multivariant, Variant
@@ -131,7 +131,7 @@ def _variant(item: Listed, others: Sequence[Listed], group: str | None, captions
         codecs=",".join(codecs),
         resolution=_resolution(track) if video else None,
         frame_rate=float(track.frame_rate) if video and track.frame_rate else None,
-        video_range=_video_range(track),
+        video_range=None if track.video_range is VideoRange.SDR else str(track.video_range),
         audio=group,
         closed_captions=closed,
     )
@@ -156,13 +156,3 @@ def _resolution(track: Track) -> tuple[int, int] | None:
         return None
     # 4.4.6.2: the size at which to display, so with square pixels
     return round(track.width * track.sample_aspect), track.height
-
-
-def _video_range(track: Track) -> str | None:
-    """VIDEO-RANGE where the codec string tells: the transfer characteristics of AV1 and VP9 (RFC 6381, long form)."""
-    fields = track.codec_string.split(".")
-    if track.codec is Codec.AV1 and len(fields) > 7:
-        return {"16": "PQ", "18": "HLG"}.get(fields[7])
-    if track.codec is Codec.VP9 and len(fields) > 6:
-        return {"16": "PQ", "18": "HLG"}.get(fields[6])
-    return None

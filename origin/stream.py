@@ -292,16 +292,19 @@ class LiveStream:
         self._modified = int(self._unix())
 
     def _has_enough(self) -> bool:
-        """Rule 18: the first playlist covers the hold-back of players that know no parts."""
+        """Whether players that know nothing of the stream can start: every rendition is listed, and there is media."""
         assert self.started is not None
-        listed = [r for r in self.renditions.values() if r.listed]
-        # A stream that goes on after a restart opens with GAP, and its players are waiting.
-        if listed and all(r.snapshot.segments[0].gap for r in listed):
-            return True
+        live = [r for r in self.renditions.values() if not r.ended]
+        if not live or not all(r.listed for r in live):
+            return False  # a multivariant playlist is read once: what is missing in it stays missing
+        if all(r.snapshot.segments[0].gap for r in live):
+            # A stream that goes on after a restart opens with GAP, and its players are waiting. They need
+            # media behind it as far as a low-latency player starts from the end.
+            return any(r.window.media_s * 1e6 >= 3 * self.started.part_target_us for r in live)
         need = self._settings.first_playlist_s
-        if need is None:
+        if need is None:  # rule 18: the first playlist covers the hold-back of players that know no parts
             need = 3.0 * self.started.target_duration_s
-        return any(r.window.duration_s >= need for r in listed)
+        return any(r.window.duration_s >= need for r in live)
 
     def _in_order(self) -> list[LiveRendition]:
         return sorted(self.renditions.values(), key=lambda r: (r.track.kind is Kind.AUDIO, r.track.id, r.rendition))

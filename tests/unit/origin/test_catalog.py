@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from tests.live_feed import audio_track, video_track
 
-from headwater.ingest.media import Codec, Rendition, Track
+from headwater.ingest.media import Codec, Rendition, Track, VideoRange
 from headwater.origin.catalog import Listed, describe
 from headwater.origin.hls.multivariant import read, render
 
@@ -109,13 +109,11 @@ def test_display_size_and_unknowns() -> None:
     assert (variant.resolution, variant.frame_rate) == (None, None)
 
 
-def test_video_range_where_the_codec_says_it() -> None:
+def test_video_range_is_the_tracks() -> None:
     """Rule 174."""
-    av1 = replace(video_track(), codec=Codec.AV1, codec_string="av01.0.08M.10.0.110.09.16.09.0")
-    assert describe([listed("source", av1)]).variants[0].video_range == "PQ"
-    vp9 = replace(video_track(), codec=Codec.VP9, codec_string="vp09.02.10.10.01.09.18.09.01")
-    assert describe([listed("source", vp9)]).variants[0].video_range == "HLG"
-    assert describe([VIDEO]).variants[0].video_range is None
+    for video_range, text in ((VideoRange.PQ, "PQ"), (VideoRange.HLG, "HLG"), (VideoRange.SDR, None)):
+        track = replace(VIDEO.track, video_range=video_range)
+        assert describe([listed("source", track)]).variants[0].video_range == text
 
 
 def test_nothing() -> None:
