@@ -27,9 +27,9 @@ class Shape(enum.Enum):
     """What an object is, as far as rules 146-149 tell them apart."""
 
     PLAYLIST = "playlist"
-    """A media playlist, asked without directives."""
+    """A playlist, asked without directives."""
     BLOCKING = "blocking"
-    """A media playlist, asked with `_HLS_msn`."""
+    """A playlist, asked with `_HLS_msn`."""
     PENDING = "pending"
     """A name that may still be published: hinted, or not known to us."""
     LISTED = "listed"
@@ -66,7 +66,8 @@ def read_cache_control(text: str | None) -> CacheControl:
         # Section 5.2.2.4: `no-cache="field"` limits fields only, but treating it as unqualified is always safe.
         no_cache="no-cache" in seen,
         private="private" in seen,
-        must_revalidate=bool(seen.keys() & {"must-revalidate", "proxy-revalidate", "s-maxage"}),
+        # Section 5.2.2.10 gives s-maxage this meaning too; rule 163 is narrower and keeps viewers through a restart.
+        must_revalidate=bool(seen.keys() & {"must-revalidate", "proxy-revalidate"}),
         stale_if_error=_seconds(seen.get("stale-if-error")) or 0.0,
         present=True,
     )

@@ -169,9 +169,7 @@ class Objects:
         model = None
         if answer.status == 200 and is_playlist(path_of(key), answer.get("content-type") or ""):
             model = read_playlist(answer.body)
-        shape = Shape.PLAYLIST if model is not None else self._shape(key, answer)
-        if model is not None and _read_key(key).asked:
-            shape = Shape.BLOCKING
+        shape = self._shape(key, answer)
         duration = float(model.target_duration) if model is not None else self.target_duration_s
         life = judge(
             answer.status, answer.get, shape, answer.unix, target_duration=duration, part_target=self.least_part_s
@@ -222,8 +220,9 @@ class Objects:
         if stored is None:  # evicted while it was asked for: once more, without conditions
             self._host.again(waiters, answer.at)
             return
-        shape = Shape.LISTED if self.store.marked(flight.key) else Shape.OTHER
-        life = judge(200, answer.get, shape, answer.unix, target_duration=self.target_duration_s)
+        life = judge(
+            200, answer.get, self._shape(flight.key, answer), answer.unix, target_duration=self.target_duration_s
+        )
         stored.received, stored.age = answer.at, upstream_age(answer)
         if answer.get("cache-control") is not None or answer.get("expires") is not None:
             stored.lifetime, stored.usable = life.lifetime, max(life.usable, stored.usable)
@@ -248,6 +247,8 @@ class Objects:
         if answer.status >= 400:
             # A name that no playlist lists any more cannot be told from one that none lists yet (rule 149).
             return Shape.PLAYLIST if path_of(key).endswith((".m3u8", ".m3u")) else Shape.PENDING
+        if is_playlist(path_of(key), answer.get("content-type") or ""):
+            return Shape.BLOCKING if _read_key(key).asked else Shape.PLAYLIST
         if self.store.marked(key) or is_media(answer.get("content-type") or ""):
             return Shape.LISTED
         return Shape.OTHER

@@ -237,6 +237,21 @@ def test_a_multivariant_playlist_is_a_plain_object() -> None:
     assert script.targets == ["/m.m3u8?x=1"], "another query may be another playlist"
 
 
+def test_a_multivariant_playlist_is_stale_like_the_playlists_that_it_lists() -> None:
+    stream = LiveStream()
+    script = Script()
+    core = make_core(script)
+    Viewer(core).get("/v.m3u8", 1.0)
+    script.playlist("/v.m3u8", 1.0, stream)
+    Viewer(core).get("/m.m3u8", 1.0)
+    text = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n"
+    script.answer("/m.m3u8", 1.0, text, cache_control="max-age=0, s-maxage=2")
+    for at, status in ((12.9, 200), (13.1, 503)):
+        viewer = Viewer(core).get("/m.m3u8", at)
+        script.fail("/m.m3u8", at, Failure.CONNECT)
+        assert viewer.status == status
+
+
 def test_a_multivariant_playlist_with_a_query_is_asked_for_with_it() -> None:
     script = Script()
     core = make_core(script)
