@@ -26,7 +26,7 @@ def _watch_primary(stage: Stage, now: float, unix: float) -> None:
     primary = stage.primary
     if primary is None or stage.drift is None:
         return
-    others = [lane for lane in stage.lanes.values() if lane is not primary and _spoke(lane, now)]
+    others = [lane for lane in stage.lanes.values() if lane is not primary and _goes_on(lane, primary, now)]
     if not primary.lost:
         silence = now - (primary.arrived if primary.arrived is not None else now)
         interval = 2.5 * primary.nominal / TICKS if isinstance(primary, VideoLane) else 0.0
@@ -54,6 +54,11 @@ def _watch_others(stage: Stage, now: float) -> None:
             stage.hole(lane, stage.frontier - BEHIND)
 
 
-def _spoke(lane: AnyLane, now: float) -> bool:
-    """A lane that brings its rendition forward."""
-    return lane.source is not None and lane.started and lane.arrived is not None and now - lane.arrived < SILENT_S
+def _goes_on(lane: AnyLane, primary: AnyLane, now: float) -> bool:
+    """Whether a lane still brings its rendition forward, and did so well after the primary's last packet.
+
+    In a stall of the network every lane has a last packet; that one came a little after another means nothing.
+    """
+    if lane.source is None or not lane.started or lane.arrived is None or now - lane.arrived >= SILENT_S:
+        return False
+    return primary.lost or primary.arrived is None or lane.arrived - primary.arrived > SILENT_S / 2

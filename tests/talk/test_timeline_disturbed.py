@@ -163,9 +163,13 @@ def test_video_that_stops_leaves_cuts_going_on_and_returns_at_a_keyframe() -> No
     assert back.pts in {cut.time for cut in judge.cuts}
 
 
-def test_a_short_network_stall_loses_nothing() -> None:
+@pytest.mark.parametrize("phase_ms", range(0, 66, 6))
+@pytest.mark.parametrize("length", [1.3, 2.5])
+def test_a_short_network_stall_loses_nothing(phase_ms: int, length: float) -> None:
+    """Whichever track was the last one before it."""
     talk = Talk()
-    play(talk, stalled(frames(), START + 5, START + 7.5), stalled(sound(), START + 5, START + 7.5))
+    since = START + 5 + phase_ms / 1_000
+    play(talk, stalled(frames(), since, since + length), stalled(sound(), since, since + length))
     assert not talk.judge.holes
     assert len(talk.judge.samples["source"]) == 600
     assert set(talk.judge.lengths()) == {2.0}
