@@ -57,6 +57,7 @@ _DROPPED = frozenset(
         # about the upstream as a place, not about the object
         "alt-svc",
         "server",
+        "timing-allow-origin",
     )
 )
 
