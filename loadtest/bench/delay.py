@@ -16,6 +16,7 @@ from pathlib import Path
 
 import aiohttp
 import av
+from av.video.stream import VideoStream
 
 from headwater.loadtest.follow import FollowError, PartFollower
 from headwater.loadtest.fragments import chunks
@@ -35,24 +36,26 @@ class Delay:
 
 
 def push(source: str, url: str, seconds: float, report: Connection) -> None:
-    """Push the video track of `source` in real time for `seconds`; reports (payload size, sent at) of each packet."""
+    """Push the video track of `source` in a loop, in real time, for `seconds`; reports (payload size, sent at)."""
     sent: list[tuple[int, float]] = []
-    with av.open(source) as file, av.open(url, "w", format="flv", options={"flush_packets": "1"}) as output:
-        stream = file.streams.video[0]
-        target = output.add_stream_from_template(stream)
-        began, first = time.monotonic(), None
-        for packet in file.demux(stream):
-            if packet.dts is None or packet.time_base is None:
-                continue
-            due = float(packet.dts * packet.time_base)
-            first = due if first is None else first
-            if due - first > seconds:
-                break
-            time.sleep(max(0.0, began + due - first - time.monotonic()))
-            size = packet.size
-            packet.stream = target
-            output.mux_one(packet)
-            sent.append((size, time.monotonic()))
+    with av.open(url, "w", format="flv", options={"flush_packets": "1"}) as output:
+        target: VideoStream | None = None
+        began, offset = time.monotonic(), 0.0
+        while offset < seconds:
+            with av.open(source) as file:
+                stream = file.streams.video[0]
+                target = target or output.add_stream_from_template(stream)
+                for packet in file.demux(stream):
+                    if packet.dts is None or packet.pts is None or packet.time_base is None:
+                        continue
+                    shift = round(offset / packet.time_base)
+                    packet.dts, packet.pts = packet.dts + shift, packet.pts + shift
+                    time.sleep(max(0.0, began + float(packet.dts * packet.time_base) - time.monotonic()))
+                    size = packet.size
+                    packet.stream = target
+                    output.mux_one(packet)
+                    sent.append((size, time.monotonic()))
+                offset += float((stream.duration or 0) * (stream.time_base or 0))
     report.send(sent)
 
 

@@ -32,6 +32,7 @@ HARMLESS = "Found duplicated MOOV Atom. Skipped it"
 
 FOLLOW_S = 9
 DECODE_S = 6
+RECORDED_BYTES = 200_000
 
 
 @dataclass
@@ -77,10 +78,57 @@ class Outcome:
     frames: Frames
     push_log: str
     multivariant: str
+    sent: bytes
+    """The start of what the publisher sent; empty over TLS."""
 
 
-async def run_case(server: Headwater, source: Source, folder: Path, url: str, name: str) -> Outcome:
-    """Push `source` as stream `name` at `url`, watch it, and stop."""
+class Relay:
+    """Passes TCP on to a server and keeps what the client sent, up to `RECORDED_BYTES`."""
+
+    def __init__(self, port: int) -> None:
+        self.recorded = b""
+        self._to = port
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> int:
+        """Listen; the port."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Stop, and wait for the connections to end."""
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pump(reader, back, record=True))
+                group.create_task(self._pump(there, writer, record=False))
+        finally:
+            back.close()
+            writer.close()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, record: bool) -> None:
+        while data := await reader.read(1 << 16):
+            if record and len(self.recorded) < RECORDED_BYTES:
+                self.recorded += data
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+
+async def run_case(server: Headwater, source: Source, folder: Path, name: str, *, tls: bool) -> Outcome:
+    """Push `source` as stream `name`, watch it, and stop."""
+    relay = Relay(server.ports["rtmp"])
+    port = await relay.start()
+    url = server.rtmps(name) if tls else f"rtmp://127.0.0.1:{port}/live/{name}"
     path = await asyncio.to_thread(source.make, folder)
     expected = await asyncio.to_thread(payload_hashes, path)
     push = Peer(source.push_command(path, url, trust=server.certificate), folder / f"{name}.push.log")
@@ -94,9 +142,10 @@ async def run_case(server: Headwater, source: Source, folder: Path, url: str, na
                 for rendition, seen in watched.items():
                     group.create_task(_follow(session, server.url(f"/live/{name}/{rendition}/index.m3u8"), seen))
                 decoding = group.create_task(decode(master))
-        return Outcome(source, expected, watched, decoding.result(), push.text(), multivariant)
+        return Outcome(source, expected, watched, decoding.result(), push.text(), multivariant, relay.recorded)
     finally:
         push.kill()
+        await relay.close()
 
 
 async def playable(session: aiohttp.ClientSession, url: str, push: Peer, *, timeout_s: float = 40) -> str:

@@ -8,35 +8,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.rtmp_replay import replay
 
 from headwater.ingest.media import Codec, Packet
-from headwater.ingest.rtmp.events import PublishEnded, PublishRequested, SessionEvent
+from headwater.ingest.rtmp.events import PublishEnded, PublishRequested
 from headwater.ingest.rtmp.flv import TrackConfigured, TrackRefused
-from headwater.ingest.rtmp.limits import Limits
-from headwater.ingest.rtmp.session import PublishSession
 
 CAPTURES = sorted((Path(__file__).parent.parent / "captures").glob("*.rtmp"))
-
-
-def replay(data: bytes, sizes: list[int]) -> list[SessionEvent]:
-    """Feed `data` in pieces of the sizes, in turn; every publish is accepted."""
-    session = PublishSession(Limits(), 0.0, bytes(32))
-    events: list[SessionEvent] = []
-    at = turn = 0
-    while at < len(data):
-        size = sizes[turn % len(sizes)]
-        session.receive_data(data[at : at + size], 0.0)
-        at += size
-        turn += 1
-        while fresh := session.events_received():
-            events += fresh
-            if isinstance(fresh[-1], PublishRequested):
-                session.accept(0.0)
-        session.data_to_send()
-    assert session.counters.bad_tags == 0
-    assert session.counters.unreadable == 0
-    session.receive_eof(0.0)
-    return events + session.events_received()
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
