@@ -51,7 +51,7 @@ def _watch_others(stage: Stage, now: float) -> None:
             continue
         if stage.frontier - lane.end > SILENT_S * TICKS:
             stage.lose(lane, now)
-            stage.hole(lane, stage.frontier - BEHIND)
+            stage.hole(lane, stage.whole_parts(stage.frontier - BEHIND))
 
 
 def _goes_on(lane: AnyLane, primary: AnyLane, now: float) -> bool:

@@ -145,7 +145,16 @@ class Stage:
                 break
             self._cut_hole(time, now, unix)
         self.advance(position)
-        self._holes(position)
+        self._holes(position if then_cut else self.whole_parts(position))
+
+    def whole_parts(self, position: int) -> int:
+        """The last position up to `position` that is whole parts behind the last cut.
+
+        Why: each hole becomes a GAP part, and players and edges ask once per part. A hole that grew with every
+        look at the clock would have them ask several times as often as media does.
+        """
+        part = max(1, self._output.part_target_us * 9 // 100 - EARLY)
+        return position - (position - self.cuts.last) % part
 
     def _cut_hole(self, time: int, now: float, unix: float, discontinuity: bool = False) -> None:
         self.advance(time)

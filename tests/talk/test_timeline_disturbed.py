@@ -179,8 +179,8 @@ def test_a_long_network_stall_is_listed_and_the_old_data_dropped() -> None:
     talk = Talk()
     play(
         talk,
-        stalled(frames(seconds=30), START + 5, START + 12.3),
-        stalled(sound(seconds=30), START + 5, START + 12.3),
+        stalled(frames(seconds=30), START + 5, START + 12.8),
+        stalled(sound(seconds=30), START + 5, START + 12.8),
     )
     judge = talk.judge
     assert set(judge.holes) == {"source", "audio"}
@@ -198,6 +198,18 @@ def test_nothing_at_all_goes_on_as_gap_segments_in_real_time() -> None:
     assert judge.cuts[-1].time / 90_000 - UNIX == pytest.approx(28, abs=0.1)
     assert all(holes[-1].until > 0 for holes in judge.holes.values())
     assert judge.holes["source"][-1].until / 90_000 - UNIX == pytest.approx(30, abs=0.5)
+
+
+def test_holes_come_in_whole_parts() -> None:
+    """Each hole is a GAP part, and a request of every player: three whole parts and a rest in a segment of 2 s."""
+    talk = Talk()
+    play(talk, frames(seconds=5), sound(seconds=5))
+    talk.until(START + 30)
+    for name, rate in (("source", 90_000), ("audio", 48_000)):
+        ends = [hole.until / rate - UNIX for hole in talk.judge.holes[name]]
+        steps = [later - earlier for earlier, later in itertools.pairwise(ends) if earlier > 10]
+        assert len(steps) == pytest.approx(4 * 20 / 2, abs=4)
+        assert max(steps) <= 0.52
 
 
 def test_a_bit_of_frame_dropping_is_no_hole() -> None:
