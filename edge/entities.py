@@ -95,7 +95,11 @@ def crowded() -> Entity:
 
 def is_playlist(path: str, content_type: str) -> bool:
     """Rule 2: by the path or by the type."""
-    return path.endswith((".m3u8", ".m3u")) or content_type.partition(";")[0].strip().lower() in _PLAYLIST_TYPES
+    return path.endswith((".m3u8", ".m3u")) or _is_playlist_type(content_type)
+
+
+def _is_playlist_type(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() in _PLAYLIST_TYPES
 
 
 def is_media(content_type: str) -> bool:
@@ -118,7 +122,8 @@ def received(answer: UpstreamAnswer, life: Life, via: str) -> Entity:
         lifetime=life.lifetime,
         usable=life.usable,
         etag=answer.get("etag"),
-        last_modified=answer.get("last-modified"),
+        # RFC 9110 section 8.8.2.2: a date is a weak validator. Two versions of a live playlist have one second's date.
+        last_modified=None if _is_playlist_type(kind) else answer.get("last-modified"),
         compress=compress,
         trail=answer.get("cache-status") or "",
     )

@@ -167,7 +167,7 @@ class Follower:
             self._host.send(request, reply, error, Outcome.REJECT, now)
             return
         outcome = Outcome.STALE if self._lost else Outcome.HIT
-        self._host.send(request, reply, version.entity(serve, blocking=ask.msn is not None), outcome, now)
+        self._host.send(request, reply, version.entity(serve, ask), outcome, now)
 
     def _refuse(self, request: Request, reply: Reply, why: Reject, now: float) -> None:
         self._host.send(request, reply, local(why.status, why.reason), Outcome.REJECT, now)
@@ -187,7 +187,7 @@ class Follower:
         send = self._host.send
         for ask, verdict in ready:
             if isinstance(verdict, Serve):
-                entity, outcome = self.version.entity(verdict, blocking=True), Outcome.JOIN
+                entity, outcome = self.version.entity(verdict, ask), Outcome.JOIN
             else:
                 # The stream went back under held viewers. A 4xx would be the end of hls.js (rule 88).
                 entity = local(503, "the stream started again", retry_after=RETRY_AFTER_S)
@@ -208,8 +208,8 @@ class Follower:
 
     def release(self, now: float) -> None:
         """Answer all who wait with the current version, whatever they wait for: the server stops."""
+        entity = self.version.unasked()
         for ask, line in list(self._lines.items()):
-            entity = self.version.entity(Serve(False), blocking=False)
             for waiter in line.take():
                 self._host.send(waiter.request, waiter.reply, entity, Outcome.JOIN, now)
             del self._lines[ask]

@@ -103,14 +103,21 @@ def _ranged(text: str, entity: Entity) -> Entity:
     else:  # 14.1.2: the last N bytes
         first, last = max(0, size - int(match[2])), size - 1
     if first > last:  # 15.5.17
-        return _bare(entity, 416, ("Content-Range", f"bytes */{size}"))
+        return _not_satisfiable(entity, size)
     headers = (*entity.headers, ("Content-Range", f"bytes {first}-{last}/{size}"))
     return replace(
         entity, status=206, headers=headers, body=entity.body[first : last + 1], compress=False, gzip=None, wire={}
     )
 
 
-def _bare(entity: Entity, status: int, *extra: tuple[str, str]) -> Entity:
+def _bare(entity: Entity, status: int) -> Entity:
     """15.4.5: a 304 has what a cache needs to freshen its copy, and no content."""
     kept = [pair for pair in entity.headers if pair[0].lower() in _KEPT_304]
-    return replace(entity, status=status, headers=(*kept, *extra, *CORS), body=b"", compress=False, gzip=None, wire={})
+    return replace(entity, status=status, headers=(*kept, *CORS), body=b"", compress=False, gzip=None, wire={})
+
+
+def _not_satisfiable(entity: Entity, size: int) -> Entity:
+    """The length that ranges have to stay in. Lifetime and tag of the object are not the error's (rule 148)."""
+    kept = [pair for pair in entity.headers if pair[0].lower() in ("date", "vary", "via")]
+    headers = (*kept, ("Content-Range", f"bytes */{size}"), ("Cache-Control", "no-store"), *CORS)
+    return replace(entity, status=416, headers=headers, body=b"", compress=False, gzip=None, wire={})

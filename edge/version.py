@@ -42,8 +42,9 @@ def followable(model: MediaPlaylist) -> bool:
 
 
 def cache_control(kind: str, target_duration: int) -> str:
-    """Rule 146, for an upstream that does not say: what caches and viewers after us may do with it."""
-    return f"max-age={target_duration * 6 if kind == 'blocking' else max(1, target_duration // 2)}"
+    """Rule 146, for an upstream that does not say: for caches after us. A browser's own cache would hide Age."""
+    seconds = target_duration * 6 if kind == "blocking" else max(1, target_duration // 2)
+    return f"public, max-age=0, s-maxage={seconds}"
 
 
 class Version:
@@ -85,11 +86,20 @@ class Version:
                 self._decisions[ask] = decision
         return decision
 
-    def entity(self, serve: Serve, *, blocking: bool) -> Entity:
-        """What answers a request that is served now."""
+    def entity(self, serve: Serve, ask: Directives) -> Entity:
+        """What answers `ask`, which is served now.
+
+        Rules 146, 164: a position is a cache key of its own only while it is near the end. One that is long past, or
+        of a playlist that may give way to a new stream of the same name, lives as long as a plain answer.
+        """
+        blocking = ask.msn is not None and ask.msn >= self.position.last_msn and not self.model.ended
         if serve.delta:
             return self._delta(blocking)
         return self.full_blocking if blocking else self.full
+
+    def unasked(self) -> Entity:
+        """For requests that asked for more than there is and cannot be held any longer: kept by nobody (rule 164)."""
+        return _with_cache_control(self.full, "no-store")
 
     def _delta(self, blocking: bool) -> Entity:
         entity = self._deltas.get(blocking)

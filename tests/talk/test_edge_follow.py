@@ -226,12 +226,14 @@ def test_cache_control_of_both_kinds_is_the_upstreams() -> None:
     plain = Viewer(core).get(LIST, 100.0)
     script.playlist(LIST, 100.0, stream, cache_control="max-age=2")
     assert plain.header("cache-control") == "max-age=2"
-    assert Viewer(core).get(f"{LIST}?_HLS_msn=1", 100.0).header("cache-control") == "max-age=24"  # rule 146
+    late = f"{LIST}?_HLS_msn={stream.msn - 1}"
+    assert Viewer(core).get(late, 100.0).header("cache-control") == "public, max-age=0, s-maxage=24"  # rule 146
     target = held(stream)
     stream.step()
     script.playlist(target, 100.5, stream, cache_control="max-age=20")
     assert Viewer(core).get(LIST, 100.5).header("cache-control") == "max-age=2"
-    assert Viewer(core).get(f"{LIST}?_HLS_msn=1", 100.5).header("cache-control") == "max-age=20"
+    assert Viewer(core).get(late, 100.5).header("cache-control") == "max-age=20"
+    assert Viewer(core).get(f"{LIST}?_HLS_msn=1", 100.5).header("cache-control") == "max-age=2"
 
 
 def test_rule_170_gzip_and_identity_are_one_version() -> None:
@@ -502,6 +504,7 @@ def test_drain_answers_everybody_now() -> None:
     viewers = [Viewer(core).get(held(stream), 100.0) for _ in range(3)]
     core.drain(100.1)
     assert [viewer.body for viewer in viewers] == [stream.text().encode()] * 3
+    assert viewers[0].header("cache-control") == "no-store"  # rule 164: it is not what the URL asked for
 
 
 def test_stop_ends_every_upstream_request() -> None:

@@ -70,6 +70,7 @@ def test_a_range_beyond_the_end(text: str) -> None:
     assert got.status == 416
     assert got.body == b""
     assert field(got, "content-range") == "bytes */1024"
+    assert field(got, "cache-control") == "no-store"  # rule 148: the lifetime is the object's, not the error's
     assert field(got, "access-control-allow-origin") == "*"
 
 

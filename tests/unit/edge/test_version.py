@@ -38,19 +38,39 @@ def test_rule_32_only_a_blocking_live_playlist_is_followed() -> None:
 def test_the_full_playlist_is_the_upstreams_own_text() -> None:
     stream = LiveStream()
     version = version_of(stream)
-    for blocking in (False, True):
-        assert version.entity(Serve(False), blocking=blocking).body == stream.text().encode()
-    assert ("Cache-Control", "max-age=2") in version.full.headers
-    assert ("Cache-Control", "max-age=24") in version.full_blocking.headers
+    last = version.position.last_msn
+    for ask, life in ((Directives(), 2), (Directives(last, 0), 24), (Directives(last + 1, 0), 24)):
+        entity = version.entity(Serve(False), ask)
+        assert entity.body == stream.text().encode()
+        assert ("Cache-Control", f"max-age={life}") in entity.headers
+
+
+def test_a_position_long_past_or_of_an_ended_playlist_lives_as_long_as_a_plain_answer() -> None:
+    stream = LiveStream()
+    version = version_of(stream)
+    assert version.entity(Serve(False), Directives(version.position.last_msn - 1)) is version.full
+    stream.ended = True
+    ended = version_of(stream)
+    assert ended.entity(Serve(False), Directives(ended.position.last_msn)) is ended.full
+
+
+def test_an_answer_that_does_not_hold_what_was_asked_is_kept_by_nobody() -> None:
+    entity = version_of(LiveStream()).unasked()
+    assert [value for name, value in entity.headers if name == "Cache-Control"] == ["no-store"]
+
+
+def test_rfc_9110_8_8_2_2_a_date_does_not_tell_versions_of_a_playlist_apart() -> None:
+    version = version_of(LiveStream(), 10.0, ("last-modified", "Fri, 20 Nov 2026 12:00:00 GMT"))
+    assert version.full.last_modified is None
 
 
 def test_a_delta_is_made_once_and_only_when_it_saves_something() -> None:
     short = version_of(LiveStream(segments=9))
-    assert short.entity(Serve(True), blocking=True) is short.full_blocking  # rule 107
+    assert short.entity(Serve(True), Directives(short.position.last_msn)) is short.full_blocking  # rule 107
     long = version_of(LiveStream(segments=25), 10.0, ("etag", '"a"'))
-    delta = long.entity(Serve(True), blocking=True)
+    delta = long.entity(Serve(True), Directives(long.position.last_msn))
     assert b"#EXT-X-SKIP:SKIPPED-SEGMENTS=" in delta.body
-    assert delta is long.entity(Serve(True), blocking=True)
+    assert delta is long.entity(Serve(True), Directives(long.position.last_msn))
     assert delta.etag == '"a-delta"'
     assert ("ETag", '"a-delta"') in delta.headers
 
@@ -58,7 +78,7 @@ def test_a_delta_is_made_once_and_only_when_it_saves_something() -> None:
 def test_a_delta_and_the_full_text_make_one_playlist() -> None:
     stream = LiveStream(segments=25)
     version = version_of(stream)
-    delta = read(version.entity(Serve(True), blocking=True).body.decode())
+    delta = read(version.entity(Serve(True), Directives(version.position.last_msn)).body.decode())
     merged = merge(delta, version.model)
     assert [segment.uri for segment in merged.segments] == [segment.uri for segment in version.model.segments]
     assert merged.position == version.model.position
@@ -95,12 +115,12 @@ def test_a_jump_over_segments_lists_all_that_is_new() -> None:
 
 def test_confirming_makes_every_form_young() -> None:
     version = version_of(LiveStream(segments=25))
-    delta = version.entity(Serve(True), blocking=False)
+    delta = version.entity(Serve(True), Directives())
     version.confirm(UpstreamAnswer(50.0, 0.0, 200), 1.0)
     assert version.full.age_at(51.0) == version.full_blocking.age_at(51.0) == delta.age_at(51.0) == 2
 
 
 def test_rule_146_when_the_upstream_says_nothing() -> None:
-    assert cache_control("plain", 4) == "max-age=2"
-    assert cache_control("plain", 1) == "max-age=1"
-    assert cache_control("blocking", 4) == "max-age=24"
+    assert cache_control("plain", 4) == "public, max-age=0, s-maxage=2"
+    assert cache_control("plain", 1) == "public, max-age=0, s-maxage=1"
+    assert cache_control("blocking", 4) == "public, max-age=0, s-maxage=24"
