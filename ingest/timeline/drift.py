@@ -73,8 +73,13 @@ class Drift:
             self._floor = lag
 
     def stream_now(self, now: float) -> int:
-        """The stream time of a packet that would arrive at `now` without delay, 90 kHz ticks."""
-        return int((now - self._floor) * TICKS)
+        """The stream time of a packet that would arrive at `now` without delay, 90 kHz ticks.
+
+        Never later than what is dated `now`. Why: a publisher may run ahead by what it had stored when it
+        began; the next one must not be placed behind that, or each return would add to it.
+        """
+        dated = int((now + self._unix_minus_now - self.offset_us / 1_000_000) * TICKS)
+        return min(int((now - self._floor) * TICKS), dated)
 
     def slew(self, now: float, unix: float) -> int:
         """Move the date offset towards the wall clock, once per cut; the new offset in microseconds."""

@@ -14,6 +14,11 @@ BEFORE_KEY_S = 1.0
 """Seconds of other tracks kept before the keyframe. Why: they may be interleaved earlier than they belong."""
 SILENT_VIDEO_S = 3.0
 """Seconds without a video packet before a configured video track is taken as audio only."""
+MOST_BURST_S = 5.0
+"""Most that a publisher is taken to have stored before it began. Why: encoders and relays keep a few seconds; a
+file that is pushed as fast as the network goes is paced instead."""
+LEAST_BURST_S = 0.1
+"""Less is jitter."""
 ENOUGH = {Kind.VIDEO: 8, Kind.AUDIO: 2}
 """Packets of each track that measure its rate. Why: cameras jitter by milliseconds; audio says its own length."""
 
@@ -101,6 +106,20 @@ class Gather:
     def times(self, track: TrackId) -> list[int]:
         """Raw decode times of what is kept of a track."""
         return [packet.dts for packet in self.packets if packet.track == track]
+
+    def burst_s(self, track: TrackId) -> float:
+        """Seconds by which packets of a track came sooner after its first one than their times say.
+
+        What had been stored comes at once; so the first packet is that much older than its arrival.
+        """
+        packets = [packet for packet in self.packets if packet.track == track]
+        clock = self.tracks[track].clock
+        span = 1 << clock.bits
+        most = 0.0
+        for packet in packets[1:]:
+            media = (packet.dts - packets[0].dts + (span >> 1)) % span - (span >> 1)
+            most = max(most, media / clock.rate - (packet.arrived - packets[0].arrived))
+        return min(most, MOST_BURST_S) if most >= LEAST_BURST_S else 0.0
 
     def _complete(self, primary: TrackId) -> bool:
         """Everything that can be expected is there, with enough packets to measure."""

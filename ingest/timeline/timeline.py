@@ -195,7 +195,8 @@ class Timeline:
         primary = stage.primary = stage.lanes[chosen]
         stage.present = True
         stage.cuts.forget_keyframes()
-        arrived, unix = first.arrived, self._unix(first.arrived)
+        arrived = first.arrived - gather.burst_s(chosen)
+        unix = self._unix(arrived)
         if self._output.started:
             position = self._return_position(arrived)
             offset_us = stage.drift.offset_us if stage.drift is not None else 0

@@ -38,9 +38,15 @@ def test_a_wall_clock_that_is_set_moves_dates_slowly() -> None:
 
 
 def test_ahead_and_now() -> None:
-    drift = Drift(10.0, 0.0, 900_000, 0)
+    drift = Drift(10.0, 10.0, 900_000, 0)
     assert drift.ahead_s(10.0, 900_000 + 270_000) == pytest.approx(3.0)
     assert drift.ahead_s(15.0, 900_000) == pytest.approx(-5.0, abs=0.01)
     assert drift.stream_now(11.0) == pytest.approx(990_000, abs=1)
+
+
+def test_the_present_is_not_ahead_of_its_date() -> None:
+    drift = Drift(10.0, 10.0, 900_000, 0)
     drift.observe(10.5, 900_000 + 180_000)
-    assert drift.stream_now(10.5) == pytest.approx(1_080_000, abs=1)
+    assert drift.stream_now(10.5) == pytest.approx(945_000, abs=1)
+    behind = Drift(10.0, 1_000.0, 900_000, 989_000_000)
+    assert behind.stream_now(10.0) == pytest.approx(900_000, abs=1)

@@ -85,3 +85,15 @@ def test_what_is_kept_is_bounded(found: bool) -> None:
             break
     assert len(it.packets) <= MOST_PACKETS
     assert it.packet(packet("v7", 1.0), 1.0) == 1
+
+
+@pytest.mark.parametrize(("sooner", "burst"), [(0.05, 0.0), (0.3, 0.3), (4.5, 4.5), (60.0, 5.0)])
+def test_what_had_been_stored_is_told_from_times_and_arrivals(sooner: float, burst: float) -> None:
+    it = gather()
+    it.configure(video())
+    for n in range(10):
+        media = n * max(sooner, 0.04)
+        sent = Packet(TrackId("v0"), (int(media * 1_000) - 100) % (1 << 32), 0, n == 0, SLICE if n else IDR, media)
+        sent.arrived = max(0.0, media - sooner)
+        it.packet(sent, sent.arrived)
+    assert it.burst_s(TrackId("v0")) == pytest.approx(burst, abs=0.002)
