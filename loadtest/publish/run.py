@@ -31,7 +31,7 @@ def run(options: PublishOptions, stop: threading.Event | None = None, out: TextI
         target = parse_target(options.url)
     except (UsageError, BadTarget) as error:
         _complain(str(error))
-        return 2 if isinstance(error, UsageError) else 1
+        return 2
     if stop is not None:
         return _Publisher(options, target, stop, out or sys.stdout).run()
     stop = threading.Event()
