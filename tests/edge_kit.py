@@ -145,8 +145,8 @@ class Script:
 
     def playlist(self, target: str, at: float, stream: LiveStream, **headers: str) -> None:
         """Answer with the stream's playlist."""
-        fields = {"content_type": "application/vnd.apple.mpegurl", **headers}
-        self.answer(target, at, stream.text(), **fields)
+        headers = {"content_type": "application/vnd.apple.mpegurl", **headers}
+        self.answer(target, at, stream.text(), 200, **headers)
 
     def fail(self, target: str, at: float, failure: Failure) -> None:
         """No answer."""
@@ -274,7 +274,7 @@ class LiveUpstream:
         self.hits.append(request.path_qs)
         while name == self.stream.name:
             await self.changed.wait()
-        known = {part.uri for segment in self.stream.model.segments for part in segment.parts}
+        known: set[str | None] = {part.uri for segment in self.stream.model.segments for part in segment.parts}
         known |= {part.uri for part in self.stream.open} | {segment.uri for segment in self.stream.closed}
         if name not in known and name != "init.mp4":
             return web.Response(status=404)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -43,9 +44,7 @@ FRAMES = {
 }
 VIDEO = (Codec.H264, Codec.HEVC, Codec.AV1, Codec.VP9)
 MAKERS: dict[Codec, Callable[[bytes], Track]] = {
-    codec: (lambda config, codec=codec: video_track(TrackId("v0"), codec, config))
-    if codec in VIDEO
-    else (lambda config, codec=codec: audio_track(TrackId("a0"), codec, config))
+    codec: partial(video_track, TrackId("v0"), codec) if codec in VIDEO else partial(audio_track, TrackId("a0"), codec)
     for codec in CONFIGS
 }
 

@@ -100,8 +100,8 @@ def test_any_sequence_of_messages(sequence: list[tuple[Kind, bytes]]) -> None:
         for event in events:
             follower.take(event)
     assert len(follower.refused) <= MAX_REFUSALS
-    for kind in ("v", "a"):
-        assert sum(track_id.startswith(kind) for track_id in follower.tracks) <= 3
+    for letter in ("v", "a"):
+        assert sum(track_id.startswith(letter) for track_id in follower.tracks) <= 3
 
 
 ANYTHING = st.recursive(

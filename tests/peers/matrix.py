@@ -24,6 +24,7 @@ from headwater.loadtest.bench.processes import FFMPEG, Peer
 from headwater.loadtest.bench.server import Headwater
 from headwater.loadtest.follow import PartFollower, ReceivedPart
 from headwater.origin.hls import reader
+from headwater.origin.hls.model import MediaPlaylist
 
 from .sources import Source, digest, payload_hashes
 
@@ -55,7 +56,7 @@ class Watched:
     def hashes(self) -> list[str]:
         """Fingerprint of every sample in the parts, as libavformat reads them."""
         media = b"".join(part.download.body for part in self.parts if part.download)
-        with av.open(io.BytesIO(self.init + media)) as container:
+        with av.open(io.BytesIO(self.init + media), "r") as container:
             return [digest(bytes(packet)) for packet in container.demux() if packet.size]
 
 
@@ -212,7 +213,7 @@ def largest_step(times: list[float]) -> float:
     return max((later - earlier for earlier, later in itertools.pairwise(ordered)), default=0.0)
 
 
-def playlist_of(server: Headwater, path: str) -> reader.MediaPlaylist:
+def playlist_of(server: Headwater, path: str) -> MediaPlaylist:
     """The current playlist at the edge."""
     status, body = server.get(path)
     assert status == 200, body

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.edge_kit import LiveStream, Script, Viewer, make_core, statuses
 
+from headwater.edge.freshness import PRIVATE_MARK_S
 from headwater.edge.message import Failure, Method, Outcome
-from headwater.edge.objects import PRIVATE_MARK_S
 
 PLAIN_HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:5\n#EXTINF:4,\na.ts\n#EXTINF:4,\nb.ts\n"
 

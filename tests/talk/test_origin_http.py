@@ -83,7 +83,7 @@ class Site:
 
 
 def settings(**http: float) -> Origin:
-    return Origin(http=OriginHttp(port=0, **http))  # type: ignore[arg-type]
+    return Origin(http=OriginHttp(port=0, **http))
 
 
 async def serve(origin: Origin) -> AsyncIterator[Site]:

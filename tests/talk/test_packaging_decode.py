@@ -87,7 +87,7 @@ def encode_audio(codec: Codec, encoder: str, rate: int, sample_format: str) -> S
 
 def demux(memory: io.BytesIO) -> tuple[list[Any], bytes]:
     memory.seek(0)
-    with av.open(memory) as container:
+    with av.open(memory, "r") as container:
         stream: Any = container.streams[0]
         ticks = stream.time_base * (VIDEO_TIMESCALE if stream.type == "video" else stream.rate)
         packets = [
@@ -143,11 +143,11 @@ def check(source: Source, *, exact: bool) -> None:
     av.logging.set_level(av.logging.WARNING)
     try:
         with av.logging.Capture() as said:
-            with av.open(io.BytesIO(data)) as container:
+            with av.open(io.BytesIO(data), "r") as container:
                 stream: Any = container.streams[0]
                 assert stream.time_base == Fraction(1, source.track.timescale)
                 packets = [packet for packet in container.demux(stream) if packet.size]
-            with av.open(io.BytesIO(data)) as container:
+            with av.open(io.BytesIO(data), "r") as container:
                 frames: list[Any] = list(container.decode(container.streams[0]))
     finally:
         av.logging.set_level(None)
@@ -209,6 +209,6 @@ def test_every_part_can_be_decoded_from_an_independent_one_on() -> None:
     parts = [part for segment in playlist.segments[1:] for part in segment.parts]
     assert parts[0].independent
     data = b"".join([fetch(window, init.uri), *[fetch(window, part.uri) for part in parts]])
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         frames = list(container.decode(video=0))
     assert len(frames) == 25 * 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from tests.timeline_kit import AVCC, START, UNIX, Talk, audio, config, frames, sound, video
@@ -13,7 +14,7 @@ from headwater.ingest.timeline import TimelineSettings
 NTSC = Fraction(30_000, 1_001)
 
 
-def both(talk: Talk, seconds: float = 20.0, **kwargs: int) -> None:
+def both(talk: Talk, seconds: float = 20.0, **kwargs: Any) -> None:
     talk.join()
     talk.play(config(video()), config(audio()), frames(seconds=seconds, **kwargs), sound(seconds=seconds, **kwargs))
 

@@ -9,6 +9,7 @@ import pytest
 from headwater.edge.freshness import (
     MAX_LIFETIME_S,
     NEGATIVE_UNKNOWN_S,
+    Life,
     Shape,
     default_lifetime,
     http_date,
@@ -19,7 +20,7 @@ from headwater.edge.freshness import (
 UNIX = 1_800_000_000.0
 
 
-def life(status: int = 200, shape: Shape = Shape.OTHER, **fields: str):
+def life(status: int = 200, shape: Shape = Shape.OTHER, **fields: str) -> Life:
     named = {name.replace("_", "-"): value for name, value in fields.items()}
     return judge(status, named.get, shape, UNIX, target_duration=4.0, part_target=0.52)
 
@@ -58,7 +59,7 @@ def test_what_is_not_stated_is_not_fresh_unless_a_playlist_speaks_of_it() -> Non
 
 def test_private_answers_are_for_one() -> None:
     for fields in ({"cache_control": "private"}, {"set_cookie": "a=b"}, {"vary": "*"}):
-        verdict = life(**fields)
+        verdict = life(200, Shape.OTHER, **fields)
         assert not verdict.share
         assert not verdict.keep
 
@@ -98,7 +99,7 @@ def test_rules_147_and_149_negative_lifetimes(shape: Shape, limit: float) -> Non
 
 
 def test_rule_149_without_a_known_part_target() -> None:
-    assert judge(404, {}.get, Shape.PENDING, UNIX).lifetime == NEGATIVE_UNKNOWN_S
+    assert judge(404, dict[str, str]().get, Shape.PENDING, UNIX).lifetime == NEGATIVE_UNKNOWN_S
 
 
 def test_redirects_are_kept_only_when_cacheable() -> None:

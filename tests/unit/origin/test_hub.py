@@ -51,12 +51,10 @@ async def test_a_stream_is_starting_until_it_has_its_hold_back(hub: Hub, clock: 
     sink = hub.open("demo")
     stream = hub.stream("demo")
     assert stream is not None
-    assert stream.state is StreamState.STARTING
     feed = Feed(sink, clock)
     feed.start()
     feed.until(11.9)
-    assert stream.state is StreamState.STARTING
-    assert stream.playable("source") is None
+    assert (stream.state, stream.playable("source")) == (StreamState.STARTING, None)
     feed.until(12.6)
     assert stream.state is StreamState.LIVE
     assert stream.playable("source") is not None

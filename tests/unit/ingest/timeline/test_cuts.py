@@ -14,7 +14,7 @@ def lengths(gop: int, count: int = 2_000, **settings: float) -> list[tuple[float
     """Segments of 25 frames/s with a keyframe every `gop` frames: (seconds, how the next one started)."""
     cuts = Cuts(TimelineSettings(**settings))  # type: ignore[arg-type]
     cuts.started(0, True)
-    found = []
+    found: list[tuple[float, Place]] = []
     for n in range(count):
         time = n * FRAME
         place = cuts.video(time, time, FRAME, n % gop == 0, False)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.loadtest.publish.amf import BadAmf, decode_all, encode, encode_all
+from headwater.loadtest.publish.amf import BadAmf, Value, decode_all, encode, encode_all
 
 
 def test_known_bytes() -> None:
@@ -19,7 +19,7 @@ def test_known_bytes() -> None:
 
 
 def test_round_trip() -> None:
-    values = ["connect", 1.0, {"app": "live", "codecs": ["av01", "hvc1"], "deep": {"on": False}}, None]
+    values: list[Value] = ["connect", 1.0, {"app": "live", "codecs": ["av01", "hvc1"], "deep": {"on": False}}, None]
     assert decode_all(encode_all(*values)) == values
 
 

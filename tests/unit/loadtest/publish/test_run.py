@@ -19,6 +19,7 @@ from pathlib import Path
 import av
 import imageio_ffmpeg
 import pytest
+from av.subtitles.subtitle import SubtitleSet
 from tests.publish_server import CONNECTED, CREATED, HANDSHAKE, PUBLISHED, status
 
 from headwater.loadtest.publish import PublishOptions, run
@@ -84,10 +85,12 @@ class Recording:
         quiet_until = -1.0
         with av.open(str(path)) as container:
             for frame in container.decode(container.streams.video[0], container.streams.audio[0]):
+                assert not isinstance(frame, SubtitleSet)
                 assert frame.time is not None
                 if isinstance(frame, av.VideoFrame):
                     self._picture(frame)
                     continue
+                assert isinstance(frame, av.AudioFrame)
                 for at, value in enumerate(array("f", bytes(frame.planes[0])[: 4 * frame.samples])):
                     moment = frame.time + at / frame.sample_rate
                     if abs(value) > 0.05:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from headwater.loadtest.publish.options import PublishOptions
 from headwater.loadtest.publish.source import FileSource, Source, SourceError, TestSource
 
 URL = "rtmp://h/live/x"
-SMALL = {"width": 160, "height": 90, "bitrate": 100_000}
+SMALL = PublishOptions(URL, width=160, height=90, bitrate=100_000)
 ANCHOR_NS = 1_795_173_300_000_000_000
 
 
@@ -30,7 +31,7 @@ def video(tags: list[Tag]) -> list[Tag]:
 
 
 def test_keyframes_stand_on_the_grid_also_after_a_gap() -> None:
-    source = TestSource(PublishOptions(URL, fps=Fraction(20), gop_s=0.5, duration_s=3.0, **SMALL), "x", ANCHOR_NS)
+    source = TestSource(replace(SMALL, fps=Fraction(20), gop_s=0.5, duration_s=3.0), "x", ANCHOR_NS)
     tags: list[Tag] = []
     while (due := source.due_s()) is not None:
         if due == 1.0:
@@ -51,7 +52,7 @@ def test_keyframes_stand_on_the_grid_also_after_a_gap() -> None:
 
 
 def test_sequence_headers_come_first_and_an_end_last() -> None:
-    tags = drain(TestSource(PublishOptions(URL, duration_s=0.3, **SMALL), "x", ANCHOR_NS))
+    tags = drain(TestSource(replace(SMALL, duration_s=0.3), "x", ANCHOR_NS))
     for kind, header in ((TagKind.VIDEO, b"\x17\x00"), (TagKind.AUDIO, b"\xaf\x00")):
         own = [tag for tag in tags if tag.kind is kind]
         assert own[0].payload[:2] == header
@@ -62,7 +63,7 @@ def test_sequence_headers_come_first_and_an_end_last() -> None:
 
 @pytest.mark.parametrize(("codec", "fourcc"), [("hevc", b"hvc1"), ("av1", b"av01")])
 def test_other_codecs_and_no_audio(codec: str, fourcc: bytes) -> None:
-    options = PublishOptions(URL, fps=Fraction(10), gop_s=0.5, duration_s=1.0, audio=False, codec=codec, **SMALL)
+    options = replace(SMALL, fps=Fraction(10), gop_s=0.5, duration_s=1.0, audio=False, codec=codec)
     tags = drain(TestSource(options, "x", ANCHOR_NS))
     assert {tag.kind for tag in tags} == {TagKind.VIDEO}
     assert tags[0].payload[:5] == b"\x90" + fourcc  # Enhanced RTMP: sequence start
@@ -72,7 +73,7 @@ def test_other_codecs_and_no_audio(codec: str, fourcc: bytes) -> None:
 
 
 def test_ntsc_rate_keeps_step() -> None:
-    options = PublishOptions(URL, fps=Fraction(30_000, 1001), duration_s=1.0, **SMALL)
+    options = replace(SMALL, fps=Fraction(30_000, 1001), duration_s=1.0)
     frames = video(drain(TestSource(options, "x", ANCHOR_NS)))
     assert [tag.timestamp for tag in frames] == [round((number + 30) * 1001 / 30) for number in range(30)]
 
@@ -90,8 +91,11 @@ def test_file_packets_keep_their_bytes_and_times(tmp_path: Path) -> None:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with av.open(str(path)) as container:
-        packets = [(packet.dts, packet.pts, bytes(packet)) for packet in container.demux(video=0) if packet.size]
+        read = [(packet.dts, packet.pts, bytes(packet)) for packet in container.demux(video=0) if packet.size]
         tick = container.streams.video[0].time_base
+    assert tick is not None
+    packets = [(dts, pts, payload) for dts, pts, payload in read if dts is not None and pts is not None]
+    assert len(packets) == len(read) == 25
     source = FileSource(PublishOptions(URL, file=path))
     assert source.metadata()["width"] == 160.0
     found = video(drain(source))
