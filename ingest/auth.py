@@ -32,6 +32,16 @@ class Refusal(enum.StrEnum):
     STATE = "state"
 
 
+class Pause(enum.StrEnum):
+    """Why a publisher is not read for a moment: the `reason` label of the metric."""
+
+    AHEAD = "ahead"
+    """Its media is further ahead of the clock than `ingest.ahead_s`."""
+    BITRATE = "bitrate"
+    WORK = "work"
+    """Reading it costs more of a core than one connection may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A publish that may not begin. `description` is for the broadcaster."""

@@ -13,7 +13,8 @@ import structlog
 from headwater.config.settings import Ingest
 from headwater.ingest.media import Packet, Track, TrackId
 
-from .auth import Refusal
+from .auth import Pause, Refusal
+from .rtmp.errors import CloseReason
 from .rtmp.events import Closed, MetadataReceived, PublishEnded, PublishRequested, RejectCode
 from .rtmp.flv import TrackConfigured, TrackRefused
 from .rtmp.session import PublishSession
@@ -29,6 +30,9 @@ LINGER_S = 1.0
 """Seconds that a closed session's last bytes have to reach the peer."""
 TRACKS_S = 2.0
 """Seconds after a refused track in which an acceptable one may come."""
+BUSY_SHARE = 0.25
+"""Share of a core that one connection may keep busy, averaged over the same window. Why: bytes do not tell what a
+message costs; a flood of empty ones would take the event loop from everybody else. 6 Mbit/s of video need 0.01."""
 WRITE_HIGH = 64 * 1024
 """Bytes of replies handed to the transport at most, besides what the session bounds."""
 SMOOTH = 0.3
@@ -51,6 +55,12 @@ class Owner(Protocol):
 
     def refuse(self, refusal: Refusal) -> None:
         """Count a refusal."""
+
+    def paused(self, pause: Pause) -> None:
+        """Count a pause of reading."""
+
+    def finished(self, reason: CloseReason) -> None:
+        """Count the end of a session."""
 
     def left(self, connection: Connection, stream: LiveStream, now: float) -> None:
         """The connection publishes `stream` no more."""
@@ -85,6 +95,7 @@ class Connection(asyncio.Protocol):
         self._tracks: set[TrackId] = set()
         self._refused_at: float | None = None
         self._bucket = 0.0
+        self._busy = 0.0
         self._bucket_at = 0.0
         self._looked_at = 0.0
         self._looked_bytes = 0
@@ -107,7 +118,6 @@ class Connection(asyncio.Protocol):
         self.address = str(peer[0]).removeprefix("::ffff:") if peer else "unknown"
         refusal = self._owner.opened(self)
         if refusal is not None:
-            log.warning("connection refused", address=self.address, reason=refusal.value)
             self._closing = True
             self._transport.abort()
             return
@@ -122,10 +132,10 @@ class Connection(asyncio.Protocol):
         session = self.session
         if self._closing or session is None:
             return
-        now = time.monotonic()
+        now, began = time.monotonic(), time.thread_time()
         session.receive_data(data, now)
         self._react(session, now)
-        self._meter(len(data), now)
+        self._meter(len(data), time.thread_time() - began, now)
 
     def eof_received(self) -> bool:
         if self.session is not None and not self._closing:
@@ -204,7 +214,8 @@ class Connection(asyncio.Protocol):
             self.stream.flush(now)
         self._send(session)
         if closed is not None:
-            self._finish(closed, now)
+            self._owner.finished(closed.reason)
+            self._finish(session, closed, now)
 
     def _event(self, event: object, now: float) -> None:
         if isinstance(event, TrackConfigured):
@@ -253,14 +264,16 @@ class Connection(asyncio.Protocol):
         if data:
             transport.write(data)
 
-    def _finish(self, closed: Closed, now: float) -> None:
+    def _finish(self, session: PublishSession, closed: Closed, now: float) -> None:
         """The session is over: let its last bytes reach the peer, then close without a reset."""
         self._leave(now)
         transport = self._transport
         if self._closing or transport is None:
             return
         self._closing = True
-        log.info("connection closed", address=self.address, reason=closed.reason.value, detail=closed.detail)
+        # Who leaves before the handshake is a port scan or a health check: nobody wants a line for each.
+        say = log.info if session.shaken or closed.reason is not CloseReason.PEER else log.debug
+        say("connection closed", address=self.address, reason=closed.reason.value, detail=closed.detail)
         # Unread bytes at close would reset the connection and take our last words with them: read them away.
         transport.resume_reading()
         if transport.can_write_eof():
@@ -311,15 +324,27 @@ class Connection(asyncio.Protocol):
             self._owner.refuse(Refusal.TRACKS)
             session.close("none of the tracks can be delivered")
 
-    def _meter(self, size: int, now: float) -> None:
-        """Pause reading when media runs ahead of real time, or above the bit rate cap."""
-        per_second = self._limits.bitrate / 8
-        self._bucket = max(0.0, self._bucket - (now - self._bucket_at) * per_second) + size
+    def _meter(self, size: int, work_s: float, now: float) -> None:
+        """Pause reading when media runs ahead of real time, above the bit rate cap, or costs too much to read.
+
+        Args:
+            size: bytes that were read.
+            work_s: seconds of CPU that they took.
+        """
+        per_second, elapsed = self._limits.bitrate / 8, now - self._bucket_at
+        self._bucket = max(0.0, self._bucket - elapsed * per_second) + size
+        self._busy = max(0.0, self._busy - elapsed * BUSY_SHARE) + work_s
         self._bucket_at = now
-        wait = (self._bucket - per_second * BITRATE_WINDOW_S) / per_second
+        waits = {
+            Pause.BITRATE: self._bucket / per_second - BITRATE_WINDOW_S,
+            Pause.WORK: self._busy / BUSY_SHARE - BITRATE_WINDOW_S,
+        }
         if self.stream is not None:
-            wait = max(wait, self.stream.timeline.ahead_s(now) - self._owner.settings.ahead_s)
+            waits[Pause.AHEAD] = self.stream.timeline.ahead_s(now) - self._owner.settings.ahead_s
+        pause = max(waits, key=waits.__getitem__)
+        wait = waits[pause]
         if wait > 0 and self._resume is None and not self._closing and self._transport is not None:
+            self._owner.paused(pause)
             self._transport.pause_reading()
             self._resume = self._loop.call_later(min(LOOK_S, wait + 0.05), self._read_on)
 

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from .auth import Refusal
+from .auth import Pause, Refusal
 
 if TYPE_CHECKING:
     from .stream import LiveStream
@@ -58,6 +58,8 @@ class IngestMetrics(Collector):
         self.refused = Counter(
             "headwater_ingest_refused", "Connections, publishes and tracks refused.", ["reason"], registry=registry
         )
+        self.paused = Counter("headwater_ingest_pauses", "Pauses of reading.", ["reason"], registry=registry)
+        self.closed = Counter("headwater_ingest_closed", "Sessions that ended.", ["reason"], registry=registry)
         self.takeovers = Counter(
             "headwater_ingest_takeovers", "Streams taken over from a silent publisher.", registry=registry
         )
@@ -66,6 +68,8 @@ class IngestMetrics(Collector):
         )
         for refusal in Refusal:
             self.refused.labels(refusal.value)
+        for pause in Pause:
+            self.paused.labels(pause.value)
         registry.register(self)
 
     def close(self) -> None:

@@ -17,10 +17,12 @@ from prometheus_client import CollectorRegistry
 from headwater.config.settings import Ingest, Origin
 from headwater.ingest.media import Sink, Track
 
-from .auth import Authority, Refusal
+from .auth import Authority, Pause, Refusal
 from .connection import Connection
 from .listen import IngestStartError, bind_host, open_socket, tls_context
 from .metrics import IngestMetrics
+from .rtmp.commands import printable
+from .rtmp.errors import CloseReason
 from .rtmp.events import PublishRequested, RejectCode
 from .state import MOST_FILES, StateStore
 from .stream import LiveStream
@@ -30,6 +32,10 @@ __all__ = ["IngestServer", "IngestStartError", "StreamStatus"]
 
 log = structlog.get_logger("headwater.ingest")
 
+BACKLOG = 1_024
+"""Connections the kernel queues."""
+REFUSALS_SAID_S = 1.0
+"""Between two lines about connections refused for one reason. Why: a flood of them must not fill the disk."""
 DRAIN_S = 2.0
 """Seconds that publishers have to take their last bytes when the server stops."""
 
@@ -97,6 +103,8 @@ class IngestServer:
         self._streams: dict[str, LiveStream] = {}
         self._epochs: dict[str, Epoch] = {}
         self._connections: set[Connection] = set()
+        self._refusals: dict[Refusal, tuple[float, int]] = {}
+        """By reason: when a refused connection was last said, and how many were not since."""
         self._empty = asyncio.Event()
         self._addresses: Counter[str] = Counter()
         self._servers: list[asyncio.Server] = []
@@ -175,7 +183,11 @@ class IngestServer:
         sock = open_socket(host, port, key)
         handshake_s = self.settings.rtmp.limits.handshake_s if context is not None else None
         server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self, protocol), sock=sock, ssl=context, ssl_handshake_timeout=handshake_s
+            lambda: Connection(self, protocol),
+            sock=sock,
+            backlog=BACKLOG,
+            ssl=context,
+            ssl_handshake_timeout=handshake_s,
         )
         self._servers.append(server)
         self.ports[protocol] = int(sock.getsockname()[1])
@@ -204,6 +216,7 @@ class IngestServer:
             refusal = Refusal.ADDRESS
         if refusal is not None:
             self.refuse(refusal)
+            self._say_refused(connection, refusal)
             return refusal
         self._connections.add(connection)
         self._empty.clear()
@@ -222,9 +235,26 @@ class IngestServer:
             if not self._connections:
                 self._empty.set()
 
+    def _say_refused(self, connection: Connection, refusal: Refusal) -> None:
+        said_at, unsaid = self._refusals.get(refusal, (float("-inf"), 0))
+        now = time.monotonic()
+        if now - said_at < REFUSALS_SAID_S:
+            self._refusals[refusal] = (said_at, unsaid + 1)
+            return
+        self._refusals[refusal] = (now, 0)
+        log.warning("connection refused", address=connection.address, reason=refusal.value, more_before=unsaid)
+
     def refuse(self, refusal: Refusal) -> None:
         """Count a refusal."""
         self._metrics.refused.labels(refusal.value).inc()
+
+    def paused(self, pause: Pause) -> None:
+        """Count a pause of reading."""
+        self._metrics.paused.labels(pause.value).inc()
+
+    def finished(self, reason: CloseReason) -> None:
+        """Count the end of a session."""
+        self._metrics.closed.labels(reason.value).inc()
 
     def refused_track(self, connection: Connection, track: Track) -> str | None:
         """Why the sink cannot take a track."""
@@ -283,7 +313,7 @@ class IngestServer:
         self, connection: Connection, request: PublishRequested, refusal: Refusal, text: str, now: float
     ) -> None:
         self.refuse(refusal)
-        log.warning("publish refused", address=connection.address, reason=refusal.value, app=request.app[:64])
+        log.warning("publish refused", address=connection.address, reason=refusal.value, app=printable(request.app))
         connection.reject(_CODES[refusal], text, now)
 
     def _has_room(self) -> bool:

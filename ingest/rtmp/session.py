@@ -82,6 +82,11 @@ class PublishSession:
         return self._closed
 
     @property
+    def shaken(self) -> bool:
+        """The peer speaks RTMP: the handshake is done."""
+        return self._handshake.done
+
+    @property
     def publishing(self) -> bool:
         """A publish was accepted and has not ended."""
         return not self._closed and self._negotiation.stage is Stage.PUBLISHING

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import SecretStr
 from tests.codec_vectors import ASC_LC, AVCC_BASELINE
 from tests.peers.certificates import self_signed
-from tests.rtmp_client import Publisher
+from tests.rtmp_client import Publisher, chunk_header
 from tests.timeline_kit import IDR, SLICE, Judge
 
 from headwater.config.settings import Ingest, Origin, Publish, Rtmp, RtmpLimits
@@ -306,6 +306,8 @@ async def test_idle_media_and_silent_peers_are_closed(tmp_path: Path) -> None:
         await idle.closed()
         await until(lambda: it.metric("connections", protocol="rtmp") == 0)
         assert it.server.streams()[0].publisher is None
+        assert it.metric("closed_total", reason="timeout") == 1
+        assert it.metric("closed_total", reason="server") == 1
 
 
 async def test_garbage_hurts_nobody_else(tmp_path: Path) -> None:
@@ -351,6 +353,18 @@ async def test_the_bit_rate_cap_slows_reading(tmp_path: Path) -> None:
         received = it.metric("received_bytes_total", stream="demo") or 0
         assert received < 700_000
         assert len(block) * 400 > 3_000_000
+
+
+async def test_a_flood_of_empty_messages_is_read_in_doses(tmp_path: Path) -> None:
+    async with house(tmp_path) as it:
+        client = await it.client()
+        await client.open()
+        client.writer.write(chunk_header(6, 0, 0, 0, 9, 1) + b"\xc6" * 8_000_000)
+        await until(lambda: (it.metric("pauses_total", reason="work") or 0) > 0)
+        received = it.metric("received_bytes_total", stream="demo") or 0
+        assert received < 8_000_000
+        await publishing(it, "another", seconds=1)
+        await until(lambda: len(it.sink.judge("another").samples["source"]) > 20)
 
 
 async def test_drain_lets_a_restart_go_on(tmp_path: Path) -> None:
