@@ -8,6 +8,8 @@ await server.close()
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from prometheus_client import CollectorRegistry
 from headwater.config.settings import Origin
 
 from . import assets
+from .guard import Guard, MalformedRequests
 from .handlers import Handlers
 from .hub import Hub
 from .responses import ErrorReply, add_common_headers, error, preflight
@@ -47,6 +50,11 @@ class OriginServer:
         self._hub = hub
         self._handlers = Handlers(hub, settings, assets.load(pages_dir))
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
+        self._guard = Guard(self._refused)
+        self._logger = logging.getLogger("headwater.origin.http")
+        self._logger.setLevel(logging.DEBUG)  # aiohttp says some malformed requests at this level
+        self._logger.filters[:] = [MalformedRequests(self._refused)]
         self._port = 0
 
     @property
@@ -56,25 +64,34 @@ class OriginServer:
 
     async def start(self) -> None:
         """Bind and serve. Raises OSError when the address cannot be bound."""
+        guard = self._guard
         runner = web.AppRunner(
-            _app(self._hub, self._handlers),
+            _app(self._hub, self._handlers, guard.spoke),
             handler_cancellation=True,  # a held request is freed when its client leaves
             access_log=None,
+            logger=self._logger,
             keepalive_timeout=KEEPALIVE_S,
             max_line_size=HEADER_BYTES,
             max_field_size=HEADER_BYTES,
             shutdown_timeout=CLOSE_S,
         )
         await runner.setup()
+        server = runner.server
+        assert server is not None  # after setup
         http = self._settings.http
         try:
-            await web.TCPSite(runner, http.host or None, http.port, backlog=BACKLOG).start()
+            self._listener = await asyncio.get_running_loop().create_server(
+                lambda: guard.watch(server()), http.host or None, http.port, backlog=BACKLOG, reuse_address=True
+            )
         except OSError:
             await runner.cleanup()
             raise
         self._runner = runner
-        self._port = runner.addresses[0][1]
+        self._port = int(self._listener.sockets[0].getsockname()[1])
         log.info("origin listens", host=http.host, port=self._port)
+
+    def _refused(self, reason: str) -> None:
+        self._hub.metrics.refused.labels(reason).inc()
 
     async def drain(self) -> None:
         """Answer held requests now, and any request that would be held with 503; `/readyz` says 503."""
@@ -85,6 +102,10 @@ class OriginServer:
         """Stop listening and close every connection."""
         self._handlers.ready = False
         self._hub.drain()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+        self._guard.close()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -92,10 +113,10 @@ class OriginServer:
 
 def create_app(hub: Hub, settings: Origin, pages_dir: Path) -> web.Application:
     """The routes, for a server of the caller's (with `handler_cancellation=True`)."""
-    return _app(hub, Handlers(hub, settings, assets.load(pages_dir)))
+    return _app(hub, Handlers(hub, settings, assets.load(pages_dir)), lambda request: None)
 
 
-def _app(hub: Hub, handlers: Handlers) -> web.Application:
+def _app(hub: Hub, handlers: Handlers, spoke: Callable[[web.Request], None]) -> web.Application:
     # The name of a route is its label in metrics.
     routes: list[tuple[str, str, Handler]] = [
         ("media playlist", f"/live/{NAME}/{RENDITION}/index.m3u8", handlers.media_playlist),
@@ -110,18 +131,19 @@ def _app(hub: Hub, handlers: Handlers) -> web.Application:
         ("health", "/readyz", handlers.readyz),
     ]
     names: dict[object, str] = {}
-    app = web.Application(middlewares=[_answer(hub, names)])
+    app = web.Application(middlewares=[_answer(hub, names, spoke)])
     for name, path, handler in routes:
         names[app.router.add_get(path, handler).resource] = name  # with HEAD, by the same handler
     app.on_response_prepare.append(add_common_headers)
     return app
 
 
-def _answer(hub: Hub, names: Mapping[object, str]) -> Middleware:
+def _answer(hub: Hub, names: Mapping[object, str], spoke: Callable[[web.Request], None]) -> Middleware:
     """Errors become small plain texts; every answer is counted."""
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        spoke(request)
         if request.method == "OPTIONS":  # of any path: a preflight request comes before the router's refusals
             return preflight()
         try:

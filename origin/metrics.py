@@ -25,7 +25,7 @@ class OriginMetrics:
             "headwater_origin_part_bytes", "Bytes of parts published", _OF_RENDITION, registry=registry
         )
         self.bitrate = Gauge(
-            "headwater_origin_bitrate_bits", "Average bit rate over the window, bit/s", _OF_RENDITION, registry=registry
+            "headwater_origin_bitrate_bits_per_second", "Average bit rate over the window, bit/s", _OF_RENDITION, registry=registry
         )
         self.part_latency = Histogram(
             "headwater_origin_part_latency_seconds",
@@ -37,6 +37,12 @@ class OriginMetrics:
         self.held = Gauge("headwater_origin_held_requests", "Requests held now", ("kind",), registry=registry)
         self.responses = Counter(
             "headwater_origin_responses", "Requests answered", ("route", "status"), registry=registry
+        )
+        self.refused = Counter(
+            "headwater_origin_refused",
+            "Connections closed without an answer of a route",
+            ("reason",),
+            registry=registry,
         )
         self.response_bytes = Counter(
             "headwater_origin_response_bytes", "Bytes of bodies sent", ("route",), registry=registry

@@ -34,6 +34,7 @@ SHELLS = {
     "headwater.loadtest": "black box: talks to servers from outside",
     "headwater.origin.app": "aiohttp server",
     "headwater.origin.assets": "reads the files of the pages",
+    "headwater.origin.guard": "timers of the running loop, aiohttp protocols",
     "headwater.origin.handlers": "aiohttp handlers",
     "headwater.origin.held": "futures of the running loop",
     "headwater.origin.hub": "timers of the running loop",

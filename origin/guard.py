@@ -1,0 +1,73 @@
+"""What aiohttp leaves open to strangers: peers that never finish a request, and log lines for malformed ones."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+log = structlog.get_logger("headwater.origin")
+
+FIRST_REQUEST_S = 10.0
+"""From accept to the first whole request head; afterwards the keep-alive time counts."""
+
+
+class Guard:
+    """Closes connections that do not ask for anything in time.
+
+    Args:
+        count: called with the reason of each that is closed.
+    """
+
+    def __init__(self, count: Callable[[str], None]) -> None:
+        self._count = count
+        self._silent: dict[asyncio.Protocol, asyncio.TimerHandle] = {}
+
+    def watch(self, protocol: web.RequestHandler) -> web.RequestHandler:
+        """A new connection's protocol, which is handed back."""
+        timer = asyncio.get_running_loop().call_later(FIRST_REQUEST_S, self._check, protocol)
+        self._silent[protocol] = timer
+        return protocol
+
+    def spoke(self, request: web.Request) -> None:
+        """The request's connection asked for something."""
+        timer = self._silent.pop(request.protocol, None)
+        if timer is not None:
+            timer.cancel()
+
+    def close(self) -> None:
+        """The listener is gone."""
+        for timer in self._silent.values():
+            timer.cancel()
+        self._silent.clear()
+
+    def _check(self, protocol: web.RequestHandler) -> None:
+        self._silent.pop(protocol, None)
+        if protocol.transport is not None:
+            self._count("slow request")
+            protocol.force_close()
+
+
+class MalformedRequests(logging.Filter):
+    """Takes aiohttp's tracebacks of malformed requests out of the log: they are counted, and said at level debug.
+
+    Args:
+        count: called with the reason of each.
+    """
+
+    def __init__(self, count: Callable[[str], None]) -> None:
+        super().__init__()
+        self._count = count
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False for what a peer's bytes have caused."""
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError):
+            return record.levelno >= logging.WARNING
+        self._count("malformed")
+        log.debug("malformed request", error=type(error).__name__)
+        return False

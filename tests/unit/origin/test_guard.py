@@ -1,0 +1,46 @@
+"""What strangers may do to the origin's listener, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from headwater.config.settings import Origin, OriginHttp
+from headwater.origin import guard
+from headwater.origin.app import OriginServer
+from headwater.origin.hub import Hub
+
+PAGES = Path(__file__).parents[3] / "origin" / "pages"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(b"", "slow request"), (b"GET / HT", "slow request"), (b"\xffRUBBISH\r\n\r\n", "malformed")],
+)
+async def test_peers_that_ask_for_nothing_are_closed_and_counted(
+    data: bytes, reason: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(guard, "FIRST_REQUEST_S", 0.3)
+    registry = CollectorRegistry()
+    settings = Origin(http=OriginHttp(port=0))
+    server = OriginServer(settings, Hub(settings, registry), registry, PAGES)
+    await server.start()
+    try:
+        good = await asyncio.open_connection("127.0.0.1", server.port)
+        good[1].write(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert b"200" in await good[0].readuntil(b"ok\n")
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(data)
+        await asyncio.wait_for(reader.read(-1), 10)
+        assert registry.get_sample_value("headwater_origin_refused_total", {"reason": reason}) == 1
+        writer.close()
+        await asyncio.sleep(0.4)
+        good[1].write(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert b"200" in await good[0].readuntil(b"ok\n"), "who has asked once may be silent"
+        good[1].close()
+    finally:
+        await server.close()
+    assert "Traceback" not in caplog.text
