@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import random
 
 from hypothesis import given, settings
@@ -13,6 +14,9 @@ from headwater.ingest.media import VIDEO_TIMESCALE, Codec, Cut, Kind, Rendition,
 from headwater.origin.events import InitChanged, PartClosed, RenditionEnded, SegmentClosed, SegmentOpened
 from headwater.origin.segmenter import Segmenter
 from headwater.origin.window import Window, WindowSettings
+
+EXAMPLES = 5_000 if os.environ.get("HEADWATER_FUZZ") == "deep" else 60
+"""A case is up to 120 events."""
 
 NAME = Rendition("audio")
 TRACK = Track(TrackId("a0"), Kind.AUDIO, Codec.AAC, b"c", "mp4a.40.2", 48_000, sample_rate=48_000, channels=2)
@@ -79,7 +83,7 @@ class Chaos:
         assert due is None or due < self.now + 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.integers(0, 1 << 40), st.integers(1, 120))
 def test_any_events(seed: int, steps: int) -> None:
     chaos = Chaos(seed)
