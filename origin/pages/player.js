@@ -8,6 +8,8 @@ const TICK_MS = 250;
 const RETRY_MS = [1000, 1000, 2000, 3000, 5000];
 // Between looks at the multivariant playlist: late tracks come in the first seconds.
 const TRACKS_MS = [2000, 2000, 3000, 5000, 10000, 15000];
+// The same after the end of the stream.
+const ENDED_MS = 3000;
 // A second media error within this time is not cured by recoverMediaError.
 const MEDIA_ERROR_MS = 5000;
 // From hls.js' word of a jump over a hole to the seek that it is.
@@ -25,7 +27,7 @@ const play = document.getElementById("play");
 const figures = {
   name: decodeURIComponent((location.pathname.match(/\/live\/([^/]+)\/?$/) || ["", ""])[1]),
   engine: "",
-  state: "connecting", // connecting, waiting, playing, stalled, paused, ended, reconnecting, failed
+  state: "connecting", // a key of STATES
   playing: false,
   latency: null,
   targetLatency: null,
@@ -56,10 +58,12 @@ let lastMediaError = -Infinity;
 let lastJump = -Infinity; // of hls.js over a hole
 let stallBegan = null;
 let started = false; // a picture was shown since the source was loaded
+let loaded = false; // the multivariant playlist was
 
 const STATES = {
   connecting: ["Connecting", "Connecting…", ""],
   waiting: ["Waiting", "Waiting for the stream", "It starts here by itself as soon as somebody publishes it."],
+  away: ["Waiting", "No picture arrives", "The publisher is away. It goes on here by itself."],
   playing: ["Live", "", ""],
   stalled: ["Buffering", "Buffering…", ""],
   paused: ["Paused", "", ""],
@@ -92,9 +96,11 @@ function note(kind, detail, fatal) {
 
 function load() {
   clearTimeout(retryTimer);
+  retryTimer = 0;
   clearTimeout(tracksTimer);
   endStall();
-  started = false;
+  started = loaded = false;
+  stillFromNow();
   tracks = "";
   tracksLooks = 0;
   if (hls) hls.destroy();
@@ -134,7 +140,11 @@ function loadWithHls() {
     const text = data.networkDetails && data.networkDetails.responseText;
     if (text) tracks = tracksOf(text);
   });
+  hls.on(Events.LEVEL_UPDATED, () => {
+    updatedAt = performance.now();
+  });
   hls.on(Events.MANIFEST_PARSED, () => {
+    loaded = true;
     figures.levels = hls.levels.map((level) => ({
       width: level.width,
       height: level.height,
@@ -158,6 +168,7 @@ function loadWithHls() {
 
 function loadNatively() {
   video.src = SOURCE;
+  loaded = true;
   startPlaying();
   watchTracks();
 }
@@ -227,7 +238,7 @@ function tracksOf(text) {
 }
 
 function watchTracks() {
-  const pause = TRACKS_MS[Math.min(tracksLooks, TRACKS_MS.length - 1)];
+  const pause = figures.state === "ended" ? ENDED_MS : TRACKS_MS[Math.min(tracksLooks, TRACKS_MS.length - 1)];
   tracksLooks += 1;
   clearTimeout(tracksTimer);
   tracksTimer = setTimeout(lookAtTracks, pause);
@@ -264,9 +275,15 @@ async function isLive(found) {
 function onFrame() {
   if (!started) {
     started = true;
-    attempts = 0;
+    attempts = stuck = 0;
     if (figures.firstFrameMs === null) figures.firstFrameMs = Math.round(performance.now());
   }
+}
+
+function onEnded() {
+  endStall();
+  setState("ended");
+  watchTracks();
 }
 
 function beginStall() {
@@ -294,11 +311,7 @@ video.addEventListener("pause", () => {
   endStall();
   if (started && !video.ended) setState("paused");
 });
-video.addEventListener("ended", () => {
-  setState("ended");
-  tracksLooks = 1;
-  watchTracks();
-});
+video.addEventListener("ended", onEnded);
 video.addEventListener("volumechange", () => {
   unmute.hidden = !video.muted || !play.hidden;
 });
@@ -322,68 +335,8 @@ document.getElementById("live").addEventListener("click", () => {
   startPlaying();
 });
 
-// ---- figures ----
-
-function bufferAhead() {
-  for (let at = 0; at < video.buffered.length; at += 1) {
-    if (video.buffered.start(at) <= video.currentTime + 0.1 && video.currentTime < video.buffered.end(at)) {
-      return video.buffered.end(at) - video.currentTime;
-    }
-  }
-  return 0;
-}
-
-function read() {
-  figures.buffer = bufferAhead();
-  const quality = video.getVideoPlaybackQuality ? video.getVideoPlaybackQuality() : null;
-  if (quality) {
-    figures.dropped = quality.droppedVideoFrames;
-    figures.frames = quality.totalVideoFrames;
-  }
-  let date = null;
-  if (hls) {
-    figures.latency = started ? hls.latency : null;
-    figures.targetLatency = hls.targetLatency;
-    figures.bandwidth = Number.isFinite(hls.bandwidthEstimate) ? Math.round(hls.bandwidthEstimate) : null;
-    date = hls.playingDate;
-  } else if (started && video.seekable.length) {
-    figures.latency = Math.max(0, video.seekable.end(video.seekable.length - 1) - video.currentTime);
-    if (video.getStartDate) date = new Date(video.getStartDate().getTime() + video.currentTime * 1000);
-  }
-  figures.clockLatency = date && started ? (Date.now() - date.getTime()) / 1000 : null;
-}
-
-function seconds(value) {
-  return value === null || !Number.isFinite(value) ? "–" : `${value.toFixed(2)} s`;
-}
-
-function bits(value) {
-  if (!value) return "–";
-  return value >= 1e6 ? `${(value / 1e6).toFixed(1)} Mbit/s` : `${Math.round(value / 1e3)} kbit/s`;
-}
-
-function show() {
-  const level = figures.levels[figures.level === null ? 0 : figures.level];
-  const size = video.videoWidth ? `${video.videoWidth}×${video.videoHeight}` : "–";
-  const stalled = figures.stalledMs + (stallBegan === null ? 0 : performance.now() - stallBegan);
-  const texts = {
-    latency: seconds(figures.latency),
-    targetLatency: seconds(figures.targetLatency),
-    clockLatency: seconds(figures.clockLatency),
-    buffer: seconds(figures.buffer),
-    picture: level && level.frameRate && video.videoWidth ? `${size}, ${level.frameRate} fps` : size,
-    codecs: (level && level.codecs.split(",").join(", ")) || "–",
-    bitrate: bits(level && level.bitrate),
-    bandwidth: bits(figures.bandwidth),
-    dropped: figures.frames ? `${figures.dropped} of ${figures.frames}` : "–",
-    stalls: figures.stalls ? `${figures.stalls} (${(stalled / 1000).toFixed(1)} s)` : "0",
-    firstFrame: figures.firstFrameMs === null ? "–" : `${(figures.firstFrameMs / 1000).toFixed(2)} s`,
-    state: [figures.state, figures.engine].filter(Boolean).join(", "),
-  };
-  for (const cell of document.querySelectorAll("[data-figure]")) setText(cell, texts[cell.dataset.figure]);
-}
-
 function tick() {
+  watchPicture();
   read();
   show();
 }

@@ -66,3 +66,14 @@ def wait_playing(page: Page, *, timeout_s: float = 40) -> dict[str, Any]:
             return now
         before = now
     raise AssertionError(f"not playing after {timeout_s} s: {before}")
+
+
+def wait_state(page: Page, state: str, *, timeout_s: float = 20) -> dict[str, Any]:
+    """Wait until the page says that it is in `state`; AssertionError with its figures when it never is."""
+    deadline = time.monotonic() + timeout_s
+    now = figures(page)
+    while now["state"] != state:
+        assert time.monotonic() < deadline, f"not {state} after {timeout_s} s: {now}"
+        page.wait_for_timeout(250)
+        now = figures(page)
+    return now
