@@ -21,7 +21,6 @@ from av.video.stream import VideoStream
 from headwater.loadtest.follow import FollowError, PartFollower
 from headwater.loadtest.fragments import chunks
 
-from .processes import wait_until
 from .server import Headwater
 
 
@@ -118,8 +117,7 @@ def measure(source: Path, folder: Path, *, seconds: float) -> Delay:
     process = context.Process(target=push, args=(str(source), server.rtmp("delay"), seconds + 10, theirs))
     try:
         process.start()
-        master = "/live/delay/index.m3u8"
-        wait_until(lambda: server.get(master)[0] == 200, timeout_s=30, what="the stream is playable")
+        server.wait_playable("delay")
         received = asyncio.run(follow(server.url("/live/delay/source/index.m3u8"), seconds))
         if not mine.poll(30):
             raise TimeoutError("the publisher did not end")

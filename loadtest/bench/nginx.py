@@ -50,7 +50,11 @@ class NginxRtmp:
         config = self.folder / "nginx.conf"
         config.write_text(CONFIG.format(module=MODULE, folder=self.folder, port=self.port))
         self.peer = Peer(["/usr/sbin/nginx", "-c", str(config)], self.folder / "nginx.log")
-        wait_until(lambda: bool(self.worker()), timeout_s=10, what="nginx has a worker")
+        try:
+            wait_until(lambda: bool(self.worker()), timeout_s=10, what="nginx has a worker", peer=self.peer)
+        except BaseException:
+            self.peer.kill()
+            raise
         return self
 
     def worker(self) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,12 +17,29 @@ import imageio_ffmpeg
 
 FFMPEG: str = imageio_ffmpeg.get_ffmpeg_exe()
 
+FIRST_PORT = 15_000
+"""Above the ports that services are known by."""
+_turns = itertools.count()
+
 
 def free_port() -> int:
-    """A TCP port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of loopback that nobody listens on right now; never the same one twice in one process.
+
+    From below the ports that the kernel gives to outgoing connections, so that none of those takes it before the
+    server does. Each process walks the range from a place of its own, so that two suites seldom meet.
+    """
+    ports = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]) - FIRST_PORT
+    start = random.Random(os.getpid()).randrange(ports)
+    for _ in range(ports):
+        port = FIRST_PORT + (start + next(_turns)) % ports
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port")
+
+
+class PeerEnded(Exception):
+    """A process ended while something was expected of it; the text has its last words."""
 
 
 class Peer:
@@ -81,13 +100,29 @@ def running(arguments: Sequence[str], log: Path, *, env: dict[str, str] | None =
         peer.stop()
 
 
-def wait_until(condition: Callable[[], bool], *, timeout_s: float, what: str) -> None:
-    """Poll `condition()` until it is true; TimeoutError with `what` when it never is."""
+def wait_until(
+    condition: Callable[[], bool], *, timeout_s: float, what: str | Callable[[], str], peer: Peer | None = None
+) -> None:
+    """Poll `condition()` until it is true; TimeoutError with `what` when it never is.
+
+    `what`: a text, or what gives it when the wait has failed. With `peer`, PeerEnded as soon as that process is gone.
+    """
     deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() >= deadline:
-            raise TimeoutError(f"not within {timeout_s} s: {what}")
-        time.sleep(0.05)
+    while True:
+        ended = peer is not None and peer.returncode is not None
+        late = time.monotonic() >= deadline
+        if condition():  # asked after the two above, so that what was said or done last still counts
+            return
+        if not ended and not late:
+            time.sleep(0.05)
+            continue
+        awaited = what if isinstance(what, str) else what()
+        if peer is None:
+            raise TimeoutError(f"not within {timeout_s} s: {awaited}")
+        said = f"{awaited}; {peer.log} ends:\n{peer.text()[-3_000:]}"
+        if ended:
+            raise PeerEnded(f"exit code {peer.returncode} before: {said}")
+        raise TimeoutError(f"not within {timeout_s} s: {said}")
 
 
 def cpu_seconds(pid: int) -> float:

@@ -38,8 +38,21 @@ class Headwater:
         log = self.folder / f"headwater-{self.starts}.log"
         command = [sys.executable, "-m", "headwater.config.cli", "up", "--config", str(config)]
         self.peer = Peer(command + ["--demo"] * self.demo, log)
-        wait_until(self._ready, timeout_s=20, what=f"headwater is ready, see {log}:\n{self.peer.text()[-2000:]}")
+        try:
+            wait_until(self._ready, timeout_s=40, what="the server is ready", peer=self.peer)
+        except BaseException:
+            self.peer.kill()
+            raise
         return self
+
+    def wait_playable(self, name: str, *, timeout_s: float = 30) -> None:
+        """Until the edge has the stream `name`; TimeoutError or PeerEnded when it never does."""
+        wait_until(
+            lambda: self.get(f"/live/{name}/index.m3u8")[0] == 200,
+            timeout_s=timeout_s,
+            what=f"{name} is playable",
+            peer=self.peer,
+        )
 
     def stop(self) -> int:
         """SIGTERM and wait: the exit code."""
@@ -99,8 +112,6 @@ class Headwater:
         return sum(values)
 
     def _ready(self) -> bool:
-        if self.peer is None or self.peer.returncode is not None:
-            raise RuntimeError(f"headwater ended:\n{self.text()[-3000:]}")
         return self.get("/readyz")[0] == 200 and self.get("/readyz", at="origin")[0] == 200
 
     def _toml(self) -> str:

@@ -23,7 +23,7 @@ from headwater.loadtest.follow import FollowError, PartFollower
 from headwater.loadtest.fragments import chunks
 
 from .ingest import publishers
-from .processes import children, resident_bytes, wait_until
+from .processes import children, resident_bytes
 from .server import Headwater
 
 DATE_DRIFT_MS = 50
@@ -90,7 +90,7 @@ def run(source: Path, folder: Path, *, seconds: float, say: Callable[[str], None
     lateness: dict[str, list[tuple[float, float]]] = {"source": [], "audio": []}
     try:
         with publishers(source, lambda _: server.rtmp("soak"), 1, folder):
-            wait_until(lambda: server.get("/live/soak/index.m3u8")[0] == 200, timeout_s=30, what="playable")
+            server.wait_playable("soak")
             asyncio.run(_run(server, seconds, findings, lateness))
     finally:
         server.stop()

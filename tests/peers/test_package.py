@@ -113,7 +113,7 @@ def test_the_server_starts_is_healthy_and_ends_on_sigterm(installed: Path, tmp_p
         [str(installed / "headwater"), "up", "--state.dir", str(tmp_path / "state")], tmp_path / "log", env=env
     )
     try:
-        wait_until(lambda: "Headwater is running" in server.text(), timeout_s=30, what=f"start: {server.text()}")
+        wait_until(lambda: "Headwater is running" in server.text(), timeout_s=60, what="the start", peer=server)
         for name in ("EDGE__HTTP", "ORIGIN__HTTP", "EDGE__ADMIN", "ORIGIN__ADMIN"):
             with urllib.request.urlopen(f"http://127.0.0.1:{ports[name]}/healthz", timeout=5) as answer:
                 assert answer.status == 200

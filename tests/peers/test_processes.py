@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,12 +31,7 @@ class Server:
         self.peer = Peer([*UP, "--state.dir", str(folder / "state"), *arguments], folder / "log")
 
     def started(self) -> Server:
-        wait_until(
-            lambda: "Ctrl-C stops it" in self.peer.text() or self.peer.returncode is not None,
-            timeout_s=30,
-            what="the start",
-        )
-        assert self.peer.returncode is None, self.peer.text()
+        wait_until(lambda: "Ctrl-C stops it" in self.peer.text(), timeout_s=60, what="the start", peer=self.peer)
         return self
 
     def port(self, label: str) -> int:
@@ -72,10 +67,24 @@ def gone(pid: int) -> bool:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path, "--edge.http.host", "127.0.0.1")
-    yield server
-    server.peer.kill()
+def launch(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts servers, each in a folder of its own; none outlives the test."""
+    servers: list[Server] = []
+
+    def start(*arguments: str) -> Server:
+        folder = tmp_path / str(len(servers))
+        folder.mkdir()
+        servers.append(Server(folder, *arguments))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.peer.kill()
+
+
+@pytest.fixture
+def server(launch: Callable[..., Server]) -> Server:
+    return launch("--edge.http.host", "127.0.0.1")
 
 
 def test_sigterm_ends_everything_with_0(server: Server) -> None:
@@ -107,48 +116,39 @@ def test_a_killed_edge_comes_back_on_its_port(server: Server) -> None:
     server.started()
     first, port = server.children()["edge"], server.port("Watch")
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: server.children().get("edge", first) != first, timeout_s=20, what="another edge")
-    wait_until(lambda: lives(port), timeout_s=20, what="the edge on its port")
+    peer = server.peer
+    wait_until(lambda: server.children().get("edge", first) != first, timeout_s=20, what="another edge", peer=peer)
+    wait_until(lambda: lives(port), timeout_s=20, what="the edge on its port", peer=peer)
     assert server.peer.stop() == 0
 
 
-def test_an_edge_that_cannot_start_ends_everything_and_says_why(tmp_path: Path) -> None:
-    first = Server(tmp_path, "--edge.http.host", "127.0.0.1").started()
-    second_folder = tmp_path / "second"
-    second_folder.mkdir()
-    taken = str(first.port("Watch"))
-    second = Server(second_folder, "--edge.http.host", "127.0.0.1", "--edge.http.port", taken)
-    try:
-        assert second.peer.wait(30) == 1
-        assert "edge.http.port: cannot listen: " in second.peer.text()
-        assert "Traceback" not in second.peer.text()
-    finally:
-        second.peer.kill()
-        first.peer.stop()
+def test_an_edge_that_cannot_start_ends_everything_and_says_why(launch: Callable[..., Server]) -> None:
+    first = launch("--edge.http.host", "127.0.0.1").started()
+    second = launch("--edge.http.host", "127.0.0.1", "--edge.http.port", str(first.port("Watch")))
+    assert second.peer.wait(60) == 1
+    assert "edge.http.port: cannot listen: " in second.peer.text()
+    assert "Traceback" not in second.peer.text()
 
 
-def test_the_demo_plays_and_its_key_is_nowhere_to_be_seen(tmp_path: Path) -> None:
+def test_the_demo_plays_and_its_key_is_nowhere_to_be_seen(tmp_path: Path, launch: Callable[..., Server]) -> None:
     config = tmp_path / "headwater.toml"
     config.write_text('[[ingest.publish]]\nname = "*"\nkey = "tell-nobody"\n[ingest.rtmp]\nhost = "127.0.0.1"\n')
     small = ("--demo.width", "320", "--demo.height", "180", "--edge.http.host", "127.0.0.1")
-    server = Server(tmp_path, "--demo", "--config", str(config), "--origin.first_playlist_s", "1", *small).started()
-    try:
-        url = f"http://127.0.0.1:{server.port('Watch')}/live/demo/index.m3u8"
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            assert b"#EXT-X-STREAM-INF" in answer.read()
-        for pid in (server.peer.pid, *server.children().values()):
-            for secret_place in ("cmdline", "environ"):
-                assert b"tell-nobody" not in Path(f"/proc/{pid}/{secret_place}").read_bytes()
-        assert sorted(server.children()) == ["edge", "publish"]
-        publisher = server.children()["publish"]
-    finally:
-        code = server.peer.stop()
-    assert code == 0, server.peer.text()
+    server = launch("--demo", "--config", str(config), "--origin.first_playlist_s", "1", *small).started()
+    url = f"http://127.0.0.1:{server.port('Watch')}/live/demo/index.m3u8"
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        assert b"#EXT-X-STREAM-INF" in answer.read()
+    for pid in (server.peer.pid, *server.children().values()):
+        for secret_place in ("cmdline", "environ"):
+            assert b"tell-nobody" not in Path(f"/proc/{pid}/{secret_place}").read_bytes()
+    assert sorted(server.children()) == ["edge", "publish"]
+    publisher = server.children()["publish"]
+    assert server.peer.stop() == 0, server.peer.text()
     assert gone(publisher)
     assert "tell-nobody" not in server.peer.text()
 
 
-def test_the_demo_needs_its_listener(tmp_path: Path) -> None:
-    server = Server(tmp_path, "--demo", "--ingest.rtmp.enabled", "false")
-    assert server.peer.wait(20) == 2
+def test_the_demo_needs_its_listener(launch: Callable[..., Server]) -> None:
+    server = launch("--demo", "--ingest.rtmp.enabled", "false")
+    assert server.peer.wait(60) == 2
     assert "ingest.rtmp.enabled" in server.peer.text()
