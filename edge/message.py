@@ -72,7 +72,8 @@ class Entity:
     status: int
     headers: Headers
     """Without Content-Length, Age, Cache-Status and Connection: those are added per answer."""
-    body: bytes
+    body: bytes | memoryview
+    """A view when it is a range: a slow reader of a range keeps the whole alive, not a copy of its own."""
     received: float
     """When the last byte came from the upstream (rule 145: Age counts from here)."""
     age: float = 0.0
@@ -140,6 +141,7 @@ class Failure(enum.Enum):
     INVALID = (502, "the upstream's answer is not valid")
     TOO_LARGE = (502, "the upstream's answer is larger than edge.object_bytes")
     TIMEOUT = (504, "the upstream did not answer in time")
+    BUSY = (503, "all connections to the upstream are busy")
 
     @property
     def status(self) -> int:
@@ -159,6 +161,8 @@ class Purpose(enum.Enum):
     """Somebody waits for it now."""
     PLAYLIST = "playlist"
     """A follower's request, held by the upstream until there is news."""
+    BLOCKING = "blocking"
+    """A playlist with directives that is not followed: the upstream may hold it."""
     PREFETCH = "prefetch"
     """A part or an init section that viewers will ask for."""
 
@@ -173,6 +177,8 @@ class UpstreamRequest:
     etag: str | None = None
     """If-None-Match, and likewise If-Modified-Since: revalidation of a stale entity."""
     last_modified: str | None = None
+    range: str | None = None
+    """Range, canonical."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ from .store import Store
 from .version import followable, read_playlist
 
 RETRY_AFTER_S = 1
+MAX_FLIGHTS = 2_000
+"""Upstream requests under way for viewers. Why: whoever asks for a new name and leaves costs one and holds none."""
 MAX_MARKS = 10_000
 """Remembered URLs of a kind: private, or not followed."""
 LITERAL_S = 30.0
@@ -68,6 +70,8 @@ class Objects:
         self._host = host
         self._via = via
         self._flights: dict[str, Flight] = {}
+        self._open = 0
+        """Upstream requests under way: the flights, and those that nobody may join."""
         self._alone: dict[str, float] = {}
         self._literal: dict[str, float] = {}
 
@@ -88,11 +92,16 @@ class Objects:
         if not self._host.room():
             self._answer(request, reply, crowded(), Outcome.REJECT, now)
             return None
-        if self._alone.get(key, 0.0) > now:
-            return self._launch(key, entity, alone=True).join(request, reply)
+        alone = self._alone.get(key, 0.0) > now
         flight = self._flights.get(key)
-        if flight is not None:
+        if flight is not None and not alone:
             return flight.join(request, reply)
+        if self._open >= MAX_FLIGHTS:
+            self._host.tally.refuse("flights")
+            self._answer(request, reply, crowded(), Outcome.REJECT, now)
+            return None
+        if alone:
+            return self._launch(key, entity, alone=True).join(request, reply)
         flight = self._launch(key, entity)
         flight.asker = flight.join(request, reply)
         return flight.asker
@@ -123,7 +132,7 @@ class Objects:
         had = entity.gzip
         chosen = select(request, entity)
         if key and entity.gzip is not had and entity.gzip is not None:
-            self.store.grow(key, entity, len(entity.gzip.body))
+            self.store.weigh(key, entity)
         self._host.tally.requests[outcome] += 1
         reply(Response(chosen, outcome, None if entity.own else entity.age_at(now), collapsed))
 
@@ -140,6 +149,7 @@ class Objects:
         self, key: str, stale: Entity | None, *, alone: bool = False, purpose: Purpose = Purpose.OBJECT
     ) -> Flight:
         flight = Flight(key, self._host.tally)
+        self._open += 1
         if not alone:
             self._flights[key] = flight
         # RFC 9111 section 4.3.1: revalidate what is stored
@@ -148,6 +158,7 @@ class Objects:
             etag, modified = stale.etag, stale.last_modified
 
         def done(answer: UpstreamAnswer) -> None:
+            self._open -= 1
             if self._flights.get(key) is flight:
                 del self._flights[key]
             self._host.tally.fetched(purpose, answer)

@@ -106,7 +106,13 @@ def _ranged(text: str, entity: Entity) -> Entity:
         return _not_satisfiable(entity, size)
     headers = (*entity.headers, ("Content-Range", f"bytes {first}-{last}/{size}"))
     return replace(
-        entity, status=206, headers=headers, body=entity.body[first : last + 1], compress=False, gzip=None, wire={}
+        entity,
+        status=206,
+        headers=headers,
+        body=memoryview(entity.body)[first : last + 1],
+        compress=False,
+        gzip=None,
+        wire={},
     )
 
 

@@ -182,7 +182,7 @@ class Viewer:
     @property
     def body(self) -> bytes:
         """Of the one answer."""
-        return self.answer.entity.body
+        return bytes(self.answer.entity.body)
 
     def header(self, name: str) -> str | None:
         """One field of the one answer."""

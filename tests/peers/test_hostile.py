@@ -27,7 +27,7 @@ from .hostile import HTTP_ATTACKS, RTMP_ATTACKS, Attack, Victim, publish_code
 from .matrix import playable
 from .sources import SOURCES
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(360)]
 
 SOURCE = dataclasses.replace(SOURCES["h264-aac"], name="honest", seconds=20)
 SEED = 20_261_120
@@ -148,7 +148,7 @@ async def _wave(attacks: tuple[Attack, ...], victim: Victim, dice: random.Random
         with contextlib.suppress(*hostile.GONE):
             await attack(victim, random.Random(dice.random()))
 
-    async with asyncio.timeout(40), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
         for attack in attacks:
             group.create_task(one(attack))
 

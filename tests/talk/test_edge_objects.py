@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.edge_kit import LiveStream, Script, Viewer, make_core, statuses
 
+from headwater.edge import objects
 from headwater.edge.freshness import PRIVATE_MARK_S
 from headwater.edge.message import Failure, Method, Outcome
 
@@ -52,6 +53,36 @@ def test_the_fetch_goes_on_for_the_cache_when_all_left() -> None:
     viewer.ticket.cancel()
     script.answer("/a", 2.0, b"x", cache_control="max-age=10")
     assert Viewer(core).get("/a", 3.0).answer.outcome is Outcome.HIT
+
+
+def test_requests_that_are_left_again_cannot_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "MAX_FLIGHTS", 50)
+    script = Script()
+    core = make_core(script)
+    for number in range(60):
+        viewer = Viewer(core).get(f"/unknown/{number}", 1.0)
+        if viewer.ticket is not None:
+            viewer.ticket.cancel()
+    assert core.tally.held == 0
+    assert len(script.targets) == 50
+    assert core.tally.refused == {"flights": 10}
+    refused = Viewer(core).get("/other", 1.0)
+    assert refused.status == 503
+    assert Viewer(core).get("/unknown/0", 1.0).answers == [], "what is on its way may still be joined"
+    script.answer("/unknown/0", 2.0, b"")
+    script.answer("/unknown/1", 2.0, b"")
+    assert Viewer(core).get("/other", 2.0).answers == []
+
+
+def test_a_range_is_no_copy() -> None:
+    script = Script()
+    core = make_core(script)
+    Viewer(core).get("/a.mp4", 1.0)
+    script.answer("/a.mp4", 2.0, bytes(1_000_000), cache_control="max-age=10")
+    ranged = Viewer(core).get("/a.mp4", 3.0, range="bytes=1-")
+    assert ranged.status == 206
+    assert isinstance(ranged.answer.entity.body, memoryview)
+    assert ranged.answer.entity.body.nbytes == 999_999
 
 
 def test_what_is_not_fresh_is_shared_by_those_who_wait_and_asked_again() -> None:

@@ -78,7 +78,7 @@ def test_a_delta_is_made_once_and_only_when_it_saves_something() -> None:
 def test_a_delta_and_the_full_text_make_one_playlist() -> None:
     stream = LiveStream(segments=25)
     version = version_of(stream)
-    delta = read(version.entity(Serve(True), Directives(version.position.last_msn)).body.decode())
+    delta = read(bytes(version.entity(Serve(True), Directives(version.position.last_msn)).body).decode())
     merged = merge(delta, version.model)
     assert [segment.uri for segment in merged.segments] == [segment.uri for segment in version.model.segments]
     assert merged.position == version.model.position
