@@ -24,7 +24,7 @@ from . import assets
 from .guard import Guard, MalformedRequests
 from .handlers import Handlers
 from .hub import Hub
-from .responses import ErrorReply, add_common_headers, error, preflight
+from .responses import ALLOW, ErrorReply, add_common_headers, error, preflight
 
 log = structlog.get_logger("headwater.origin")
 
@@ -152,8 +152,8 @@ def _answer(hub: Hub, names: Mapping[object, str], spoke: Callable[[web.Request]
             response = error(reply)
         except web.HTTPException as refusal:
             response = error(ErrorReply(refusal.status, refusal.reason))
-            if "Allow" in refusal.headers:
-                response.headers["Allow"] = refusal.headers["Allow"]
+            if refusal.status == 405:
+                response.headers["Allow"] = ALLOW
         except Exception:
             log.exception("request failed", path=request.path)
             response = error(ErrorReply(500, "internal error"))

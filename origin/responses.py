@@ -33,8 +33,11 @@ EXPOSED = (
 
 _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED, "Timing-Allow-Origin": "*"}
 
+ALLOW = "GET, HEAD, OPTIONS"
+"""The methods of every resource (RFC 9110, 10.2.1)."""
+
 _PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Methods": ALLOW,
     "Access-Control-Allow-Headers": (
         "Range, If-None-Match, If-Modified-Since, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status"
     ),
@@ -89,7 +92,7 @@ def error(reply: ErrorReply) -> web.Response:
 
 def preflight() -> web.Response:
     """Answer to OPTIONS."""
-    return web.Response(status=204, headers={**_PREFLIGHT, "Allow": "GET, HEAD, OPTIONS"})
+    return web.Response(status=204, headers={**_PREFLIGHT, "Allow": ALLOW})
 
 
 async def add_common_headers(request: web.Request, response: web.StreamResponse) -> None:
