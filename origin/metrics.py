@@ -25,7 +25,10 @@ class OriginMetrics:
             "headwater_origin_part_bytes", "Bytes of parts published", _OF_RENDITION, registry=registry
         )
         self.bitrate = Gauge(
-            "headwater_origin_bitrate_bits_per_second", "Average bit rate over the window, bit/s", _OF_RENDITION, registry=registry
+            "headwater_origin_bitrate_bits_per_second",
+            "Average bit rate over the window, bit/s",
+            _OF_RENDITION,
+            registry=registry,
         )
         self.part_latency = Histogram(
             "headwater_origin_part_latency_seconds",
