@@ -108,6 +108,7 @@ def test_the_same_url_plays_on_after_a_restart_of_the_server(server: Headwater, 
         wait_until(lambda: watcher.poll() is not None, timeout_s=30, what="playable")
         page = open_player(chromium, server.url("/live/immortal/"))
         wait_playing(page)
+        page.evaluate("window.sameDocument = true")
         time.sleep(4)
         before = watcher.poll()
         assert before is not None
@@ -125,6 +126,7 @@ def test_the_same_url_plays_on_after_a_restart_of_the_server(server: Headwater, 
         assert after.part_target == before.part_target
         assert watcher.changed == []
         _plays_on(page)
+        assert page.evaluate("window.sameDocument") is True
 
 
 def _has_new_media(watcher: Watcher, names: set[str]) -> bool:
@@ -132,7 +134,8 @@ def _has_new_media(watcher: Watcher, names: set[str]) -> bool:
     return bool(set(watcher.contents) - names)
 
 
-def test_players_resume_when_the_publisher_comes_back(server: Headwater, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pause_s", [2, 14])
+def test_players_resume_when_the_publisher_comes_back(server: Headwater, tmp_path: Path, pause_s: float) -> None:
     watcher = Watcher(server)
     with Encoder(server, tmp_path) as encoder, browser() as chromium:
         wait_until(lambda: watcher.poll() is not None, timeout_s=30, what="playable")
@@ -140,12 +143,13 @@ def test_players_resume_when_the_publisher_comes_back(server: Headwater, tmp_pat
         wait_playing(page)
         page.evaluate("window.sameDocument = true")
         encoder.pause()
-        time.sleep(10)
+        time.sleep(pause_s)
         during = watcher.poll()
         assert during is not None and not during.ended
         encoder.resume()
         _plays_on(page)
         assert page.evaluate("window.sameDocument") is True
+        assert figures(page)["reloads"] == 0
         after = watcher.poll()
         assert after is not None and after.last_msn > during.last_msn
         assert watcher.changed == []
