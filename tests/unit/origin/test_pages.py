@@ -114,7 +114,7 @@ def test_scripts_find_their_elements(page: str, script: str) -> None:
 
 def test_every_figure_has_a_text() -> None:
     shown = {value for _, attrs in document("player.html").elements if (value := attrs.get("data-figure"))}
-    table = re.search(r"const texts = \{(.*?)\n  \};", (PAGES / "player.js").read_text(), re.DOTALL)
+    table = re.search(r"const texts = \{(.*?)\n  \};", (PAGES / "figures.js").read_text(), re.DOTALL)
     assert table is not None
     assert shown == set(re.findall(r"^    (\w+):", table[1], re.MULTILINE))
 
@@ -125,7 +125,7 @@ def test_style_and_icon() -> None:
     assert ElementTree.parse(PAGES / "favicon.svg").getroot().tag.endswith("svg")
 
 
-@pytest.mark.parametrize("script", ["list.js", "player.js"])
+@pytest.mark.parametrize("script", ["list.js", "player.js", "figures.js", "playable.js", "still.js"])
 def test_scripts_are_sound(script: str) -> None:
     node = shutil.which("node")
     if node is not None:  # npm's machine has it; elsewhere the browser tests find the same
