@@ -89,7 +89,8 @@ def from_handover(document: str) -> Settings:
     try:
         return Settings.model_validate_json(document)
     except ValidationError as error:
-        wrong = "; ".join(f"{detail['loc']}: {detail['type']}" for detail in error.errors(include_input=False))
+        details = error.errors(include_input=False)
+        wrong = "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['type']}" for detail in details)
         raise ConfigError([Problem("handover", "", None, wrong)]) from None
 
 

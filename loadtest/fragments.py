@@ -45,6 +45,13 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple
 
 def chunks(data: bytes) -> list[Chunk]:
     """The chunks of a part or segment, in order; raises FragmentError."""
+    try:
+        return _chunks(data)
+    except struct.error as error:
+        raise FragmentError("a box ends before its fields") from error
+
+
+def _chunks(data: bytes) -> list[Chunk]:
     found: list[Chunk] = []
     moof: tuple[int, int] | None = None
     for kind, start, end in boxes(data):
@@ -62,36 +69,43 @@ def _chunk(data: bytes, start: int, end: int, *, media_bytes: int) -> Chunk:
     sequence = base_time = duration = samples = default = 0
     for kind, inner, inner_end in boxes(data, start, end):
         if kind == b"mfhd":
-            (sequence,) = struct.unpack_from(">I", data, inner + 4)
+            (sequence,) = struct.unpack_from(">4xI", data[inner:inner_end])
         if kind != b"traf":
             continue
-        for box, payload, _ in boxes(data, inner, inner_end):
+        for box, payload, payload_end in boxes(data, inner, inner_end):
+            body = data[payload:payload_end]
             if box == b"tfhd":
-                default = _default_duration(data, payload)
+                default = _default_duration(body)
             elif box == b"tfdt":
-                layout = ">Q" if data[payload] == 1 else ">I"
-                (base_time,) = struct.unpack_from(layout, data, payload + 4)
+                (base_time,) = struct.unpack_from(">4xQ" if body[:1] == b"\1" else ">4xI", body)
             elif box == b"trun":
-                count, total = _run(data, payload, default)
+                count, total = _run(body, default)
                 samples, duration = samples + count, duration + total
     return Chunk(sequence, base_time, duration, samples, media_bytes)
 
 
-def _default_duration(data: bytes, payload: int) -> int:
-    flags = int.from_bytes(data[payload + 1 : payload + 4], "big")
+def _default_duration(tfhd: bytes) -> int:
+    flags = _flags(tfhd)
     if not flags & _DEFAULT_DURATION:
         return 0
-    offset = payload + 8 + (8 if flags & 0x01 else 0) + (4 if flags & 0x02 else 0)
-    return int.from_bytes(data[offset : offset + 4], "big")
+    (duration,) = struct.unpack_from(">I", tfhd, 8 + (8 if flags & 0x01 else 0) + (4 if flags & 0x02 else 0))
+    return int(duration)
 
 
-def _run(data: bytes, payload: int, default: int) -> tuple[int, int]:
-    flags = int.from_bytes(data[payload + 1 : payload + 4], "big")
-    (count,) = struct.unpack_from(">I", data, payload + 4)
+def _run(trun: bytes, default: int) -> tuple[int, int]:
+    """Samples, and the sum of their durations."""
+    flags = _flags(trun)
+    (count,) = struct.unpack_from(">4xI", trun)
     fields = [name for bit, name in _TRUN_FIELDS if flags & bit]
     if "duration" not in fields:
         return count, count * default
-    offset = payload + 8 + (4 if flags & 0x01 else 0) + (4 if flags & 0x04 else 0)
-    stride = 4 * len(fields)
-    at = offset + 4 * fields.index("duration")
-    return count, sum(int.from_bytes(data[at + i * stride : at + i * stride + 4], "big") for i in range(count))
+    first = 8 + (4 if flags & 0x01 else 0) + (4 if flags & 0x04 else 0)
+    row, offset = 4 * len(fields), 4 * fields.index("duration")
+    if first + count * row > len(trun):
+        raise FragmentError(f"trun of {len(trun)} bytes has no room for {count} samples")
+    return count, sum(struct.unpack_from(">I", trun, first + n * row + offset)[0] for n in range(count))
+
+
+def _flags(body: bytes) -> int:
+    """Of a full box (14496-12, 4.2)."""
+    return int(struct.unpack_from(">I", body)[0]) & 0xFFFFFF

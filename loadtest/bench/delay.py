@@ -77,9 +77,11 @@ async def follow(url: str, seconds: float) -> list[tuple[int, float]]:
 def pair(sent: list[tuple[int, float]], received: list[tuple[int, float]], *, settle: int = 8) -> list[float]:
     """Seconds from each part's closing packet to the part's arrival.
 
-    Parts are matched to packets by their exact sizes, so a lost or altered sample shows as a ValueError.
+    Parts are matched to packets by their exact sizes, so a lost or altered sample shows as a ValueError; no parts too.
     The first `settle` parts are left out: they were listed before the client came.
     """
+    if not received:
+        raise ValueError("no parts")
     sizes = [size for size, _ in sent]
     start = _find(sizes, received[0][0])
     delays = []
@@ -122,6 +124,8 @@ def measure(source: Path, folder: Path, *, seconds: float) -> Delay:
         if not mine.poll(30):
             raise TimeoutError("the publisher did not end")
         delays = sorted(pair(mine.recv(), received))
+        if not delays:
+            raise ValueError("too few parts to measure")
     finally:
         process.join(5)
         process.kill()

@@ -94,10 +94,11 @@ def run(source: Path, folder: Path, *, seconds: float, say: Callable[[str], None
             asyncio.run(_run(server, seconds, findings, lateness))
     finally:
         server.stop()
-    findings.date_drift_ms = max(_drift_ms(readings) for readings in lateness.values())
+    findings.date_drift_ms = max(drift_ms(readings) for readings in lateness.values())
     if findings.date_drift_ms >= DATE_DRIFT_MS:
         findings.problems.append(f"dates drifted by {findings.date_drift_ms:.1f} ms")
-    _judge_memory(findings)
+    if (problem := memory_problem(findings.memory_mib)) is not None:
+        findings.problems.append(problem)
     say(f"{findings.parts} parts in {seconds:.0f} s, date drift {findings.date_drift_ms:.1f} ms")
     return findings
 
@@ -114,8 +115,11 @@ async def _run(
             group.create_task(_watch(url, deadline, findings, readings))
 
 
-def _drift_ms(readings: list[tuple[float, float]]) -> float:
-    """Largest distance between the medians of any two minutes, milliseconds."""
+def drift_ms(readings: list[tuple[float, float]]) -> float:
+    """Largest distance between the medians of any two minutes, milliseconds; infinite when no minute counts.
+
+    `readings`: (elapsed, lateness), seconds. Minutes with 30 readings or fewer do not count.
+    """
     minutes: dict[int, list[float]] = {}
     for elapsed, late in readings:
         minutes.setdefault(int(elapsed // 60), []).append(late)
@@ -123,13 +127,16 @@ def _drift_ms(readings: list[tuple[float, float]]) -> float:
     return 1e3 * (max(medians) - min(medians)) if medians else float("inf")
 
 
-def _judge_memory(findings: Findings) -> None:
-    """The window and its bytes are full after 3 minutes (12 readings)."""
-    full = findings.memory_mib[12:]
+def memory_problem(memory_mib: list[float]) -> str | None:
+    """What is wrong with readings of memory, one every 15 s; None: nothing is.
+
+    The window and its bytes are full after 3 minutes (12 readings).
+    """
+    full = memory_mib[12:]
     if len(full) < 8:
-        findings.problems.append("too short to judge memory")
-        return
+        return "too short to judge memory"
     quarter = max(1, len(full) // 4)
     first, last = statistics.median(full[:quarter]), statistics.median(full[-quarter:])
     if last > first * MEMORY_GROWTH:
-        findings.problems.append(f"memory grew from {first:.0f} to {last:.0f} MiB after the window was full")
+        return f"memory grew from {first:.0f} to {last:.0f} MiB after the window was full"
+    return None
