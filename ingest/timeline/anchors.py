@@ -30,13 +30,18 @@ def rebase(stage: Stage, output: Output, adviser: Adviser, lane: AnyLane, source
     assert stage.drift is not None
     output.counters.jumps += 1
     adviser.jump(now, lane.rendition)
-    stage.marked = True
     shift = (lane.shift or 0) if isinstance(lane, VideoLane) else 0
     here = stage.drift.stream_now(now)
     base = here if here > lane.end + TICKS // 2 else lane.end
     for other in _anchored(stage, lane):
-        if other.anchor is not None and -IN_STEP <= source + shift + other.anchor - base <= TICKS:
+        if other.anchor is None:
+            continue
+        position = source + shift + other.anchor
+        # Also when the other one took the same step for a hole.
+        if -IN_STEP <= position - base <= TICKS or (position > base and abs(position - other.at) <= TICKS):
+            # The same jump: it was marked when the other lane made it.
             return other.anchor
+    stage.marked = True
     return base - source - shift
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from .model import TICKS
+from .start import MOST_BURST_S
 
 BUCKET_S = 5.0
 BUCKETS = 6
@@ -17,6 +18,8 @@ BASE_S = 10.0
 """Seconds after an anchor during which the floor is still being found and dates are left alone."""
 SLEW_US = 1_000
 """Most that the date offset changes per cut, microseconds. Why: a player must not see dates jump."""
+MOST_AHEAD_S = MOST_BURST_S + 1.0
+"""Seconds that a publisher can be ahead of the wall clock by what it had stored."""
 PACE_SLACK = 200e-6
 """Part by which a media clock may run fast without being paced. Why: crystals are good to 100 ppm."""
 
@@ -27,7 +30,7 @@ class Drift:
     Args:
         now, unix: of the anchor's arrival.
         position: the anchor's stream time, 90 kHz ticks.
-        offset_us: date minus stream time at the anchor, microseconds.
+        offset_us: date minus stream time so far, microseconds; it moves towards what dates the anchor `unix`.
     """
 
     __slots__ = (
@@ -37,8 +40,8 @@ class Drift:
         "_floor",
         "_floors",
         "_now",
-        "_offset_at_anchor",
         "_position",
+        "_true_offset_us",
         "_unix_minus_now",
         "offset_us",
     )
@@ -47,7 +50,7 @@ class Drift:
         lag = now - position / TICKS
         self.offset_us = offset_us
         """Date minus stream time, microseconds."""
-        self._offset_at_anchor = offset_us
+        self._true_offset_us = round(unix * 1_000_000) - position * 100 // 9
         self._unix_minus_now = unix - now
         self._now = now
         self._position = position
@@ -75,17 +78,19 @@ class Drift:
     def stream_now(self, now: float) -> int:
         """The stream time of a packet that would arrive at `now` without delay, 90 kHz ticks.
 
-        Never later than what is dated `now`. Why: a publisher may run ahead by what it had stored when it
+        Not later than what is dated `now`. Why: a publisher may run ahead by what it had stored when it
         began; the next one must not be placed behind that, or each return would add to it.
+        A greater distance than that comes from a wall clock that was set, and means nothing here.
         """
-        dated = int((now + self._unix_minus_now - self.offset_us / 1_000_000) * TICKS)
-        return min(int((now - self._floor) * TICKS), dated)
+        early = now - self._floor
+        ahead = early - (now + self._unix_minus_now - self.offset_us / 1_000_000)
+        return int((early - ahead if 0 < ahead <= MOST_AHEAD_S else early) * TICKS)
 
     def slew(self, now: float, unix: float) -> int:
         """Move the date offset towards the wall clock, once per cut; the new offset in microseconds."""
         if self._base is not None:
             drift = (self._floor - self._base) + (unix - now - self._unix_minus_now)
-            error = self._offset_at_anchor + round(drift * 1_000_000) - self.offset_us
+            error = self._true_offset_us + round(drift * 1_000_000) - self.offset_us
             self.offset_us += max(-SLEW_US, min(SLEW_US, error))
         return self.offset_us
 

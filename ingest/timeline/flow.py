@@ -15,6 +15,10 @@ from .silence import SILENT_S
 from .source import Step
 from .stage import EARLY, AnyLane, Stage
 
+OVER_LONG = TICKS * 45 // 100
+"""Ticks beyond the target duration that no segment may last (RFC 8216bis 4.4.3.1); a frame that comes later than that
+is behind a hole."""
+
 
 class Flow:
     """The packets of publishers whose media has begun."""
@@ -31,7 +35,7 @@ class Flow:
         lane = self._stage.lanes.get(packet.track)
         if lane is None or lane.source is None:
             return
-        lane.arrived = now
+        lane.hear(now)
         clock = lane.source
         source = clock.read(packet.dts, now)
         if lane.anchor is None:
@@ -40,6 +44,7 @@ class Flow:
             lane.anchor = rebase(self._stage, self._output, self._adviser, lane, source, now)
         elif clock.step is Step.FROZEN:
             self._adviser.frozen(now, lane.rendition)
+        lane.at = source + lane.anchor
         if isinstance(lane, VideoLane):
             self._video(lane, packet, source, now)
         else:
@@ -73,6 +78,7 @@ class Flow:
             stage.hole(lane, pts)
             lane.lost = False
             dts = max(dts, pts)
+        lane.placed = now
         sample = lane.place(packet, dts, pts, key)
         if not stage.offer(lane, sample, max(dts, pts), now):
             lane.fresh = True
@@ -81,6 +87,12 @@ class Flow:
     def _primary_video(self, lane: VideoLane, packet: Packet, times: tuple[int, int], key: bool, now: float) -> None:
         stage = self._stage
         dts, pts = times
+        if lane.waiting and not lane.lost and pts - stage.cuts.last < LEAST:
+            # A configuration that changes with every frame must not make a segment of each.
+            self._drop(lane, now)
+            return
+        if min(dts, pts) - stage.cuts.last > self._output.target_duration_s * TICKS + OVER_LONG:
+            stage.lose(lane, now)
         resumed = lane.lost
         if resumed:
             stage.fill(pts, now, self._unix(now), then_cut=True)
@@ -91,9 +103,10 @@ class Flow:
             stage.cut(max(pts, stage.cuts.last + 1), now, self._unix(now), at_keyframe=True)
         else:
             early = resumed or (key and any(lane.waiting and _sends(lane) for lane in stage.lanes.values()))
-            place = stage.cuts.video(pts, dts, lane.nominal, key, early)
+            place = stage.cuts.video(pts, dts, lane.longest, key, early)
             if place is not Place.INSIDE:
                 self._cut_video(place, dts, pts, now)
+        lane.placed = now
         sample = lane.place(packet, dts, pts, key)
         self._output.emit(sample)
         assert stage.drift is not None
@@ -141,6 +154,7 @@ class Flow:
             self._drop(lane, now)
             return
         lane.lost = False
+        lane.placed = now
         if hole is not None:
             self._output.counters.holes += 1
         pts = sample.pts * TICKS // lane.track.timescale

@@ -19,6 +19,8 @@ from .source import SourceTime
 MOST_OFFSET_US = 3_000_000
 """Bound of a composition offset, microseconds. Why: no encoder reorders over 3 s, and a wrong offset must not
 move a frame out of the time that the epoch reserves."""
+PAUSE_S = 0.5
+"""Seconds without a packet after which a lane counts as having paused."""
 OFF_GRID_S = Fraction(50, 1_000)
 """Distance between counted and written audio times that is more than rounding and scheduling."""
 
@@ -41,12 +43,15 @@ class Lane:
     __slots__ = (
         "anchor",
         "arrived",
+        "at",
         "configured",
         "detached_at",
         "fresh",
         "held",
         "lost",
+        "placed",
         "rendition",
+        "resumed",
         "source",
         "started",
         "track",
@@ -65,6 +70,12 @@ class Lane:
         """Stream time minus source time, 90 kHz ticks; None until the first packet."""
         self.arrived: float | None = None
         """Of the publisher's last packet."""
+        self.resumed = 0.0
+        """Arrival of its first packet after its last pause."""
+        self.placed = 0.0
+        """Arrival of its last packet that got a place."""
+        self.at = 0
+        """Position of its last packet, also when that got no place."""
         self.detached_at: float | None = None
         """Since when no publisher has this track."""
         self.started = False
@@ -87,6 +98,12 @@ class Lane:
         self.arrived = None
         self.detached_at = None
         self.fresh = True
+
+    def hear(self, now: float) -> None:
+        """A packet arrived."""
+        if self.arrived is None or now - self.arrived > PAUSE_S:
+            self.resumed = now
+        self.arrived = now
 
     def detach(self, now: float) -> None:
         """The publisher is gone, or has this track no more."""
@@ -128,7 +145,7 @@ class Lane:
 class VideoLane(Lane):
     """A video track: times as written, strictly increasing, shifted so that a segment's first dts is its pts."""
 
-    __slots__ = ("_end", "_last", "floor", "nominal", "rate", "shift")
+    __slots__ = ("_end", "_last", "floor", "longest", "nominal", "rate", "shift")
 
     def __init__(self, track: Track) -> None:
         super().__init__(track)
@@ -140,6 +157,8 @@ class VideoLane(Lane):
         """Frames per second as measured."""
         self.nominal = TICKS // 30
         """Ticks of a frame by the delivered frame rate."""
+        self.longest = self.nominal
+        """Ticks of the longest of the last frames, at most a second."""
         self._last = -1
         self._end = 0
 
@@ -190,6 +209,7 @@ class VideoLane(Lane):
         # Rounding to milliseconds moves a frame by up to 90 ticks either way; more is a variable rate.
         if not self.fresh and abs(step - duration) > 181 and step <= TICKS:
             duration = step
+        self.longest = max(duration, self.nominal, self.longest * 63 // 64)
         self._last = dts
         self.fresh = False
         end = (dts if dts > pts else pts) + duration

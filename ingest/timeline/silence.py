@@ -10,6 +10,14 @@ SILENT_S = 1.0
 """Seconds of silence of one track, while others go on, before its time is listed as a hole."""
 OUTAGE_S = 3.0
 """Seconds of silence of all tracks before the stream goes on as holes. Why: a network stall of less is caught up."""
+MOST_LATE_S = 3.0
+"""Seconds that a track which sends may be behind the primary before its time is listed as a hole. Why: late sound is
+better than none."""
+CATCH_UP_S = 2.0
+"""Seconds that a primary which is back may be behind the other tracks while they wait for it."""
+STEADY_S = 0.5
+"""Seconds that a track must have gone on without another one before that one is taken as silent. Why: after a stall of
+the network they come back one after the other."""
 BEHIND = TICKS // 2
 """Ticks that a hole stays behind the other tracks. Why: a track that comes back is usually a little behind them."""
 
@@ -28,7 +36,7 @@ def _watch_primary(stage: Stage, now: float, unix: float) -> None:
         return
     others = [lane for lane in stage.lanes.values() if lane is not primary and _goes_on(lane, primary, now)]
     if not primary.lost:
-        silence = now - (primary.arrived if primary.arrived is not None else now)
+        silence = now - primary.placed
         interval = 2.5 * primary.nominal / TICKS if isinstance(primary, VideoLane) else 0.0
         if silence <= max(SILENT_S if others else OUTAGE_S, interval):
             return
@@ -36,6 +44,9 @@ def _watch_primary(stage: Stage, now: float, unix: float) -> None:
     position = stage.drift.stream_now(now)
     if others:
         position = min(position, max(lane.end for lane in others) - BEHIND)
+    if _sends(primary, now) and (not others or position - primary.at <= CATCH_UP_S * TICKS):
+        # It is back but has no place yet: a hole that grew with the clock could run away from it for ever.
+        position = min(position, primary.at)
     for lane in stage.lanes.values():
         if lane not in others:
             stage.lose(lane, now)
@@ -49,16 +60,27 @@ def _watch_others(stage: Stage, now: float) -> None:
     for lane in stage.lanes.values():
         if lane is stage.primary or not lane.started:
             continue
-        if stage.frontier - lane.end > SILENT_S * TICKS:
+        behind = stage.frontier - lane.end
+        if behind <= SILENT_S * TICKS:
+            continue
+        if behind > MOST_LATE_S * TICKS or _outlasts(stage.primary, lane.arrived or 0.0):
             stage.lose(lane, now)
             stage.hole(lane, stage.whole_parts(stage.frontier - BEHIND))
 
 
 def _goes_on(lane: AnyLane, primary: AnyLane, now: float) -> bool:
-    """Whether a lane still brings its rendition forward, and did so well after the primary's last packet.
+    """Whether a lane still brings its rendition forward, and does so without the primary."""
+    return lane.started and _sends(lane, now) and (primary.lost or _outlasts(lane, primary.placed))
+
+
+def _outlasts(lane: AnyLane, since: float) -> bool:
+    """Whether a lane has gone on steadily since another one did so last.
 
     In a stall of the network every lane has a last packet; that one came a little after another means nothing.
     """
-    if lane.source is None or not lane.started or lane.arrived is None or now - lane.arrived >= SILENT_S:
-        return False
-    return primary.lost or primary.arrived is None or lane.arrived - primary.arrived > SILENT_S / 2
+    return lane.arrived is not None and lane.arrived - max(since, lane.resumed) > STEADY_S
+
+
+def _sends(lane: AnyLane, now: float) -> bool:
+    """Whether packets of a lane come, with or without a place."""
+    return lane.source is not None and lane.arrived is not None and now - lane.arrived < SILENT_S

@@ -11,11 +11,15 @@ from headwater.ingest.media import SourceClock
 
 from .model import TICKS
 
-JUMP_FORWARD_S = 10.0
+JUMP_FORWARD_S = 5.0
 """Seconds that a clock may gain on the wall clock between two packets before it is a jump. Why: dropped
-frames and pauses of an encoder stay below it; a changed clock base does not."""
-JUMP_BACK_S = 1.0
-"""Seconds that a clock may step back before it is a jump. Why: B-frames and interleaving stay below it."""
+frames stay below it; media that runs further ahead would be paced, which delays it for as long as it lasts."""
+JUMP_BACK_S = 0.3
+"""Seconds that a track's clock may step back before it is a jump. Why: decode times of one track only go back by
+jitter; a larger step that were waited out would take sound and picture apart."""
+CAUGHT_UP_S = 1.0
+"""Seconds between the time of a clock that was frozen and the time that passed meanwhile, within which its own time
+counts again."""
 FREEZE_S = 0.5
 """Seconds of packets without progress before arrival times are used instead. Why: below one second the
 step that ends the freeze is not yet a hole."""
@@ -78,8 +82,8 @@ class SourceTime:
         `step` then says whether the reading continues the last one. After a jump it does not: the caller
         gives the lane another anchor.
         """
-        ticks = self.ticks + self._delta(raw)
-        self.ticks = ticks
+        delta = self._delta(raw)
+        self.ticks = ticks = self.ticks + delta
         at, self._at = self._at, now
         rise = ticks - self._peak
         self.step = Step.FLOWS
@@ -93,8 +97,9 @@ class SourceTime:
             return self._move(ticks, now)
         if rise < -JUMP_BACK_S * self._rate:
             return self._jump(ticks, now)
-        self._still += 1
-        if self._still >= FREEZE_PACKETS and now - self._moved_at > FREEZE_S and rise == 0:
+        # A clock that stepped back a little and runs is not frozen, also when it passes its peak.
+        self._still = self._still + 1 if delta == 0 else 0
+        if self._still >= FREEZE_PACKETS and now - self._moved_at > FREEZE_S:
             self.step = Step.FROZEN
             position = self._moved + int((now - self._moved_at) * TICKS)
             self._skew = position - self._scaled(ticks)
@@ -131,5 +136,5 @@ class SourceTime:
         """A clock that was frozen runs again: if it caught up, its own time counts again."""
         position = self._scaled(ticks)
         last = self._scaled(self._peak) + self._skew
-        if 0 < position - last < JUMP_BACK_S * TICKS:
+        if 0 < position - last < CAUGHT_UP_S * TICKS:
             self._skew = 0

@@ -55,7 +55,8 @@ class Stage:
                 discontinuity = discontinuity or lane.started
                 self.flush(lane)
                 self._output.emit(lane.begin(time))
-                lane.lost = False
+                # A primary that waits for its keyframe is still silent.
+                lane.lost = lane.lost and lane is self.primary
             elif self._is_gone(lane, now):
                 del self.lanes[lane.track.id]
                 if lane.started:

@@ -190,7 +190,9 @@ class Timeline:
             lane = stage.lanes.get(track.id) or lane_for(track)
             stage.lanes[track.id] = lane
             lane.attach(refine(track, first.payload) if track.id == chosen else track, first.dts)
-            lane.arrived = first.arrived if gather.seen(track.id) else None
+            if gather.seen(track.id):
+                lane.hear(first.arrived)
+            lane.placed = first.arrived
         frames = measure_rates(gather, stage.lanes)
         primary = stage.primary = stage.lanes[chosen]
         stage.present = True

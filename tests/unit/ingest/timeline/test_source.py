@@ -46,7 +46,7 @@ def test_a_track_that_starts_after_a_wrap_is_counted_like_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "step"), [(10_700, Step.JUMPED), (-2_000, Step.JUMPED), (9_000, Step.FLOWS), (-500, Step.FLOWS)]
+    ("raw", "step"), [(5_700, Step.JUMPED), (-500, Step.JUMPED), (4_900, Step.FLOWS), (-200, Step.FLOWS)]
 )
 def test_what_is_a_jump(raw: int, step: Step) -> None:
     _, steps = readings([0, 40, 80, raw % (1 << 32)])
@@ -78,3 +78,13 @@ def test_a_frozen_clock_that_runs_on_late_keeps_the_time_it_was_given() -> None:
 def test_any_clock_is_read(raws: list[int], every: float) -> None:
     times, _ = readings(raws, every=every)
     assert len(times) == len(raws)
+
+
+def test_a_clock_that_stepped_back_and_runs_is_not_frozen_at_its_peak() -> None:
+    """Also when the network stalled meanwhile."""
+    clock = SourceTime(RTMP_CLOCK, 0)
+    clock.read(0, 0.0)
+    clock.read(1_000, 1.0)
+    for raw, at in ((800, 1.02), (840, 1.9), (880, 1.9), (920, 1.9), (960, 1.9), (1_000, 1.9), (1_040, 1.9)):
+        assert clock.read(raw, at) == raw * 90
+        assert clock.step is Step.FLOWS
