@@ -33,6 +33,10 @@ TRACKS_S = 2.0
 BUSY_SHARE = 0.25
 """Share of a core that one connection may keep busy, averaged over the same window. Why: bytes do not tell what a
 message costs; a flood of empty ones would take the event loop from everybody else. 6 Mbit/s of video need 0.01."""
+TURN_S = 0.01
+"""CPU that one connection may use in one turn of the event loop; what it sent beyond that waits for another turn."""
+SLICE = 16 * 1024
+"""Bytes between two looks at that. Why: a read may bring 250 KB, which can be as many messages."""
 WRITE_HIGH = 64 * 1024
 """Bytes of replies handed to the transport at most, besides what the session bounds."""
 SMOOTH = 0.3
@@ -96,6 +100,8 @@ class Connection(asyncio.Protocol):
         self._refused_at: float | None = None
         self._bucket = 0.0
         self._busy = 0.0
+        self._unread = b""
+        """Came from the socket, but waits for a turn; reading is paused meanwhile."""
         self._bucket_at = 0.0
         self._looked_at = 0.0
         self._looked_bytes = 0
@@ -129,13 +135,11 @@ class Connection(asyncio.Protocol):
         self._look_again()
 
     def data_received(self, data: bytes) -> None:
-        session = self.session
-        if self._closing or session is None:
+        if self._closing or self.session is None:
             return
-        now, began = time.monotonic(), time.thread_time()
-        session.receive_data(data, now)
-        self._react(session, now)
-        self._meter(len(data), time.thread_time() - began, now)
+        self._unread = self._unread + data if self._unread else data
+        if self._resume is None:
+            self._read(self.session)
 
     def eof_received(self) -> bool:
         if self.session is not None and not self._closing:
@@ -147,6 +151,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         now = time.monotonic()
         self._closing = True
+        self._unread = b""
         for handle in (self._timer, self._resume):
             if handle is not None:
                 handle.cancel()
@@ -217,6 +222,20 @@ class Connection(asyncio.Protocol):
             self._owner.finished(closed.reason)
             self._finish(session, closed, now)
 
+    def _read(self, session: PublishSession) -> None:
+        """Take what came, as long as the turn allows."""
+        now, began = time.monotonic(), time.thread_time()
+        data, at, spent = self._unread, 0, 0.0
+        while at < len(data) and spent < TURN_S and not self._closing:
+            session.receive_data(data[at : at + SLICE], now)
+            at += SLICE
+            self._react(session, now)
+            spent = time.thread_time() - began
+        self._unread = data[at:]
+        self._meter(min(at, len(data)), spent, now)
+        if self._unread and self._resume is None and not self._closing:
+            self._pause(0.001)
+
     def _event(self, event: object, now: float) -> None:
         if isinstance(event, TrackConfigured):
             self._configure(event.track, now)
@@ -271,6 +290,7 @@ class Connection(asyncio.Protocol):
         if self._closing or transport is None:
             return
         self._closing = True
+        self._unread = b""
         # Who leaves before the handshake is a port scan or a health check: nobody wants a line for each.
         say = log.info if session.shaken or closed.reason is not CloseReason.PEER else log.debug
         say("connection closed", address=self.address, reason=closed.reason.value, detail=closed.detail)
@@ -345,12 +365,18 @@ class Connection(asyncio.Protocol):
         wait = waits[pause]
         if wait > 0 and self._resume is None and not self._closing and self._transport is not None:
             self._owner.paused(pause)
+            self._pause(min(LOOK_S, wait + 0.05))
+
+    def _pause(self, seconds: float) -> None:
+        if self._transport is not None:
             self._transport.pause_reading()
-            self._resume = self._loop.call_later(min(LOOK_S, wait + 0.05), self._read_on)
+            self._resume = self._loop.call_later(seconds, self._read_on)
 
     def _read_on(self) -> None:
         self._resume = None
-        if self._transport is None or self._closing:
+        if self._unread and self.session is not None and not self._closing:
+            self._read(self.session)
+        if self._transport is None or self._closing or self._resume is not None:
             return
         # Waiting longer than a second happens in steps, so that the session's timers see a live peer.
         self._transport.resume_reading()
