@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -237,33 +238,31 @@ def _next_obu(data: bytes, at: int) -> tuple[int, int, int] | None:
     return None
 
 
+def _obus(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """`_next_obu` of each OBU, up to damage or the end."""
+    at = 0
+    while at < len(data) and (obu := _next_obu(data, at)) is not None:
+        yield obu
+        at = obu[2]
+
+
 def find_sequence_header(data: bytes) -> bytes | None:
     """The payload of the first sequence header OBU, or None when there is none before damage or the end."""
-    at = 0
-    while at < len(data):
-        obu = _next_obu(data, at)
-        if obu is None:
-            return None
-        kind, start, at = obu
+    for kind, start, end in _obus(data):
         if kind == _SEQUENCE_HEADER:
-            return data[start:at]
+            return data[start:end]
     return None
 
 
 def is_shown_key_frame(payload: bytes) -> bool:
     """Whether the temporal unit has a sequence header, and its first frame is a shown key frame (7.6.1)."""
     sequence = False
-    at = 0
-    while at < len(payload):
-        obu = _next_obu(payload, at)
-        if obu is None:
-            return False
-        kind, start, at = obu
+    for kind, start, end in _obus(payload):
         if kind == _SEQUENCE_HEADER:
             sequence = True
         elif kind in (_FRAME_HEADER, _FRAME):
             # 5.9.2: show_existing_frame = 0, frame_type = KEY_FRAME, show_frame = 1.
-            return sequence and start < at and payload[start] & 0xF0 == 0x10
+            return sequence and start < end and payload[start] & 0xF0 == 0x10
     return False
 
 
@@ -282,11 +281,8 @@ def tidy(payload: bytes) -> bytes:
 def _rebuild(payload: bytes) -> bytes:
     kept: list[bytes] = []
     at = 0
-    while at < len(payload):
-        obu = _next_obu(payload, at)
-        if obu is None:
-            break
-        if obu[0] not in _DROPPED:
-            kept.append(payload[at : obu[2]])
-        at = obu[2]
+    for kind, _, end in _obus(payload):
+        if kind not in _DROPPED:
+            kept.append(payload[at:end])
+        at = end
     return b"".join(kept)

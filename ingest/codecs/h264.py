@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
-
 from .bits import BitReader, ByteReader, unescape
 from .errors import BadConfig
-from .headers import VideoHeader, check_size, frame_rate
-from .nal import sample_aspect, signal_type
+from .headers import VideoHeader, frame_rate
+from .nal import SequenceParameters, cropped, sample_aspect, signal_type
 
 _IDR = 5
 _LAST_VCL = 5
@@ -16,20 +13,6 @@ _HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 
 """profile_idc whose SPS carries chroma_format_idc (7.3.2.1.1)."""
 _AVCC_EXTENSION = frozenset({100, 110, 122, 144, 244, 44})
 """profile_idc whose avcC carries chroma format and bit depths (14496-15 5.3.3.1.2)."""
-
-
-@dataclass(slots=True)
-class _Parameters:
-    """The fields of an SPS that we read."""
-
-    chroma_format: int = 1
-    bit_depth_luma: int = 8
-    bit_depth_chroma: int = 8
-    width: int = 0
-    height: int = 0
-    sample_aspect: Fraction = Fraction(1)
-    frame_rate: Fraction | None = None
-    transfer: int = 2
 
 
 def read_config(config: bytes) -> VideoHeader:
@@ -60,20 +43,11 @@ def read_config(config: bytes) -> VideoHeader:
     if len(sps[0]) < 4 or sps[0][0] & 31 != 7:
         raise BadConfig("the first parameter set of avcC is no SPS")
     parameters = _read_sps(unescape(sps[0]))
-    check_size(parameters.width, parameters.height)
-    return VideoHeader(
-        config=_write_config(length_size, sps, pps, parameters),
-        # RFC 6381 3.3: profile_idc, constraint flags, level_idc in hexadecimal.
-        codec_string=f"avc1.{sps[0][1:4].hex()}",
-        width=parameters.width,
-        height=parameters.height,
-        sample_aspect=parameters.sample_aspect,
-        frame_rate=parameters.frame_rate,
-        transfer=parameters.transfer,
-    )
+    # RFC 6381 3.3: profile_idc, constraint flags, level_idc in hexadecimal.
+    return parameters.header(_write_config(length_size, sps, pps, parameters), f"avc1.{sps[0][1:4].hex()}")
 
 
-def _write_config(length_size: int, sps: list[bytes], pps: list[bytes], parameters: _Parameters) -> bytes:
+def _write_config(length_size: int, sps: list[bytes], pps: list[bytes], parameters: SequenceParameters) -> bytes:
     # An avcC whose header bytes contradict its SPS, or which lacks the high-profile fields, fails in some
     # decoders and passes in others: what goes out follows the SPS.
     out = bytearray((1, *sps[0][1:4], 0xFC | (length_size - 1), 0xE0 | len(sps)))
@@ -94,9 +68,9 @@ def _write_config(length_size: int, sps: list[bytes], pps: list[bytes], paramete
     return bytes(out)
 
 
-def _read_sps(unit: bytes) -> _Parameters:
+def _read_sps(unit: bytes) -> SequenceParameters:
     """seq_parameter_set_data (7.3.2.1.1). `unit`: with its NAL header, without emulation prevention."""
-    parameters = _Parameters()
+    parameters = SequenceParameters()
     bits = BitReader(unit[1:])
     profile = bits.read(8)
     bits.skip(16)
@@ -114,18 +88,17 @@ def _read_sps(unit: bytes) -> _Parameters:
         bits.skip(1)  # mb_adaptive_frame_field_flag
     bits.skip(1)  # direct_8x8_inference_flag
     if bits.flag():  # frame_cropping_flag
-        left, right, top, bottom = (bits.unsigned() for _ in range(4))
-        chroma = 0 if separate_planes else parameters.chroma_format
+        columns, rows = cropped(bits, 0 if separate_planes else parameters.chroma_format)
         # 7.4.2.1.1: CropUnitX = SubWidthC, CropUnitY = SubHeightC * (2 - frame_mbs_only_flag).
-        width -= (left + right) * (2 if chroma in (1, 2) else 1)
-        height -= (top + bottom) * (2 if chroma == 1 else 1) * (1 if frame_mbs_only else 2)
+        width -= columns
+        height -= rows * (1 if frame_mbs_only else 2)
     parameters.width, parameters.height = width, height
     if bits.left and bits.flag():  # vui_parameters_present_flag
         _read_vui(bits, parameters)
     return parameters
 
 
-def _read_format(bits: BitReader, parameters: _Parameters) -> bool:
+def _read_format(bits: BitReader, parameters: SequenceParameters) -> bool:
     """chroma_format_idc to the scaling matrix; returns separate_colour_plane_flag."""
     parameters.chroma_format = bits.unsigned()
     if parameters.chroma_format > 3:
@@ -167,7 +140,7 @@ def _skip_picture_order(bits: BitReader) -> None:
             bits.signed()
 
 
-def _read_vui(bits: BitReader, parameters: _Parameters) -> None:
+def _read_vui(bits: BitReader, parameters: SequenceParameters) -> None:
     """vui_parameters (E.1.1) up to the timing."""
     try:
         parameters.sample_aspect = sample_aspect(bits)

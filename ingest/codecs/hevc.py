@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from .bits import BitReader, ByteReader, unescape
 from .errors import BadConfig
-from .headers import VideoHeader, check_size, frame_rate
-from .nal import sample_aspect, signal_type
+from .headers import VideoHeader, frame_rate
+from .nal import SequenceParameters, cropped, sample_aspect, signal_type
 
 _VPS, _SPS, _PPS = 32, 33, 34
 _FIRST_NON_VCL = 32
@@ -20,19 +19,9 @@ _MAX_LONG_TERM = 32
 
 
 @dataclass(slots=True)
-class _Parameters:
-    """The fields of an SPS that we read."""
-
+class _Parameters(SequenceParameters):
     profile: bytes = b""
     """general_profile_space to general_level_idc: 12 bytes, as hvcC holds them."""
-    chroma_format: int = 1
-    bit_depth_luma: int = 8
-    bit_depth_chroma: int = 8
-    width: int = 0
-    height: int = 0
-    sample_aspect: Fraction = Fraction(1)
-    frame_rate: Fraction | None = None
-    transfer: int = 2
 
 
 def read_config(config: bytes) -> VideoHeader:
@@ -57,16 +46,7 @@ def read_config(config: bytes) -> VideoHeader:
             raise BadConfig(f"hvcC holds no {name}")
     sps = next(units[0] for header, units in arrays if header & 63 == _SPS and units)
     parameters = _read_sps(unescape(sps))
-    check_size(parameters.width, parameters.height)
-    return VideoHeader(
-        config=_write_config(head, arrays, parameters),
-        codec_string=_codec_string(parameters.profile),
-        width=parameters.width,
-        height=parameters.height,
-        sample_aspect=parameters.sample_aspect,
-        frame_rate=parameters.frame_rate,
-        transfer=parameters.transfer,
-    )
+    return parameters.header(_write_config(head, arrays, parameters), _codec_string(parameters.profile))
 
 
 def _read_arrays(record: ByteReader) -> list[tuple[int, list[bytes]]]:
@@ -140,11 +120,9 @@ def _read_picture_format(bits: BitReader, parameters: _Parameters) -> None:
     separate_planes = parameters.chroma_format == 3 and bits.flag()
     width, height = bits.unsigned(), bits.unsigned()
     if bits.flag():  # conformance_window_flag
-        left, right, top, bottom = (bits.unsigned() for _ in range(4))
-        chroma = 0 if separate_planes else parameters.chroma_format
-        # Table 6-1: SubWidthC and SubHeightC.
-        width -= (left + right) * (2 if chroma in (1, 2) else 1)
-        height -= (top + bottom) * (2 if chroma == 1 else 1)
+        columns, rows = cropped(bits, 0 if separate_planes else parameters.chroma_format)
+        width -= columns
+        height -= rows
     parameters.width, parameters.height = width, height
     parameters.bit_depth_luma = 8 + bits.unsigned()
     parameters.bit_depth_chroma = 8 + bits.unsigned()

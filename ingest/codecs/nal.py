@@ -1,10 +1,12 @@
-"""NAL units with length prefixes (ISO/IEC 14496-15 5.3.3), and the VUI fields that H.264 and HEVC share. Sans-IO."""
+"""NAL units with length prefixes (ISO/IEC 14496-15 5.3.3), and what the SPS of H.264 and HEVC share. Sans-IO."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 from .bits import BitReader
+from .headers import VideoHeader, check_size
 
 _EXTENDED_SAR = 255
 _SAMPLE_ASPECTS = (
@@ -27,6 +29,47 @@ _SAMPLE_ASPECTS = (
     Fraction(2),
 )
 """aspect_ratio_idc (H.264 table E-1, HEVC table E-1)."""
+
+
+@dataclass(slots=True)
+class SequenceParameters:
+    """The fields of an SPS that we read."""
+
+    chroma_format: int = 1
+    bit_depth_luma: int = 8
+    bit_depth_chroma: int = 8
+    width: int = 0
+    height: int = 0
+    sample_aspect: Fraction = Fraction(1)
+    frame_rate: Fraction | None = None
+    transfer: int = 2
+
+    def header(self, config: bytes, codec_string: str) -> VideoHeader:
+        """The header of a configuration with this SPS.
+
+        Raises:
+            BadConfig: the size is none that a decoder takes.
+        """
+        check_size(self.width, self.height)
+        return VideoHeader(
+            config,
+            codec_string,
+            self.width,
+            self.height,
+            sample_aspect=self.sample_aspect,
+            frame_rate=self.frame_rate,
+            transfer=self.transfer,
+        )
+
+
+def cropped(bits: BitReader, chroma: int) -> tuple[int, int]:
+    """Read the offsets of a cropping window (H.264 7.4.2.1.1, HEVC 7.4.3.2.1): luma columns and rows to leave out.
+
+    `chroma`: ChromaArrayType. Rows count in fields where an H.264 picture may be interlaced.
+    """
+    left, right, top, bottom = (bits.unsigned() for _ in range(4))
+    # Table 6-1 of both: SubWidthC and SubHeightC.
+    return (left + right) * (2 if chroma in (1, 2) else 1), (top + bottom) * (2 if chroma == 1 else 1)
 
 
 def tidy(payload: bytes, size: int) -> bytes:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
 from headwater.ingest.media import RTMP_CLOCK, VIDEO_TIMESCALE, Codec, Kind, SourceClock, Track, TrackId
 
 from . import aac, ac3, av1, flac, h264, hevc, opus, vp9
 from .errors import BadConfig
+
+_Header = TypeVar("_Header")
 
 _VIDEO = {
     Codec.H264: h264.read_config,
@@ -40,12 +45,7 @@ def video_track(
     Raises:
         BadConfig: it is malformed, has no parameter sets, or `codec` is not a video codec.
     """
-    reader = _VIDEO.get(codec)
-    if reader is None:
-        raise BadConfig(f"{codec} is not a video codec that we read")
-    if len(config) > MAX_CONFIG:
-        raise BadConfig("configuration is too long")
-    header = reader(config)
+    header = _read(_VIDEO, Kind.VIDEO, codec, config)
     return Track(
         id=track_id,
         kind=Kind.VIDEO,
@@ -80,12 +80,7 @@ def audio_track(
     Raises:
         BadConfig: it is malformed or empty, or `codec` is not an audio codec.
     """
-    reader = _AUDIO.get(codec)
-    if reader is None:
-        raise BadConfig(f"{codec} is not an audio codec that we read")
-    if len(config) > MAX_CONFIG:
-        raise BadConfig("configuration is too long")
-    header = reader(config)
+    header = _read(_AUDIO, Kind.AUDIO, codec, config)
     return Track(
         id=track_id,
         kind=Kind.AUDIO,
@@ -100,3 +95,12 @@ def audio_track(
         language=language,
         name=name,
     )
+
+
+def _read(readers: Mapping[Codec, Callable[[bytes], _Header]], kind: Kind, codec: Codec, config: bytes) -> _Header:
+    reader = readers.get(codec)
+    if reader is None:
+        raise BadConfig(f"{codec} is no {kind} codec that we read")
+    if len(config) > MAX_CONFIG:
+        raise BadConfig("configuration is too long")
+    return reader(config)
