@@ -26,6 +26,11 @@ from headwater.ingest.media import (
     TrackStarted,
 )
 from headwater.ingest.timeline import Advice, Epoch, Timeline, TimelineSettings
+from headwater.ingest.timeline.advice import Adviser
+from headwater.ingest.timeline.drift import Drift
+from headwater.ingest.timeline.lane import lane_for
+from headwater.ingest.timeline.output import Output
+from headwater.ingest.timeline.stage import Stage
 
 UNIX = 1_800_000_000.25
 """Unix seconds at monotonic 1000.0 of every conversation."""
@@ -323,3 +328,24 @@ class Talk:
 
     def kinds(self) -> set[str]:
         return {advice.kind.value for advice in self.advice}
+
+
+class Scene:
+    """A stage with a video and an audio lane, begun at 10 s."""
+
+    def __init__(self) -> None:
+        self.output = Output(None)
+        self.stage = Stage(TimelineSettings(), self.output, Adviser())
+        self.video, self.audio = lane_for(video()), lane_for(audio())
+        for lane in (self.video, self.audio):
+            lane.attach(lane.track, 0)
+            lane.hear(10.0)
+            self.stage.lanes[lane.track.id] = lane
+        self.stage.primary = self.video
+        self.stage.present = True
+        self.output.start(1, 0, 4, 520_000)
+        self.stage.drift = Drift(10.0, 10.0, 10 * VIDEO_TIMESCALE, 0)
+        self.stage.cut(10 * VIDEO_TIMESCALE, 10.0, 10.0, at_keyframe=True)
+
+    def events(self) -> list[StreamEvent]:
+        return self.output.take()
