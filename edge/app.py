@@ -111,8 +111,9 @@ class EdgeServer:
     def _on_tick(self) -> None:
         loop = asyncio.get_running_loop()
         assert self._core is not None
-        self._core.handle_timeout(loop.time())
+        # First the next one: whatever goes wrong in one tick, time goes on for everybody else.
         self._tick = loop.call_later(TICK_S, self._on_tick)
+        self._core.handle_timeout(loop.time())
 
     async def drain(self) -> None:
         """Stop accepting, answer held requests now, end every connection; returns when all are gone or time is up."""

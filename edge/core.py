@@ -19,12 +19,12 @@ from typing import Protocol
 from headwater.origin.hls.model import MediaPlaylist
 
 from .collapse import Flight, Waiter
-from .entities import PREFLIGHT, local, received
+from .entities import PREFLIGHT, RETRY_AFTER_S, local, received
 from .follow import Follower, State
 from .freshness import Shape, judge
 from .keys import BadTarget, Target, read_target
 from .message import Entity, Method, Outcome, Reply, Request, Response, Tally, Ticket, Upstream, UpstreamAnswer
-from .objects import RETRY_AFTER_S, Objects
+from .objects import Objects
 from .select import select
 from .store import Store
 
@@ -73,7 +73,7 @@ class Core:
         self._via = f"1.1 {limits.node}"
         self._targets: dict[bytes, Target | BadTarget] = {}
         self._followers: dict[str, Follower] = {}
-        self._objects = Objects(self, limits.cache_bytes, self._via)
+        self._objects = Objects(self, limits.cache_bytes, self._via, limits.followers)
 
     @property
     def followers(self) -> int:
@@ -173,16 +173,20 @@ class Core:
         self.again(flight.take(), answer.at)
         return True
 
-    def prefetch(self, keys: Iterable[str], now: float) -> None:
+    def prefetch(self, keys: Iterable[str], now: float, *, listed: bool) -> None:
         """Fetch what viewers will ask for, unless it is here or on its way."""
         for key in keys:
             if key not in self._followers:
-                self._objects.prefetch(key, now)
+                self._objects.prefetch(key, now, listed=listed)
 
     def window(self, added: Iterable[str], dropped: Iterable[str]) -> None:
         """Keep the live window from being evicted first."""
         self.store.mark(added)
         self.store.release(dropped)
+
+    def growing(self, keys: Iterable[str], grown: Iterable[str]) -> None:
+        """Files whose parts are byte ranges: such as still grow, and such as do not any more."""
+        self._objects.growing(keys, grown)
 
     def finished(self, follower: Follower, answer: UpstreamAnswer) -> None:
         """A follower ended: what it leaves is a plain object from now on."""

@@ -64,6 +64,9 @@ _DROPPED = frozenset(
 _TEXT = ("text/", "application/json", "application/javascript", "image/svg+xml", "application/xml", "application/wasm")
 _PLAYLIST_TYPES = ("application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl")
 
+RETRY_AFTER_S = 1
+"""Seconds after which a viewer comes back. Why: a part or two later."""
+
 COMPRESS_LEAST = 256
 """Bytes below which gzip saves nothing."""
 COMPRESS_MOST = 512 << 10
@@ -91,6 +94,23 @@ def method_not_allowed() -> Entity:
 def crowded() -> Entity:
     """503: as many wait as may wait."""
     return local(503, "too many requests wait here", retry_after=1)
+
+
+def failed(answer: UpstreamAnswer, *, playlist: bool) -> Entity:
+    """502, 503 or 504 in plain words. A playlist that cannot be had now is 503: players come back for that."""
+    if answer.failure is not None:
+        status, reason = answer.failure.status, answer.failure.reason
+    else:
+        status = answer.status if answer.status in (503, 504) else 502
+        reason = f"the upstream answered {answer.status}"
+    return local(503 if playlist else status, reason, retry_after=_retry_after(answer))
+
+
+def _retry_after(answer: UpstreamAnswer) -> int:
+    text = answer.get("retry-after") or ""
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        return RETRY_AFTER_S
+    return min(max(int(text), RETRY_AFTER_S), 60)
 
 
 def is_playlist(path: str, content_type: str) -> bool:
@@ -149,6 +169,12 @@ def passed_headers(answer: UpstreamAnswer, via: str, *, varies: bool) -> Headers
     trace = answer.get("via")
     kept.append(("Via", f"{trace}, {via}" if trace else via))
     return (*kept, *CORS)
+
+
+def freshened(entity: Entity, answer: UpstreamAnswer) -> Headers:
+    """The fields of `entity` after a 304: what that says about freshness replaces what was stored (RFC 9111, 4.3.4)."""
+    new = {name.lower(): value for name in ("Date", "Cache-Control", "Expires") if (value := answer.get(name.lower()))}
+    return tuple((name, new.get(name.lower(), value)) for name, value in entity.headers)
 
 
 def upstream_age(answer: UpstreamAnswer) -> float:

@@ -19,7 +19,11 @@ from .message import Cancel, Done, Failure, Purpose, UpstreamAnswer, UpstreamReq
 log = structlog.get_logger("headwater.edge")
 
 HELD_PER_FOLLOWER = 4
-"""Connections that a follower may hold: its playlist, a hinted part, a hinted init section, one in reserve."""
+"""Connections that a follower may hold: its playlist, a hinted part, a hinted init section; the fourth is for
+playlists that are held although they are not followed."""
+BUSY_S = 5.0
+"""Longest wait for a free connection. Why: a viewer that is told 503 comes back; one that is told nothing is lost."""
+_HELD = frozenset((Purpose.PLAYLIST, Purpose.BLOCKING, Purpose.PREFETCH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,17 @@ class Fetcher:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        """Requests that use, or wait for, one of the plain connections."""
         # Held requests have connections of their own: they must never wait for one, nor keep others waiting.
         self._held = self._session(limits.followers * HELD_PER_FOLLOWER, node)
         self._plain = self._session(limits.connections, node)
 
     def _session(self, connections: int, node: str) -> aiohttp.ClientSession:
-        timeout = aiohttp.ClientTimeout(total=self._limits.timeout_s, sock_connect=self._limits.connect_timeout_s)
+        connect_s = self._limits.connect_timeout_s
+        timeout = aiohttp.ClientTimeout(
+            total=self._limits.timeout_s, connect=connect_s + BUSY_S, sock_connect=connect_s
+        )
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=30),
             timeout=timeout,
@@ -67,8 +76,14 @@ class Fetcher:
         """Begin a GET; `done` is called once, from a later turn of the loop, unless it was cancelled."""
         cancelled = False
 
+        plain = request.purpose not in _HELD
+
         async def run() -> None:
-            answer = await self._get(request)
+            self._under_way += plain
+            try:
+                answer = await self._get(request)
+            finally:
+                self._under_way -= plain
             if not cancelled:
                 done(answer)
 
@@ -96,12 +111,16 @@ class Fetcher:
         except TooLarge:
             return self._failed(request, Failure.TOO_LARGE)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return self._failed(request, Failure.CONNECT, error)
+            busy = isinstance(error, aiohttp.ConnectionTimeoutError) and self._under_way > self._limits.connections
+            return self._failed(request, Failure.BUSY if busy else Failure.CONNECT, error)
         except TimeoutError:
             return self._failed(request, Failure.TIMEOUT)
         except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError, ConnectionError, OSError) as error:
             return self._failed(request, Failure.RESET, error)
         except (aiohttp.ClientError, ValueError) as error:
+            return self._failed(request, Failure.INVALID, error)
+        except Exception as error:  # viewers wait: whatever it is, they are told
+            log.error("fetch-bug", exc_info=error)
             return self._failed(request, Failure.INVALID, error)
 
     async def _transfer(self, request: UpstreamRequest) -> UpstreamAnswer:
@@ -110,7 +129,9 @@ class Fetcher:
             headers["If-None-Match"] = request.etag
         if request.last_modified is not None:
             headers["If-Modified-Since"] = request.last_modified
-        session = self._plain if request.purpose is Purpose.OBJECT else self._held
+        if request.range is not None:
+            headers["Range"] = request.range
+        session = self._held if request.purpose in _HELD else self._plain
         # `encoded`: the key is canonical already, and must reach the upstream as it is
         url = URL(self._base + request.target, encoded=True)
         async with session.get(url, headers=headers, allow_redirects=False) as response:

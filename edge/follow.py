@@ -2,7 +2,7 @@
 
     FOLLOWING ── news ──> FOLLOWING        publish: wake the lines, prefetch what is new, ask for the next part
     FOLLOWING ── error ─> PAUSED ── time ─> RELOADING (plain request) ── 200 ─> FOLLOWING
-    any ── ENDLIST ─> ENDED                any ── 410, or 404 for three target durations ─> GONE
+    any ── ENDLIST, or no blocking ─> ENDED    any ── 410, or 404 for three target durations ─> GONE
     any ── nobody came for `grace_s` ─> STOPPED
 
 The shell's timer calls `handle_timeout`; nothing here needs to be exact to better than a tenth of a second.
@@ -19,7 +19,7 @@ from headwater.origin.hls.directives import Directives, Reject, Serve, Wait
 from headwater.origin.hls.model import MediaPlaylist
 
 from .collapse import Line, Waiter
-from .entities import crowded, local, upstream_age
+from .entities import RETRY_AFTER_S, crowded, local, upstream_age
 from .keys import Target, resolve, with_directives
 from .message import (
     Cancel,
@@ -34,16 +34,20 @@ from .message import (
     UpstreamAnswer,
     UpstreamRequest,
 )
-from .version import Version, cache_control, read_playlist
+from .version import Version, cache_control, followable, read_playlist
 
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MOST_S = 2.0
 """Between attempts at an upstream that fails. Why: held viewers wait for the first answer after it is back."""
 EARLY_S = 0.1
 """Least time between two answers without news (rule 93: an upstream that does not really block)."""
-RETRY_AFTER_S = 1
 CONFIRM_TARGETS = 2.0
-"""Target durations without an answer after which a held request is given up for a plain one."""
+"""Target durations without an answer after which a request is given up for a plain one."""
+BEHIND_S = 0.5
+"""Between looks at an upstream that went back, until that is believed."""
+
+MAX_PREFETCH = 64
+"""Newest parts and init sections fetched ahead at once. Why: a foreign playlist may list thousands in one step."""
 
 _GOLDEN = 0.618034
 """Each wake starts this much further round the line, so that no viewer is always last."""
@@ -72,11 +76,14 @@ class Host(Protocol):
     def room(self) -> bool:
         """Whether one more viewer may wait."""
 
-    def prefetch(self, keys: Iterable[str], now: float) -> None:
-        """Begin to fetch what is neither stored nor on its way."""
+    def prefetch(self, keys: Iterable[str], now: float, *, listed: bool) -> None:
+        """Begin to fetch what is neither stored nor on its way. `listed`: a stored 404 is not true any more."""
 
     def window(self, added: Iterable[str], dropped: Iterable[str]) -> None:
         """These keys came into the live window, those left it."""
+
+    def growing(self, keys: Iterable[str], grown: Iterable[str]) -> None:
+        """Files whose parts are byte ranges: such as still grow, and such as do not any more."""
 
     def finished(self, follower: Follower, answer: UpstreamAnswer) -> None:
         """The follower reached ENDED, GONE or STOPPED; `answer` is the last one."""
@@ -104,21 +111,18 @@ class Follower:
         self._cache_blocking: str | None = None
         self._lines: dict[Directives, Line] = {}
         self._window: dict[str, str | None] = {}
+        self._growing: frozenset[str] = frozenset()
         self._cancel: Cancel | None = None
         self._failures = 0
         self._lost = False
         self._retry_at = 0.0
+        self._asked_at = answer.at
         self._behind_since: float | None = None
         self._wakes = 0
         self._last = answer
         self.last_wanted = answer.at
         self._learn(answer, blocking=False)
         self.version = self._version(answer, model)
-
-    @property
-    def held(self) -> int:
-        """Viewers that wait here."""
-        return sum(len(line) for line in self._lines.values())
 
     @property
     def stale_after_s(self) -> float:
@@ -161,7 +165,9 @@ class Follower:
 
     def _serve(self, request: Request, reply: Reply, serve: Serve, ask: Directives, now: float) -> None:
         version = self.version
-        if version.full.seconds_old(now) > self.stale_after_s:
+        # An upstream that answers is believed, whatever Age a cache in front of it states.
+        silent_s = version.full.seconds_old(now) if self._lost else now - version.received
+        if silent_s > self.stale_after_s:
             # Rule 163: too old to be told from a frozen stream; not kept by anybody (rule 148)
             error = local(503, "the upstream has been silent for too long", retry_after=RETRY_AFTER_S)
             self._host.send(request, reply, error, Outcome.REJECT, now)
@@ -221,10 +227,11 @@ class Follower:
         at = self.version.position
         # 6.2.5.2: the part after the last one listed; its parent's end is the upstream's business (rule 82)
         part = at.open_parts if at.part_target is not None else None
-        self._fetch(with_directives(self.key, at.last_msn + 1, part), State.FOLLOWING)
+        self._fetch(with_directives(self.key, at.last_msn + 1, part), State.FOLLOWING, now)
 
-    def _fetch(self, target: str, state: State) -> None:
+    def _fetch(self, target: str, state: State, now: float) -> None:
         self.state = state
+        self._asked_at = now
         self._cancel = self._host.upstream.fetch(UpstreamRequest(target, Purpose.PLAYLIST), self._answered)
 
     def _answered(self, answer: UpstreamAnswer) -> None:
@@ -239,17 +246,17 @@ class Follower:
         blocking = self.state is State.FOLLOWING
         self._learn(answer, blocking=blocking)
         version = self._version(answer, model)
-        if version.order > self.version.order or model.ended:
+        if version.order > self.version.order or not followable(model):
             self._publish(version, answer.at)
         elif version.order < self.version.order and not self._accept_return(answer.at):
-            self._pause(answer.at, EARLY_S)
+            self._pause(answer.at, EARLY_S if self._behind_since == answer.at else BEHIND_S)
         elif version.body != self.version.body and (blocking or version.order != self.version.order):
             # The same position with other text (a tag removed or added), or a stream that really started again
             self._publish(version, answer.at)
         else:
             self.version.confirm(answer, upstream_age(answer))
             if blocking:  # answered early, or the upstream's own patience ended
-                self._pause(answer.at, max(EARLY_S, (model.part_target or 0.0) / 2))
+                self._pause(answer.at, max(EARLY_S, (model.part_target or model.target_duration / 2) / 2))
             else:
                 self._hold(answer.at)
 
@@ -272,17 +279,22 @@ class Follower:
 
     def _enter(self, version: Version, before: Version | None, now: float) -> None:
         """Make `version` current: ask for the next, prefetch, wake."""
-        if version.model.ended:
+        over = not followable(version.model)
+        if over:
             self.state = State.ENDED
         elif version.order == (before.order if before else None):
             self._pause(now, EARLY_S)
         else:
             self._hold(now)
         self._move_window(version)
+        growing = frozenset(() if over else self._keys(version.growing()))
+        if growing or self._growing:
+            self._host.growing(growing, self._growing - growing)
+            self._growing = growing
         uris = version.wanted_first() if before is None else version.new_since(before)
-        if not version.model.ended:
-            uris += version.hinted()
-        self._host.prefetch([key for uri in uris if (key := self._resolve(uri)) is not None], now)
+        self._host.prefetch(self._keys(uris[-MAX_PREFETCH:]), now, listed=True)
+        if not over:
+            self._host.prefetch(self._keys(version.hinted()), now, listed=False)
         self._wake(now)
         if self.state is State.ENDED:
             self._finish()
@@ -311,10 +323,11 @@ class Follower:
             self._expire(now)
         if self.state is State.PAUSED and now >= self._retry_at:
             self._retry(now)
-        elif self.state is State.FOLLOWING and self.version.full.seconds_old(now) > CONFIRM_TARGETS * self._target_s:
+        elif self._cancel is not None and now - self._asked_at > CONFIRM_TARGETS * self._target_s:
             # Held for long: ask plainly whether the playlist still stands, before rule 163 takes it from viewers.
+            # A plain request has no reason to take that long: its connection may be dead.
             self._abandon()
-            self._fetch(self.key, State.RELOADING)
+            self._fetch(self.key, State.RELOADING, now)
         if not self._lines and now - self.last_wanted > self._grace_s and self.state is not State.STOPPED:
             self.state = State.STOPPED
             self._finish()
@@ -325,7 +338,7 @@ class Follower:
             self.state = State.GONE
             self._finish()
         elif self._failures:
-            self._fetch(self.key, State.RELOADING)
+            self._fetch(self.key, State.RELOADING, now)
         else:
             self._hold(now)
 
@@ -337,7 +350,8 @@ class Follower:
         """End the upstream request and give up the window. Viewers still in line stay with the host."""
         self._abandon()
         self._host.window((), [key for key in self._window.values() if key is not None])
-        self._window = {}
+        self._host.growing((), self._growing)
+        self._window, self._growing = {}, frozenset()
 
     def _abandon(self) -> None:
         if self._cancel is not None:
@@ -368,6 +382,9 @@ class Follower:
             self._cache_plain or cache_control("plain", duration),
             self._cache_blocking or cache_control("blocking", duration),
         )
+
+    def _keys(self, uris: Iterable[str]) -> list[str]:
+        return [key for uri in uris if (key := self._resolve(uri)) is not None]
 
     def _resolve(self, uri: str) -> str | None:
         return self._window[uri] if uri in self._window else resolve(self.key, uri)

@@ -24,11 +24,14 @@ _PLAIN_PATH = re.compile(rb"/[A-Za-z0-9_~/-]*(?:\.[A-Za-z0-9_-]+)*")
 """A path that is its own canonical form: the usual case, checked in one go."""
 
 _DIRECTIVES = frozenset(("_HLS_msn", "_HLS_part", "_HLS_skip"))
+_DIRECTIVE_BYTES = frozenset(name.encode() for name in _DIRECTIVES)
 _DROPPED = frozenset(("CMCD", "_HLS_throughput", "_HLS_primary_id"))
 """Rule 159: about the viewer, never about the answer."""
 
 MAX_PAIRS = 64
 """Query pairs of one target. Why: players send four, signed URLs about ten."""
+MAX_DIRECTIVE_PAIRS = 6
+"""Delivery directives on top of those: each of the three, and once more. A follower adds two to any valid target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,8 @@ def _read_query(raw: bytes) -> list[_Pair] | BadTarget:
     if b"#" in raw:
         return BadTarget("the query has a fragment")
     items = [item for item in raw.split(b"&") if item]
-    if len(items) > MAX_PAIRS:
+    directives = sum(item.partition(b"=")[0] in _DIRECTIVE_BYTES for item in items)
+    if len(items) - directives > MAX_PAIRS or directives > MAX_DIRECTIVE_PAIRS:
         return BadTarget(f"the query has more than {MAX_PAIRS} pairs")
     pairs = []
     for item in items:

@@ -136,8 +136,8 @@ class Shared:
             await asyncio.wait_for(self._empty.wait(), limit_s)
 
     def _sweep(self) -> None:
+        self.start()  # first: one connection that fails to end must not stop the time-outs of all others
         now = self.clock()
         late = [connection for connection in self._shards[next(self._sweep_next)] if connection.deadline <= now]
         for connection in late:
             connection.overdue(now)
-        self.start()

@@ -6,16 +6,19 @@ the upstream states them, errors as rules 146-149 say, stale answers as rule 163
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from headwater.origin.hls.model import MediaPlaylist
 
 from .collapse import Flight, Waiter
-from .entities import crowded, is_media, is_playlist, local, received, upstream_age
+from .entities import crowded, failed, freshened, is_media, is_playlist, received, upstream_age
 from .freshness import NEGATIVE_UNKNOWN_S, PRIVATE_MARK_S, Life, Shape, judge
-from .keys import Target, read_target
+from .keys import Target, read_target, resolve
 from .message import (
     Entity,
+    Failure,
     Outcome,
     Purpose,
     Reply,
@@ -27,15 +30,20 @@ from .message import (
     UpstreamAnswer,
     UpstreamRequest,
 )
+from .ranges import is_answered, key_of, open_ended, wanted
 from .select import select
 from .store import Store
 from .version import followable, read_playlist
 
-RETRY_AFTER_S = 1
 MAX_FLIGHTS = 2_000
-"""Upstream requests under way for viewers. Why: whoever asks for a new name and leaves costs one and holds none."""
+"""Upstream requests under way for viewers. Why: whoever asks for a new name and leaves costs one and holds none.
+What followers fetch ahead, and playlists that the upstream holds, have bounds and connections of their own."""
 MAX_MARKS = 10_000
-"""Remembered URLs of a kind: private, or not followed."""
+"""Remembered URLs of a kind: private, in ranges, or not followed."""
+PARTIAL_S = 600.0
+"""How long a URL that a playlist names by byte ranges, or that is too large, is fetched by ranges."""
+MAX_NAMED = 100
+"""Files that one playlist may name by ranges. Why: it is one, or one per advertisement."""
 LITERAL_S = 30.0
 """How long a URL that proved not to be a live playlist is taken with its whole query."""
 
@@ -62,7 +70,8 @@ class Host(Protocol):
 class Objects:
     """The store and the flights of one edge."""
 
-    def __init__(self, host: Host, cache_bytes: int, via: str) -> None:
+    def __init__(self, host: Host, cache_bytes: int, via: str, blocking: int) -> None:
+        """`blocking`: playlists that are not followed, whose requests with directives the upstream may hold."""
         self.store = Store(cache_bytes)
         self.least_part_s = NEGATIVE_UNKNOWN_S
         """The shortest part target seen, and the longest target duration: for rules that count in them."""
@@ -71,7 +80,11 @@ class Objects:
         self._via = via
         self._flights: dict[str, Flight] = {}
         self._open = 0
-        """Upstream requests under way: the flights, and those that nobody may join."""
+        """Upstream requests under way because a viewer asked, those that nobody may join included."""
+        self._blocking = 0
+        self._blocking_limit = blocking
+        self._partial: dict[str, float] = {}
+        self._growing: set[str] = set()
         self._alone: dict[str, float] = {}
         self._literal: dict[str, float] = {}
 
@@ -89,22 +102,38 @@ class Objects:
         if entity is not None and entity.fresh_at(now):
             self._answer(request, reply, entity, Outcome.HIT, now, key=key)
             return None
+        in_ranges = key in self._growing or self._partial.get(key, 0.0) > now
+        text = wanted(request) if in_ranges else None
+        at = key if text is None else key_of(key, text)
+        if text is not None and (part := self.store.get(at)) is not None and part.fresh_at(now):
+            self._answer(request, reply, part, Outcome.HIT, now)
+            return None
         if not self._host.room():
             self._answer(request, reply, crowded(), Outcome.REJECT, now)
             return None
         alone = self._alone.get(key, 0.0) > now
-        flight = self._flights.get(key)
+        flight = self._flights.get(at)
         if flight is not None and not alone:
             return flight.join(request, reply)
-        if self._open >= MAX_FLIGHTS:
-            self._host.tally.refuse("flights")
+        purpose = Purpose.BLOCKING if "_HLS_" in key and _read_key(key).asked else Purpose.OBJECT
+        if not self._connection_for(purpose):
             self._answer(request, reply, crowded(), Outcome.REJECT, now)
             return None
-        if alone:
-            return self._launch(key, entity, alone=True).join(request, reply)
-        flight = self._launch(key, entity)
-        flight.asker = flight.join(request, reply)
-        return flight.asker
+        flight = self._launch(key, entity if text is None else None, alone=alone, purpose=purpose, text=text)
+        waiter = flight.join(request, reply)
+        if not alone:
+            flight.asker = waiter
+        return waiter
+
+    def _connection_for(self, purpose: Purpose) -> bool:
+        """Whether one more upstream request is within its bound; a refusal is counted."""
+        if purpose is Purpose.BLOCKING and self._blocking >= self._blocking_limit:
+            self._host.tally.refuse("blocking")
+            return False
+        if purpose is Purpose.OBJECT and self._open >= MAX_FLIGHTS:
+            self._host.tally.refuse("flights")
+            return False
+        return True
 
     def _key(self, target: Target, now: float) -> str:
         """Which URL to ask the upstream for: without what a live playlist would be followed without."""
@@ -138,33 +167,46 @@ class Objects:
 
     # -- upstream
 
-    def prefetch(self, key: str, now: float) -> None:
-        """Fetch `key` unless it is here or on its way."""
+    def prefetch(self, key: str, now: float, *, listed: bool) -> None:
+        """Fetch `key` unless it is here or on its way. Rule 149: once it is `listed`, an earlier 404 is void."""
         if key not in self._flights:
             entity = self.store.peek(key)
-            if entity is None or not entity.fresh_at(now):
+            if entity is None or not entity.fresh_at(now) or (listed and entity.status >= 400):
                 self._launch(key, None, purpose=Purpose.PREFETCH)
 
+    def growing(self, keys: Iterable[str], grown: Iterable[str]) -> None:
+        """Followed playlists name ranges of `keys`, which have no end yet; `grown` have one now."""
+        self._growing.difference_update(grown)
+        for key in keys:
+            self._growing.add(key)
+            self.store.remove(key)
+
     def _launch(
-        self, key: str, stale: Entity | None, *, alone: bool = False, purpose: Purpose = Purpose.OBJECT
+        self, key: str, stale: Entity | None, *, alone: bool = False, purpose: Purpose, text: str | None = None
     ) -> Flight:
-        flight = Flight(key, self._host.tally)
-        self._open += 1
+        flight = Flight(key, self._host.tally, text)
+        at = key if text is None else key_of(key, text)
+        self._open += purpose is Purpose.OBJECT
+        self._blocking += purpose is Purpose.BLOCKING
         if not alone:
-            self._flights[key] = flight
+            self._flights[at] = flight
         # RFC 9111 section 4.3.1: revalidate what is stored
         etag = modified = None
         if stale is not None and stale.status == 200:
             etag, modified = stale.etag, stale.last_modified
 
         def done(answer: UpstreamAnswer) -> None:
-            self._open -= 1
-            if self._flights.get(key) is flight:
-                del self._flights[key]
+            self._open -= purpose is Purpose.OBJECT
+            self._blocking -= purpose is Purpose.BLOCKING
+            if self._flights.get(at) is flight:
+                del self._flights[at]
             self._host.tally.fetched(purpose, answer)
-            self._landed(flight, answer, alone=alone)
+            if answer.status in (206, 416):
+                self._landed_range(flight, answer, alone=alone)
+            else:
+                self._landed(flight, answer, alone=alone)
 
-        flight.cancel = self._host.upstream.fetch(UpstreamRequest(key, purpose, etag, modified), done)
+        flight.cancel = self._host.upstream.fetch(UpstreamRequest(key, purpose, etag, modified, text), done)
         return flight
 
     def _landed(self, flight: Flight, answer: UpstreamAnswer, *, alone: bool) -> None:
@@ -180,6 +222,9 @@ class Objects:
         model = None
         if answer.status == 200 and is_playlist(path_of(key), answer.get("content-type") or ""):
             model = read_playlist(answer.body)
+        if model is not None:
+            for part in _in_ranges(model, key):
+                _mark(self._partial, part, answer.at + PARTIAL_S)
         shape = self._shape(key, answer)
         duration = float(model.target_duration) if model is not None else self.target_duration_s
         life = judge(
@@ -191,11 +236,41 @@ class Objects:
             return
         self._settle(flight, answer, life, alone=alone, ignores=model is not None and live is None)
 
+    def _landed_range(self, flight: Flight, answer: UpstreamAnswer, *, alone: bool) -> None:
+        """206 or 416: an answer to a range, and to nothing else."""
+        now, text = answer.at, flight.range
+        if text is None or (answer.status == 206 and not is_answered(text, answer)):
+            self._unusable(flight, self.store.peek(flight.key), replace(answer, failure=Failure.INVALID))
+            return
+        life = judge(
+            200 if answer.status == 206 else 416,
+            answer.get,
+            self._shape(flight.key, answer),
+            answer.unix,
+            target_duration=self.target_duration_s,
+        )
+        entity = received(answer, life, self._via)
+        entity.headers += (("Content-Range", answer.get("content-range") or "bytes */*"),)
+        if life.keep and life.lifetime > 0 and not open_ended(text):
+            self.store.put(key_of(flight.key, text), entity)
+        waiters = flight.take()
+        others: list[Waiter] = []
+        if not life.share:
+            _mark(self._alone, flight.key, now + PRIVATE_MARK_S)
+            if not alone:
+                waiters, others = waiters[:1], waiters[1:]
+        self._send_all(flight, waiters, entity, now, alone=alone)
+        self._host.again(others, now)
+
     def _settle(self, flight: Flight, answer: UpstreamAnswer, life: Life, *, alone: bool, ignores: bool) -> None:
         """Store a usable answer and send it to those whom it answers."""
         now, key = answer.at, flight.key
         entity = received(answer, life, self._via)
-        if life.keep and (life.lifetime > 0 or life.usable > 0 or entity.etag or entity.last_modified):
+        if (
+            life.keep
+            and key not in self._growing
+            and (life.lifetime > 0 or life.usable > 0 or entity.etag or entity.last_modified)
+        ):
             self.store.put(key, entity)
         else:
             self.store.remove(key)
@@ -235,6 +310,8 @@ class Objects:
             200, answer.get, self._shape(flight.key, answer), answer.unix, target_duration=self.target_duration_s
         )
         stored.received, stored.age = answer.at, upstream_age(answer)
+        stored.headers, stored.gzip, stored.wire = freshened(stored, answer), None, {}
+        self.store.weigh(flight.key, stored)
         if answer.get("cache-control") is not None or answer.get("expires") is not None:
             stored.lifetime, stored.usable = life.lifetime, max(life.usable, stored.usable)
         self._send_all(flight, waiters, stored, answer.at)
@@ -246,12 +323,23 @@ class Objects:
             for waiter in flight.take():
                 self._answer(waiter.request, waiter.reply, stored, Outcome.STALE, now, key=flight.key)
             return
-        error = _failure(answer, playlist=path_of(flight.key).endswith((".m3u8", ".m3u")))
+        if answer.failure is Failure.TOO_LARGE and flight.range is None:
+            # Too large to be had whole. Who wants a range of it can have that.
+            _mark(self._partial, flight.key, now + PARTIAL_S)
+            waiters = flight.take()
+            ranges = [waiter for waiter in waiters if wanted(waiter.request) is not None]
+            self._host.again(ranges, now)
+            error = failed(answer, playlist=False)
+            self._send_all(flight, [waiter for waiter in waiters if wanted(waiter.request) is None], error, now)
+            return
+        error = failed(answer, playlist=path_of(flight.key).endswith((".m3u8", ".m3u")))
         self._send_all(flight, flight.take(), error, now)
 
-    def _send_all(self, flight: Flight, waiters: list[Waiter], entity: Entity, now: float) -> None:
+    def _send_all(
+        self, flight: Flight, waiters: list[Waiter], entity: Entity, now: float, *, alone: bool = False
+    ) -> None:
         for waiter in waiters:
-            outcome = Outcome.FETCH if waiter is flight.asker else Outcome.JOIN
+            outcome = Outcome.PASS if alone else Outcome.FETCH if waiter is flight.asker else Outcome.JOIN
             self._answer(waiter.request, waiter.reply, entity, outcome, now, key=flight.key, collapsed=len(waiters) > 1)
 
     def _shape(self, key: str, answer: UpstreamAnswer) -> Shape:
@@ -278,6 +366,14 @@ class Objects:
         self._flights.clear()
 
 
+def _in_ranges(model: MediaPlaylist, base: str) -> Iterator[str]:
+    """The keys of what a playlist that is not followed names by byte ranges (4.4.4.2, 4.4.4.5)."""
+    uris = {segment.uri for segment in model.segments if segment.byterange is not None and segment.uri is not None}
+    for uri in sorted(uris)[:MAX_NAMED]:
+        if (key := resolve(base, uri)) is not None:
+            yield key
+
+
 def path_of(key: str) -> str:
     """The path of a key."""
     return key.partition("?")[0]
@@ -287,23 +383,6 @@ def _read_key(key: str) -> Target:
     target = read_target(key.encode("ascii"))
     assert isinstance(target, Target)  # keys are canonical targets
     return target
-
-
-def _failure(answer: UpstreamAnswer, *, playlist: bool) -> Entity:
-    """502, 503 or 504 in plain words. A playlist that cannot be had now is 503: players come back for that."""
-    if answer.failure is not None:
-        status, reason = answer.failure.status, answer.failure.reason
-    else:
-        status = answer.status if answer.status in (503, 504) else 502
-        reason = f"the upstream answered {answer.status}"
-    return local(503 if playlist else status, reason, retry_after=_retry_after(answer))
-
-
-def _retry_after(answer: UpstreamAnswer) -> int:
-    text = answer.get("retry-after") or ""
-    if not (text.isascii() and text.isdigit() and len(text) < 6):
-        return RETRY_AFTER_S
-    return min(max(int(text), RETRY_AFTER_S), 60)
 
 
 def _mark(marks: dict[str, float], key: str, until: float) -> None:

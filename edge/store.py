@@ -23,6 +23,7 @@ class Store:
         self._cold: OrderedDict[str, Entity] = OrderedDict()
         self._live: OrderedDict[str, Entity] = OrderedDict()
         self._marks: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
         self.bytes = 0
         self.evictions = 0
 
@@ -51,21 +52,24 @@ class Store:
         if size > self._limit:
             return False
         (self._live if key in self._marks else self._cold)[key] = entity
+        self._sizes[key] = size
         self.bytes += size
         self._shrink(keep=key)
         return True
 
-    def grow(self, key: str, entity: Entity, size: int) -> None:
-        """`entity` got `size` bytes larger: a compressed variant was made. Nothing if it is not kept."""
+    def weigh(self, key: str, entity: Entity) -> None:
+        """`entity` has another size now: a compressed variant was made. Nothing if it is not kept."""
         if self.peek(key) is entity:
-            self.bytes += size
+            size = _size(entity)
+            self.bytes += size - self._sizes[key]
+            self._sizes[key] = size
             self._shrink(keep=key)
 
     def remove(self, key: str) -> None:
         """Forget the entity at `key`, if there is one."""
         entity = self._live.pop(key, None) or self._cold.pop(key, None)
         if entity is not None:
-            self.bytes -= _size(entity)
+            self.bytes -= self._sizes.pop(key)
 
     def mark(self, keys: Iterable[str]) -> None:
         """These keys are in a live window now, stored or not. Counted: several playlists may name one key."""

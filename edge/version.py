@@ -155,7 +155,21 @@ class Version:
     def hinted(self) -> list[str]:
         """Whole files that will be published next (4.4.5.3). Byte-range hints are left to the viewer's own request."""
         hints = self.model.hints
+        if self._in_ranges():  # a part hint that starts a file hints at a range of it too
+            hints = tuple(hint for hint in hints if hint.type is HintType.MAP)
         return [hint.uri for hint in hints if hint.start == 0 and (hint.type is HintType.MAP or hint.length is None)]
+
+    def growing(self) -> list[str]:
+        """Files of which only ranges are published yet: that of the open segment, and that of the next part."""
+        model = self.model
+        found = {part.uri for part in (model.open.parts if model.open else ()) if part.byterange is not None}
+        found |= {hint.uri for hint in model.hints if hint.type is HintType.PART and (hint.start or self._in_ranges())}
+        return sorted(found)
+
+    def _in_ranges(self) -> bool:
+        """Whether this stream's parts are byte ranges."""
+        newest = [*self.model.segments[-1:], *((self.model.open,) if self.model.open else ())]
+        return any(part.byterange is not None for segment in newest for part in segment.parts)
 
 
 def _whole_parts(parts: Iterable[Part]) -> list[str]:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
+from headwater.edge import fetch
 from headwater.edge.fetch import Fetcher, FetchLimits
 from headwater.edge.message import Failure, Purpose, UpstreamAnswer, UpstreamRequest
 
@@ -188,6 +189,40 @@ async def test_held_requests_do_not_wait_behind_others() -> None:
     await asyncio.wait_for(done.wait(), 2)
     await fetcher.close()
     await runner.cleanup()
+
+
+async def test_who_finds_no_free_connection_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "BUSY_S", 0.1)
+    async with speaking(None) as base:
+        fetcher = Fetcher(base, FetchLimits(1, 2, 1_000, 5.0, 0.1), "e")
+        fetcher.fetch(UpstreamRequest("/slow"), lambda answer: None)
+        future: asyncio.Future[UpstreamAnswer] = asyncio.get_running_loop().create_future()
+        await asyncio.sleep(0)
+        fetcher.fetch(UpstreamRequest("/b"), future.set_result)
+        assert (await future).failure is Failure.BUSY
+        await fetcher.close()
+
+
+async def test_a_playlist_that_is_held_takes_no_plain_connection() -> None:
+    async with speaking(None) as slow:
+        fetcher = Fetcher(slow, FetchLimits(1, 1, 1_000, 0.3, 0.1), "e")
+        answers: list[UpstreamAnswer] = []
+        fetcher.fetch(UpstreamRequest("/a", Purpose.BLOCKING), answers.append)
+        fetcher.fetch(UpstreamRequest("/b"), answers.append)
+        while fetcher.open:  # noqa: ASYNC110  (what is waited for is a count)
+            await asyncio.sleep(0.01)
+        assert [answer.failure for answer in answers] == [Failure.TIMEOUT, Failure.TIMEOUT], "both had a connection"
+        await fetcher.close()
+
+
+async def test_a_range_goes_up_and_its_206_comes_back() -> None:
+    def handle(request: web.Request) -> web.Response:
+        assert request.headers["Range"] == "bytes=2-3"
+        return web.Response(status=206, body=b"cd", headers={"Content-Range": "bytes 2-3/10"})
+
+    async with serving(handle) as base:
+        answer = await get(base, UpstreamRequest("/a", range="bytes=2-3"))
+    assert (answer.status, answer.body, answer.get("content-range")) == (206, b"cd", "bytes 2-3/10")
 
 
 async def test_an_error_in_the_receiver_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:

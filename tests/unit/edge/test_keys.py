@@ -137,3 +137,11 @@ def test_directives_are_put_into_a_canonical_target() -> None:
     assert with_directives("/p.m3u8", 7, 3) == "/p.m3u8?_HLS_msn=7&_HLS_part=3"
     assert with_directives("/p.m3u8", 7, None) == "/p.m3u8?_HLS_msn=7"
     assert with_directives("/p.m3u8?A=1&b=2", 7, 3) == "/p.m3u8?A=1&_HLS_msn=7&_HLS_part=3&b=2"
+
+
+def test_directives_do_not_count_among_the_pairs_that_a_target_may_have() -> None:
+    query = b"&".join(b"k%d=1" % number for number in range(64))
+    plain = good(b"/a.m3u8?" + query).plain
+    assert with_directives(plain, 5, 0).startswith("/a.m3u8?_HLS_msn=5&_HLS_part=0&")
+    assert isinstance(read_target(b"/a?" + query + b"&k=1"), BadTarget)
+    assert isinstance(read_target(b"/a?" + b"_HLS_msn=1&" * 7), BadTarget)

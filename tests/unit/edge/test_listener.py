@@ -62,6 +62,25 @@ async def test_the_sweep_finds_every_late_connection_and_no_other() -> None:
     assert all(each.told == ["abort"] for each in fine)
 
 
+async def test_one_connection_that_fails_to_end_does_not_stop_the_sweep() -> None:
+    class Broken(Swept):
+        def overdue(self, now: float) -> None:
+            super().overdue(now)
+            raise RuntimeError("a bug")
+
+    shared, _ = shared_of(header_s=0.1)
+    heard: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: heard.append(context["exception"]))
+    broken, late = Broken(shared.clock()), Swept(shared.clock() + 0.05)
+    shared.enter(broken)
+    shared.enter(late)
+    shared.start()
+    await late.late.wait()
+    await broken.late.wait()
+    shared.stop()
+    assert len(heard) == 1
+
+
 async def test_draining_tells_all_and_waits_until_they_are_gone() -> None:
     shared, _ = shared_of()
     one = Swept(0.0)
