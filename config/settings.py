@@ -139,6 +139,7 @@ class OriginHttp(Section):
 
     host: str = Field("127.0.0.1", description="Address to bind. Why: viewers belong on the edge.")
     port: Port = Field(8081, description="Origin HTTP.")
+    connections: Count = Field(10_000, description="Open connections; above it 503 and close.")
     max_held: Count = Field(100_000, description="Held requests of all streams; above it 503.")
     held_start_s: Seconds = Field(
         10, description="How long a request for a stream that is starting is held before 503 with Retry-After."

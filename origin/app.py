@@ -51,7 +51,7 @@ class OriginServer:
         self._handlers = Handlers(hub, settings, assets.load(pages_dir))
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
-        self._guard = Guard(self._refused)
+        self._guard = Guard(settings.http.connections, self._refused)
         self._logger = logging.getLogger("headwater.origin.http")
         self._logger.setLevel(logging.DEBUG)  # aiohttp says some malformed requests at this level
         self._logger.filters[:] = [MalformedRequests(self._refused)]
@@ -81,7 +81,7 @@ class OriginServer:
         http = self._settings.http
         try:
             self._listener = await asyncio.get_running_loop().create_server(
-                lambda: guard.watch(server()), http.host or None, http.port, backlog=BACKLOG, reuse_address=True
+                lambda: guard.protocol(server), http.host or None, http.port, backlog=BACKLOG, reuse_address=True
             )
         except OSError:
             await runner.cleanup()

@@ -16,19 +16,37 @@ FIRST_REQUEST_S = 10.0
 """From accept to the first whole request head; afterwards the keep-alive time counts."""
 
 
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class _Busy(asyncio.Protocol):
+    """The protocol of a connection that is one too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(BUSY)
+        transport.close()
+
+
 class Guard:
-    """Closes connections that do not ask for anything in time.
+    """Closes connections that are one too many, or that do not ask for anything in time.
 
     Args:
+        limit: connections at once.
         count: called with the reason of each that is closed.
     """
 
-    def __init__(self, count: Callable[[str], None]) -> None:
+    def __init__(self, limit: int, count: Callable[[str], None]) -> None:
+        self._limit = limit
         self._count = count
         self._silent: dict[asyncio.Protocol, asyncio.TimerHandle] = {}
 
-    def watch(self, protocol: web.RequestHandler) -> web.RequestHandler:
-        """A new connection's protocol, which is handed back."""
+    def protocol(self, server: web.Server) -> asyncio.Protocol:
+        """The protocol of a connection that was accepted for `server`."""
+        if len(server.connections) >= self._limit:
+            self._count("connections")
+            return _Busy()
+        protocol = server()
         timer = asyncio.get_running_loop().call_later(FIRST_REQUEST_S, self._check, protocol)
         self._silent[protocol] = timer
         return protocol

@@ -44,3 +44,21 @@ async def test_peers_that_ask_for_nothing_are_closed_and_counted(
     finally:
         await server.close()
     assert "Traceback" not in caplog.text
+
+
+async def test_connections_above_the_limit_are_told_so() -> None:
+    registry = CollectorRegistry()
+    settings = Origin(http=OriginHttp(port=0, connections=1))
+    server = OriginServer(settings, Hub(settings, registry), registry, PAGES)
+    await server.start()
+    try:
+        good = await asyncio.open_connection("127.0.0.1", server.port)
+        good[1].write(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert b"200" in await good[0].readuntil(b"ok\n")
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        assert (await asyncio.wait_for(reader.read(-1), 10)).startswith(b"HTTP/1.1 503 ")
+        writer.close()
+        assert registry.get_sample_value("headwater_origin_refused_total", {"reason": "connections"}) == 1
+        good[1].close()
+    finally:
+        await server.close()
