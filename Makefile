@@ -8,7 +8,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Setuptools warns of folders that are not packages (hls.js) and of editable installs; both are meant.
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
 VENDOR := origin/pages/vendor/.fetched
 ARGS ?=
 PYTEST ?=

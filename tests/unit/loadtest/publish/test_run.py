@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import av
-import imageio_ffmpeg
 import pytest
 from av.subtitles.subtitle import SubtitleSet
 from tests.publish_server import CONNECTED, CREATED, HANDSHAKE, PUBLISHED, status
 
+from headwater.loadtest.bench.processes import FFMPEG, Peer, free_port, running, wait_until
 from headwater.loadtest.publish import PublishOptions, run
 from headwater.loadtest.publish.picture import layout_of
 from headwater.loadtest.publish.stripes import read_stripes
 
 FPS = 25
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def is_listening(port: int) -> bool:
@@ -47,32 +42,24 @@ class Recorder:
         self.path = path
         port = free_port()
         self.url = f"rtmp://127.0.0.1:{port}/live/x"
-        self._process = subprocess.Popen(
-            [
-                imageio_ffmpeg.get_ffmpeg_exe(),
-                *("-loglevel", "error", "-y", "-listen", "1", "-i", self.url, "-c", "copy", "-copyts", str(path)),
-            ],
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 20
-        while not is_listening(port):
-            assert time.monotonic() < deadline and self._process.poll() is None
-            time.sleep(0.02)
+        arguments = ("-loglevel", "error", "-y", "-listen", "1", "-i", self.url, "-c", "copy", "-copyts", str(path))
+        self.peer = Peer([FFMPEG, *arguments], path.with_suffix(".log"))
+        try:
+            wait_until(lambda: is_listening(port), timeout_s=20, what="ffmpeg listens", peer=self.peer)
+        except BaseException:
+            self.peer.kill()
+            raise
 
     def finish(self) -> None:
         """Waits until everything is on disk."""
-        assert self._process.wait(20) == 0
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        assert self.peer.wait(20) == 0
 
 
 @pytest.fixture
-def recorder(tmp_path: Path) -> object:
+def recorder(tmp_path: Path) -> Iterator[Recorder]:
     recorder = Recorder(tmp_path / "recorded.mkv")
     yield recorder
-    recorder.kill()
+    recorder.peer.kill()
 
 
 class Recording:
@@ -142,18 +129,17 @@ def test_ffmpeg_records_picture_and_sound(recorder: Recorder) -> None:
         assert any(then - 0.02 < beep < now + 0.02 for beep in found.onsets), (flashes, found.onsets)
 
 
-def test_a_signal_ends_it_well(recorder: Recorder) -> None:
+def test_a_signal_ends_it_well(recorder: Recorder, tmp_path: Path) -> None:
     code = (
         "import sys; from headwater.loadtest.publish import PublishOptions, run;"
         f"sys.exit(run(PublishOptions({recorder.url!r}, 160, 90)))"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    with process.stdout:
-        assert process.stdout.readline() == f"publishing to {recorder.url}\n"
+    with running([sys.executable, "-c", code], tmp_path / "log") as peer:
+        started = f"publishing to {recorder.url}\n"
+        wait_until(lambda: peer.text() == started, timeout_s=20, what=started, peer=peer)
         time.sleep(0.5)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        os.kill(peer.pid, signal.SIGTERM)
+        assert peer.wait(10) == 0
     recorder.finish()
     with av.open(str(recorder.path)) as container:
         assert len([packet for packet in container.demux(video=0) if packet.size]) >= 5
