@@ -165,10 +165,7 @@ class Core:
                 return False
             follower = Follower(key, self, answer, model, grace_s=self._limits.follow_grace_s, via=self._via)
             self._followers[key] = follower
-            objects = self._objects
-            objects.least_part_s = min(objects.least_part_s, model.part_target or objects.least_part_s)
-            objects.target_duration_s = max(objects.target_duration_s, float(model.target_duration))
-            objects.store.remove(key)
+            self.store.remove(key)
             follower.start(answer.at)
         self.again(flight.take(), answer.at)
         return True

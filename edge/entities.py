@@ -62,6 +62,7 @@ _DROPPED = frozenset(
 )
 
 _TEXT = ("text/", "application/json", "application/javascript", "image/svg+xml", "application/xml", "application/wasm")
+_MEDIA = (".m4s", ".mp4", ".ts", ".m4v", ".m4a", ".cmfv", ".cmfa", ".aac", ".vtt")
 _PLAYLIST_TYPES = ("application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl")
 
 RETRY_AFTER_S = 1
@@ -122,10 +123,10 @@ def _is_playlist_type(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() in _PLAYLIST_TYPES
 
 
-def is_media(content_type: str) -> bool:
-    """A segment, part or init section, judged by the type alone."""
+def is_media(path: str, content_type: str) -> bool:
+    """A segment, part or init section, by the path (rule 157) or by the type: web servers do not know every name."""
     kind = content_type.partition(";")[0].strip().lower()
-    return kind.startswith(("video/", "audio/")) and kind not in _PLAYLIST_TYPES
+    return path.endswith(_MEDIA) or (kind.startswith(("video/", "audio/")) and kind not in _PLAYLIST_TYPES)
 
 
 def received(answer: UpstreamAnswer, life: Life, via: str) -> Entity:

@@ -42,6 +42,8 @@ MAX_MARKS = 10_000
 """Remembered URLs of a kind: private, in ranges, or not followed."""
 PARTIAL_S = 600.0
 """How long a URL that a playlist names by byte ranges, or that is too large, is fetched by ranges."""
+MOST_TARGET_S = 60.0
+"""Longest target duration that is believed for the lifetimes of other objects."""
 MAX_NAMED = 100
 """Files that one playlist may name by ranges. Why: it is one, or one per advertisement."""
 LITERAL_S = 30.0
@@ -174,6 +176,11 @@ class Objects:
             if entity is None or not entity.fresh_at(now) or (listed and entity.status >= 400):
                 self._launch(key, None, purpose=Purpose.PREFETCH)
 
+    def learn(self, model: MediaPlaylist) -> None:
+        """What rules count in, from a media playlist."""
+        self.least_part_s = min(self.least_part_s, model.part_target or self.least_part_s)
+        self.target_duration_s = max(self.target_duration_s, min(float(model.target_duration), MOST_TARGET_S))
+
     def growing(self, keys: Iterable[str], grown: Iterable[str]) -> None:
         """Followed playlists name ranges of `keys`, which have no end yet; `grown` have one now."""
         self._growing.difference_update(grown)
@@ -223,6 +230,7 @@ class Objects:
         if answer.status == 200 and is_playlist(path_of(key), answer.get("content-type") or ""):
             model = read_playlist(answer.body)
         if model is not None:
+            self.learn(model)
             for part in _in_ranges(model, key):
                 _mark(self._partial, part, answer.at + PARTIAL_S)
         shape = self._shape(key, answer)
@@ -348,7 +356,7 @@ class Objects:
             return Shape.PLAYLIST if path_of(key).endswith((".m3u8", ".m3u")) else Shape.PENDING
         if is_playlist(path_of(key), answer.get("content-type") or ""):
             return Shape.BLOCKING if _read_key(key).asked else Shape.PLAYLIST
-        if self.store.marked(key) or is_media(answer.get("content-type") or ""):
+        if self.store.marked(key) or is_media(path_of(key), answer.get("content-type") or ""):
             return Shape.LISTED
         return Shape.OTHER
 

@@ -98,5 +98,6 @@ def test_kinds() -> None:
     assert is_playlist("/a.m3u8", "")
     assert is_playlist("/a", "Application/vnd.apple.mpegurl; charset=utf-8")
     assert not is_playlist("/a.mp4", "video/mp4")
-    assert is_media("video/iso.segment")
-    assert not is_media("audio/mpegurl")
+    assert is_media("/a", "video/iso.segment")
+    assert is_media("/a.m4s", "application/octet-stream")
+    assert not is_media("/a", "audio/mpegurl")

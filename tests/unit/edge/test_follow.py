@@ -237,7 +237,7 @@ def test_a_prefix_of_a_growing_file_is_never_kept_as_the_file() -> None:
     script.answer(LIST, 100.0, render(in_ranges(1)), 200, **TYPE)
     answer = {"content_type": "video/mp4", "cache_control": "max-age=60"}
     Viewer(core).get("/live/x/v/s10.mp4", 100.1)
-    script.answer("/live/x/v/s10.mp4", 100.2, b"a" * 100, **answer)
+    script.answer("/live/x/v/s10.mp4", 100.2, b"a" * 100, 200, **answer)
     first = Viewer(core).get("/live/x/v/s10.mp4", 100.5, range="bytes=100-199")
     script.answer("/live/x/v/s10.mp4", 100.6, b"b" * 100, 206, content_range="bytes 100-199/200", **answer)
     assert first.body == b"b" * 100
@@ -249,6 +249,6 @@ def test_a_prefix_of_a_growing_file_is_never_kept_as_the_file() -> None:
     )
     script.answer(f"{LIST}?_HLS_msn=10&_HLS_part=1", 102.0, render(model), 200, **TYPE)
     Viewer(core).get("/live/x/v/s10.mp4", 102.1)
-    script.answer("/live/x/v/s10.mp4", 102.2, b"a" * 400, **answer)
+    script.answer("/live/x/v/s10.mp4", 102.2, b"a" * 400, 200, **answer)
     assert Viewer(core).get("/live/x/v/s10.mp4", 102.3).answer.outcome is Outcome.HIT
     assert "/live/x/v/s11.mp4" not in script.targets
