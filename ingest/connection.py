@@ -35,8 +35,9 @@ BUSY_SHARE = 0.25
 message costs; a flood of empty ones would take the event loop from everybody else. 6 Mbit/s of video need 0.01."""
 TURN_S = 0.01
 """CPU that one connection may use in one turn of the event loop; what it sent beyond that waits for another turn."""
-SLICE = 16 * 1024
-"""Bytes between two looks at that. Why: a read may bring 250 KB, which can be as many messages."""
+SLICE = 4 * 1024
+"""Bytes between two looks at that, and at how far media is ahead of real time. Why: a read may bring 250 KB, which can
+be as many messages, or a minute of sound."""
 WRITE_HIGH = 64 * 1024
 """Bytes of replies handed to the transport at most, besides what the session bounds."""
 SMOOTH = 0.3
@@ -113,8 +114,11 @@ class Connection(asyncio.Protocol):
 
     @property
     def silent_since(self) -> float:
-        """Monotonic seconds of the last media."""
-        return self.session.last_media_at if self.session is not None else 0.0
+        """Monotonic seconds of the last media; a publisher that is not read because it is ahead is not silent."""
+        now = time.monotonic()
+        if self.session is None:
+            return 0.0
+        return now if self._ahead_s(now) > 0 else self.session.last_media_at
 
     # -- asyncio.Protocol ----------------------------------------------------------------------------------------
 
@@ -226,7 +230,7 @@ class Connection(asyncio.Protocol):
         """Take what came, as long as the turn allows."""
         now, began = time.monotonic(), time.thread_time()
         data, at, spent = self._unread, 0, 0.0
-        while at < len(data) and spent < TURN_S and not self._closing:
+        while at < len(data) and spent < TURN_S and not self._closing and self._ahead_s(now) <= 0:
             session.receive_data(data[at : at + SLICE], now)
             at += SLICE
             self._react(session, now)
@@ -338,7 +342,7 @@ class Connection(asyncio.Protocol):
             self._look_again()
 
     def _check_media(self, session: PublishSession, now: float) -> None:
-        if now - session.last_media_at >= self._limits.media_idle_s:
+        if now - self.silent_since >= self._limits.media_idle_s:
             session.close(f"no media for {self._limits.media_idle_s:g} s")
         elif self._refused_at is not None and now - self._refused_at >= TRACKS_S:
             self._owner.refuse(Refusal.TRACKS)
@@ -359,13 +363,18 @@ class Connection(asyncio.Protocol):
             Pause.BITRATE: self._bucket / per_second - BITRATE_WINDOW_S,
             Pause.WORK: self._busy / BUSY_SHARE - BITRATE_WINDOW_S,
         }
-        if self.stream is not None:
-            waits[Pause.AHEAD] = self.stream.timeline.ahead_s(now) - self._owner.settings.ahead_s
+        waits[Pause.AHEAD] = self._ahead_s(now)
         pause = max(waits, key=waits.__getitem__)
         wait = waits[pause]
         if wait > 0 and self._resume is None and not self._closing and self._transport is not None:
             self._owner.paused(pause)
             self._pause(min(LOOK_S, wait + 0.05))
+
+    def _ahead_s(self, now: float) -> float:
+        """Seconds by which media is further ahead of real time than it may be; at most 0 when it is not."""
+        if self.stream is None:
+            return 0.0
+        return self.stream.timeline.ahead_s(now) - self._owner.settings.ahead_s
 
     def _pause(self, seconds: float) -> None:
         if self._transport is not None:
@@ -376,10 +385,8 @@ class Connection(asyncio.Protocol):
         self._resume = None
         if self._unread and self.session is not None and not self._closing:
             self._read(self.session)
-        if self._transport is None or self._closing or self._resume is not None:
-            return
-        # Waiting longer than a second happens in steps, so that the session's timers see a live peer.
-        self._transport.resume_reading()
+        if self._transport is not None and not self._closing and self._resume is None:
+            self._transport.resume_reading()
 
 
 def _prepare(sock: socket.socket | None, timeout_s: float) -> None:

@@ -43,6 +43,7 @@ class Gather:
         self._first_at: float | None = None
         self._video_at: float | None = None
         self._video_is_silent = False
+        self._last: Packet | None = None
 
     @property
     def primary(self) -> TrackId | None:
@@ -75,6 +76,8 @@ class Gather:
             if track.kind is Kind.VIDEO:
                 self.key_at = now
         self._add(packet)
+        if packet.track == self.primary:
+            self._last = packet
         return self._trim(now)
 
     def ready(self, now: float) -> bool:
@@ -113,13 +116,22 @@ class Gather:
         What had been stored comes at once; so the first packet is that much older than its arrival.
         """
         packets = [packet for packet in self.packets if packet.track == track]
-        clock = self.tracks[track].clock
-        span = 1 << clock.bits
-        most = 0.0
-        for packet in packets[1:]:
-            media = (packet.dts - packets[0].dts + (span >> 1)) % span - (span >> 1)
-            most = max(most, media / clock.rate - (packet.arrived - packets[0].arrived))
+        sooner = (self._between_s(packets[0], packet) - packet.arrived + packets[0].arrived for packet in packets)
+        most = max(sooner, default=0.0)
         return min(most, MOST_BURST_S) if most >= LEAST_BURST_S else 0.0
+
+    def ahead_s(self, now: float) -> float:
+        """Seconds by which media has run ahead of real time, beyond what may have been stored."""
+        first = next((packet for packet in self.packets if packet.track == self.primary), None)
+        if first is None or self._last is None or self._last.track != first.track:
+            return 0.0
+        return self._between_s(first, self._last) - (now - first.arrived) - MOST_BURST_S
+
+    def _between_s(self, first: Packet, packet: Packet) -> float:
+        """Seconds of source time from one packet of a track to a later one."""
+        clock = self.tracks[first.track].clock
+        span = 1 << clock.bits
+        return ((packet.dts - first.dts + (span >> 1)) % span - (span >> 1)) / clock.rate
 
     def _complete(self, primary: TrackId) -> bool:
         """Everything that can be expected is there, with enough packets to measure."""

@@ -169,6 +169,8 @@ class Timeline:
 
     def ahead_s(self, now: float) -> float:
         """Seconds by which media runs ahead of real time; negative when behind."""
+        if self._gather is not None:
+            return max(0.0, self._gather.ahead_s(now))
         if self._stage.drift is None or not self._stage.present:
             return 0.0
         return self._stage.drift.ahead_s(now, self._stage.frontier)

@@ -97,3 +97,15 @@ def test_what_had_been_stored_is_told_from_times_and_arrivals(sooner: float, bur
         sent.arrived = max(0.0, media - sooner)
         it.packet(sent, sent.arrived)
     assert it.burst_s(TrackId("v0")) == pytest.approx(burst, abs=0.002)
+
+
+def test_media_that_comes_too_fast_is_ahead_before_it_begins() -> None:
+    it = gather()
+    it.configure(video())
+    assert it.ahead_s(0.0) == 0.0
+    for n in range(20):
+        fast = packet("v0", n * 1.0, SLICE if n else IDR)
+        fast.arrived = 0.0
+        it.packet(fast, 0.0)
+    assert it.burst_s(TrackId("v0")) == 5.0
+    assert it.ahead_s(0.4) == pytest.approx(19 - 5 - 0.4)
