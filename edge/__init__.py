@@ -5,7 +5,8 @@
                          └─────> flights    in flight: who asks for the same waits on it ──> fetch ──> upstream
 
 Sans-IO: message (requests, entities, responses), keys (URL -> canonical key), freshness (lifetimes),
-entities (answers made and received), select (range, conditions, encoding), store (bytes kept), collapse
+entities (answers made and received), select (range, conditions, encoding), ranges (of what is too large or still
+grows), store (bytes kept), collapse
 (waiting together), version and follow (a live playlist), core (all of them together).
 Shells: fetch (aiohttp client), wire and http1 (viewers' HTTP/1), metrics, app (`EdgeServer`).
 
