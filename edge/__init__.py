@@ -6,8 +6,8 @@
 
 Sans-IO: message (requests, entities, responses), keys (URL -> canonical key), freshness (lifetimes),
 entities (answers made and received), select (range, conditions, encoding), ranges (of what is too large or still
-grows), store (bytes kept), collapse
-(waiting together), version and follow (a live playlist), core (all of them together).
+grows), store (bytes kept), collapse (waiting together), version and follow (a live playlist), core (all of them
+together).
 Shells: fetch (aiohttp client), wire and http1 (viewers' HTTP/1), metrics, app (`EdgeServer`).
 
 Words
