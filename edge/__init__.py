@@ -8,7 +8,7 @@ Sans-IO: message (requests, entities, responses), keys (URL -> canonical key), f
 entities (answers made and received), select (range, conditions, encoding), ranges (of what is too large or still
 grows), store (bytes kept), collapse (waiting together), version and follow (a live playlist), core (all of them
 together).
-Shells: fetch (aiohttp client), wire and http1 (viewers' HTTP/1), metrics, app (`EdgeServer`).
+Shells: fetch (aiohttp client), wire and http1 (viewers' HTTP/1), metrics, refusals (log), app (`EdgeServer`).
 
 Words
     entity      one representation as stored: status, headers, body, when it came

@@ -16,6 +16,7 @@ from .http1 import Connection
 from .listener import Limits, Shared
 from .message import Cancel, Done, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
+from .refusals import RefusalLog
 from .wire import Wire
 
 log = structlog.get_logger("headwater.edge")
@@ -55,6 +56,7 @@ class EdgeServer:
         self._shared: Shared | None = None
         self._metrics: Metrics | None = None
         self._server: asyncio.Server | None = None
+        self._refusals: RefusalLog | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._port = 0
 
@@ -104,16 +106,18 @@ class EdgeServer:
         self._core, self._shared = core, shared
         self._port = self._server.sockets[0].getsockname()[1]
         self._metrics = Metrics(core, self._wakes, self._registry)
+        self._refusals = RefusalLog(core.tally.refused)
         shared.start()
         self._tick = loop.call_later(TICK_S, self._on_tick)
         log.info("edge-started", port=self._port, upstream=self._upstream)
 
     def _on_tick(self) -> None:
         loop = asyncio.get_running_loop()
-        assert self._core is not None
+        assert self._core is not None and self._refusals is not None
         # First the next one: whatever goes wrong in one tick, time goes on for everybody else.
         self._tick = loop.call_later(TICK_S, self._on_tick)
         self._core.handle_timeout(loop.time())
+        self._refusals.look(loop.time())
 
     async def drain(self) -> None:
         """Stop accepting, answer held requests now, end every connection; returns when all are gone or time is up."""

@@ -24,6 +24,7 @@ SHELLS = {
     "headwater.edge.listener": "listening socket",
     "headwater.edge.metrics": "metrics registry",
     "headwater.edge.parse": "its early answers carry the Date header",
+    "headwater.edge.refusals": "logging",
     "headwater.edge.wire": "clock: the Date header",
     "headwater.ingest.connection": "a socket and its timers",
     "headwater.ingest.listen": "listening sockets",

@@ -1,0 +1,30 @@
+"""Says in the log what the edge refused: a line per reason and second, however many there were."""
+
+from __future__ import annotations
+
+import structlog
+
+log = structlog.get_logger("headwater.edge")
+
+EVERY_S = 1.0
+"""Why: a flood of refusals must not fill the disk. The exact counts are in `headwater_edge_refused_total`."""
+
+
+class RefusalLog:
+    """Watches the counts of refusals, which the request core keeps because it does not log."""
+
+    def __init__(self, counts: dict[str, int]) -> None:
+        self._counts = counts
+        self._said: dict[str, int] = {}
+        self._next = 0.0
+
+    def look(self, now: float) -> None:
+        """Log what came since the last line; to be called often, `now` in monotonic seconds."""
+        if now < self._next:
+            return
+        self._next = now + EVERY_S
+        for reason, count in self._counts.items():
+            fresh = count - self._said.get(reason, 0)
+            if fresh:
+                self._said[reason] = count
+                log.warning("refused", reason=reason, requests=fresh)
