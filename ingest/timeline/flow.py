@@ -91,7 +91,7 @@ class Flow:
             # A configuration that changes with every frame must not make a segment of each.
             self._drop(lane, now)
             return
-        if min(dts, pts) - stage.cuts.last > self._output.target_duration_s * TICKS + OVER_LONG:
+        if (pts if key else min(dts, pts)) - stage.cuts.last > self._output.target_duration_s * TICKS + OVER_LONG:
             stage.lose(lane, now)
         resumed = lane.lost
         if resumed:

@@ -141,7 +141,9 @@ class Stage:
         while True:
             time = self.cuts.last + step
             if self.primary is not None:
-                time = max(time, self.primary.end)
+                # Behind what it has, but no segment may last longer than the target duration.
+                longest = self.cuts.last + self._output.target_duration_s * TICKS
+                time = max(time, min(self.primary.end, longest))
             if position - time < room:
                 break
             self._cut_hole(time, now, unix)

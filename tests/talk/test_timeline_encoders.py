@@ -293,3 +293,22 @@ def test_a_publisher_that_leaves_and_returns(pause: float, other: bool) -> None:
     assert max(judge.lengths()) < 2.1
     assert len(judge.samples["source"]) == 213 + 240
     assert judge.samples["source"][-1].dts / 90_000 - UNIX == pytest.approx(at + 8 - START, abs=0.3)
+
+
+def test_a_return_behind_sound_that_was_far_ahead_keeps_segments_short() -> None:
+    """The sound is the primary of the second publisher, and its rendition is filled beyond the last cuts."""
+    talk = play(Talk(), frames(seconds=5), sound(seconds=5))
+    talk.play(burst_of(sound(seconds=13, since=5, base_ms=0)))
+    talk.leave()
+    talk.until(START + 8.8)
+    talk.join()
+    talk.play(config(audio(), talk.now), sound(seconds=8, start=talk.now))
+    assert max(talk.judge.lengths()) <= 4.31
+
+
+def burst_of(arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
+    """All at once, at START + 5."""
+    for arrival in arrivals:
+        arrival.at = START + 5
+        _arrives(arrival)
+        yield arrival
