@@ -39,6 +39,8 @@ class Stage:
         """The next cut is a discontinuity."""
         self.present = False
         """A publisher feeds the lanes."""
+        self._silent = False
+        """All lanes are silent, and the segment was cut for it."""
         self._output = output
         self._adviser = adviser
         self._late_s = settings.late_track_ms / 1_000
@@ -116,6 +118,7 @@ class Stage:
         """A lane is silent while the stream goes on."""
         if not lane.lost:
             lane.lost = True
+            self._silent = False
             self._output.counters.holes += 1
             self._adviser.gap(now, lane.rendition)
 
@@ -138,6 +141,7 @@ class Stage:
         if position - self.cuts.last > self._window + step:
             # More than a window is missing, so nobody can see that the older part is left out.
             self._cut_hole(position - self._window, now, unix, discontinuity=True)
+        self._cut_at_silence(position - room, now, unix)
         while True:
             time = self.cuts.last + step
             if self.primary is not None:
@@ -149,6 +153,20 @@ class Stage:
             self._cut_hole(time, now, unix)
         self.advance(position)
         self._holes(position if then_cut else self.whole_parts(position))
+
+    def _cut_at_silence(self, limit: int, now: float, unix: float) -> None:
+        """Once all lanes are silent the segment ends with its media, where that makes no segment too short.
+
+        Why: hls.js measures a segment that goes on as GAP by its media alone, and then reads all later times early.
+        """
+        lanes = [lane for lane in self.lanes.values() if lane.started]
+        if self._silent or not lanes or not all(lane.lost for lane in lanes):
+            return
+        self._silent = True
+        end = max(lane.end for lane in lanes)
+        longest = self._output.target_duration_s * TICKS
+        if LEAST <= end - self.cuts.last <= longest and end <= limit:
+            self._cut_hole(end, now, unix)
 
     def whole_parts(self, position: int) -> int:
         """The last position up to `position` that is whole parts behind the last cut.

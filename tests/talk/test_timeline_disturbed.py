@@ -195,7 +195,8 @@ def test_nothing_at_all_goes_on_as_gap_segments_in_real_time() -> None:
     play(talk, frames(seconds=5), sound(seconds=5))
     talk.until(START + 30)
     judge = talk.judge
-    assert judge.cuts[-1].time / 90_000 - UNIX == pytest.approx(28, abs=0.1)
+    # A segment has media or none: the one that was open when the last track fell silent ends there.
+    assert [cut.time / 90_000 - UNIX for cut in judge.cuts[2:]] == pytest.approx([4, *range(5, 30, 2)], abs=0.1)
     assert all(holes[-1].until > 0 for holes in judge.holes.values())
     assert judge.holes["source"][-1].until / 90_000 - UNIX == pytest.approx(30, abs=0.5)
 
