@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser
 from headwater.loadtest.bench.processes import Peer
 from headwater.loadtest.bench.server import Headwater
 
+from .certificates import self_signed
 from .chromium import browser, figures, open_player, wait_playing
 from .sources import SOURCES, Source
 
@@ -19,6 +21,8 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
 PLAY_S = 20
 AT_ONCE = 3
 LATENCY_S = 3.0
+SETTLE_S = 8
+"""Before the pages are opened: the late audio is there, and the 10 s GOP has begun its second one soon."""
 
 CASES = [
     dataclasses.replace(SOURCES[name], name=f"{name}-long", seconds=60)
@@ -29,7 +33,8 @@ CASES = [
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headwater]:
     """One server for all pages."""
-    server = Headwater(tmp_path_factory.mktemp("player") / "server").start()
+    folder = tmp_path_factory.mktemp("player")
+    server = Headwater(folder / "server", certificate=self_signed(folder)).start()
     yield server
     assert server.stop() == 0
 
@@ -41,17 +46,21 @@ def chromium() -> Iterator[Browser]:
         yield found
 
 
-@pytest.mark.parametrize("batch", [CASES[:AT_ONCE], CASES[AT_ONCE:]], ids=["rates", "structures"])
+@pytest.mark.parametrize(
+    ("batch", "tls"), [(CASES[:AT_ONCE], False), (CASES[AT_ONCE:], True)], ids=["rates", "structures-tls"]
+)
 def test_plays_without_a_stall(
-    server: Headwater, chromium: Browser, batch: list[Source], tmp_path_factory: pytest.TempPathFactory
+    server: Headwater, chromium: Browser, batch: list[Source], tls: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("sources")
     peers: list[Peer] = []
     try:
         for source in batch:
             stream = source.name.replace(".", "-")
-            command = source.push_command(source.make(folder), server.rtmp(stream))
+            url = server.rtmps(stream) if tls else server.rtmp(stream)
+            command = source.push_command(source.make(folder), url, trust=server.certificate)
             peers.append(Peer(command, folder / f"{stream}.log"))
+        time.sleep(SETTLE_S)
         pages = {source.name: open_player(chromium, server.url(_page(source))) for source in batch}
         started = {name: wait_playing(page) for name, page in pages.items()}
         next(iter(pages.values())).wait_for_timeout(PLAY_S * 1000)
