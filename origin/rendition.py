@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 from dataclasses import replace
 
 from headwater.config.settings import Origin
@@ -46,10 +47,13 @@ class LiveRendition:
         self.segmenter = Segmenter(rendition, started)
         self.window = Window(rendition, started, WindowSettings(settings.window_s, settings.stream_bytes))
         self.ended = False
+        self.files_until = math.inf
+        """Until when its files stay once it has ended, monotonic seconds (rules 20, 25)."""
         self.version = 0
         """Counts the publications."""
         self.waiting_playlists: Waiting[tuple[int, int | None]] = Waiting()
         self.waiting_files: Waiting[str] = Waiting()
+        self._kept_s = settings.window_s + started.target_duration_s
         self._labels = (stream, str(rendition))
         self._peak = 0
 
@@ -139,6 +143,7 @@ class LiveRendition:
                 metrics.bitrate.labels(*self._labels).set(bitrates.average)
         elif isinstance(event, RenditionEnded):
             self.ended = True
+            self.files_until = now + max(self._kept_s, self.window.duration_s + self.snapshot.target_duration)
 
 
 def _waits(key: tuple[int, int | None], position: Position) -> bool:

@@ -79,14 +79,14 @@ class LiveStream:
         self._metrics = metrics
         self._unix = unix
         self._earlier: list[LiveRendition] = []
-        """Renditions that ended and whose name goes on: their files stay."""
+        """Renditions that ended and whose name goes on: their files stay until `files_until`."""
         if earlier is not None:
             self._earlier.extend(earlier.renditions.values())
         self._cuts: deque[Cut] = deque()
         self._captions = False
         self._over_bytes = False
         self._modified = int(self.since)
-        self._bodies: dict[tuple[str, bool, bool], Body] = {}
+        self._bodies: dict[tuple[LiveRendition | None, bool, bool], Body] = {}
 
     # -- input ---------------------------------------------------------------------------------------------
 
@@ -172,10 +172,11 @@ class LiveStream:
 
     def media_playlist(self, rendition: LiveRendition, *, delta: bool, compressed: bool) -> Body:
         """The playlist of `rendition`, with reports as fresh as itself; rendered once per version and form."""
-        key = (str(rendition.rendition), delta, compressed)
+        # By the object: a held request may still have the rendition that another has replaced under its name.
+        key = (rendition, delta, compressed)
         body = self._bodies.get(key)
         if body is None:
-            identity = key if not compressed else (key[0], delta, False)
+            identity = (rendition, delta, False)
             known = self._bodies.get(identity)
             text = known.data.decode() if known else rendition.text(self._reports(rendition), delta=delta)
             body = text_body(text, PLAYLIST_TYPE, compressed=compressed, modified=self._modified)
@@ -184,7 +185,7 @@ class LiveStream:
 
     def multivariant_playlist(self, *, compressed: bool) -> Body:
         """The multivariant playlist of what is listed now."""
-        key = ("", False, compressed)
+        key = (None, False, compressed)
         body = self._bodies.get(key)
         if body is None:
             listed = [r.catalog_entry() for r in self._in_order() if r.listed and not self._gone(r)]
@@ -234,6 +235,7 @@ class LiveStream:
         while self._cuts and (self._cuts[0].msn <= done or len(self._cuts) >= MAX_CUTS):
             self._cuts.popleft()
         self._cuts.append(cut)
+        self._earlier = [old for old in self._earlier if old.files_until > now]
         for rendition in self.renditions.values():
             if not rendition.ended:
                 rendition.segmenter.cut(cut, now)

@@ -176,3 +176,36 @@ def test_audio_only_and_video_only(feed: Feed, stream: LiveStream) -> None:
     playlist = reader.read(text(stream))
     assert playlist.reports == ()
     assert not playlist.independent_segments
+
+
+def test_files_of_a_rendition_that_came_back_go_after_a_window(stream: LiveStream, feed: Feed) -> None:
+    """A publisher that comes with and without its audio, for days, holds no more than a window of each."""
+    now = NOW
+    feed.clock = lambda: now
+    feed.start()
+    feed.until(14)
+    name = str(stream.renditions["audio"].snapshot.segments[-1].uri)
+    stream.write(TrackEnded(AUDIO), now)
+    feed.audio = False
+    feed.until(18)
+    feed.start_audio()
+    now += 62
+    feed.until(22)
+    assert isinstance(stream.find("audio", name)[1], Found)  # rule 20
+    now += 8
+    feed.until(26)
+    assert not isinstance(stream.find("audio", name)[1], Found)
+
+
+def test_a_rendition_and_the_one_it_replaces_have_texts_of_their_own(stream: LiveStream, feed: Feed) -> None:
+    """A request that was held on the old one is answered when the new one has its name already."""
+    feed.start()
+    feed.until(14)
+    old = stream.renditions["audio"]
+    stream.write(TrackEnded(AUDIO), NOW)
+    feed.audio = False
+    feed.until(18)
+    feed.start_audio()
+    for compressed in (False, True):
+        assert stream.media_playlist(old, delta=False, compressed=compressed).data
+    assert not reader.read(text(stream, "audio")).ended
