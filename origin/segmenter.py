@@ -104,7 +104,7 @@ class Segmenter:
         self._next_track = None
         if not self._begun:
             self._use(track)
-        elif track != self._track:
+        elif track != self._coming_track():
             self._next_track = track
 
     def cut(self, cut: Cut, now: float) -> None:
@@ -195,6 +195,10 @@ class Segmenter:
         self._track = track
         self._init = cmaf.init_name(data)
         self._events.append(InitChanged(self._init, data, track))
+
+    def _coming_track(self) -> Track | None:
+        """The configuration after the cuts that wait."""
+        return next((queued.track for queued in reversed(self._cuts) if queued.track is not None), self._track)
 
     def _begin(self, sample: Sample) -> bool:
         """Whether samples can be taken; the first decides the position."""

@@ -471,3 +471,19 @@ def test_composition_offsets_stay_also_negative_ones() -> None:
     segmenter.end(0)
     (part,) = parts(segmenter.events())
     assert [sample.pts - sample.dts for sample in mp4.samples(part.data)] == offsets
+
+
+def test_a_configuration_that_comes_back_while_cuts_wait() -> None:
+    """Each cut has the configuration that was announced before it, however far behind the samples are."""
+    segmenter = video()
+    other = dataclasses.replace(VIDEO_TRACK, width=640)
+    segmenter.push(frame(0, key=True), 100)
+    first = next(event for event in segmenter.events() if isinstance(event, SegmentOpened)).init
+    segmenter.track_started(other, 100)
+    segmenter.cut(cut(8, FRAME, discontinuity=True), 100)
+    segmenter.track_started(VIDEO_TRACK, 100)
+    segmenter.cut(cut(9, 2 * FRAME, discontinuity=True), 100)
+    segmenter.push(frame(FRAME, key=True), 100)
+    segmenter.push(frame(2 * FRAME, key=True), 100)
+    opened = [event for event in segmenter.events() if isinstance(event, SegmentOpened)]
+    assert [event.init == first for event in opened] == [False, True]
