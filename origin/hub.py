@@ -66,6 +66,7 @@ class Hub:
         if entry is not None:
             entry.close()
             earlier = entry.stream
+            self._remove_series(earlier)
         stream = LiveStream(name, self.settings, self.metrics, unix=self._unix, earlier=earlier)
         entry = _Entry(self, stream)
         self._streams[name] = entry
@@ -118,9 +119,12 @@ class Hub:
         stream = entry.stream
         if self._streams.get(stream.name) is entry:
             del self._streams[stream.name]
-            for rendition in stream.renditions:
-                self.metrics.remove(stream.name, rendition)
+            self._remove_series(stream)
         self._count()
+
+    def _remove_series(self, stream: LiveStream) -> None:
+        for rendition in stream.renditions:
+            self.metrics.remove(stream.name, rendition)
 
     def _count(self) -> None:
         states = [entry.stream.state for entry in self._streams.values()]

@@ -199,3 +199,17 @@ async def test_nothing_is_taken_after_the_end(hub: Hub, clock: Clock) -> None:
     version = stream.renditions["source"].version
     feed.until(20)
     assert stream.renditions["source"].version == version
+
+
+async def test_series_of_a_stream_that_came_back_with_fewer_tracks(
+    hub: Hub, clock: Clock, registry: CollectorRegistry
+) -> None:
+    feed = Feed(hub.open("demo"), clock)
+    feed.start()
+    feed.until(14)
+    feed.end()
+    feed = Feed(hub.open("demo"), clock)
+    feed.start(audio=False)
+    feed.until(14)
+    labels = {"stream": "demo", "rendition": "audio"}
+    assert value(registry, "headwater_origin_parts_total", **labels) is None
