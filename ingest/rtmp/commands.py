@@ -16,7 +16,7 @@ CAPABILITIES = 31
 CAN_FORWARD = 4
 """FourCcInfoMask of Enhanced RTMP v2: media of this codec is passed on."""
 VIDEO_FOURCC = ("avc1", "hvc1", "av01", "vp09")
-AUDIO_FOURCC = ("mp4a", "Opus", "ac-3", "ec-3", "fLaC", ".mp3")
+AUDIO_FOURCC = ("mp4a", "Opus", "ac-3", "ec-3", "fLaC")
 
 
 class Caps(enum.IntFlag):

@@ -252,7 +252,7 @@ class TagReader:
             # What was configured before stays: a broken repetition must not end a working track.
             self._refuse(events, slot.id, codec, str(error))
             return
-        slot.codec, slot.source = codec, config
+        slot.codec, slot.source, slot.inferred = codec, config, False
         if track.kind is Kind.VIDEO and not track.width:
             slot.waiting = track
             return

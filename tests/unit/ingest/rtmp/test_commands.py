@@ -16,6 +16,7 @@ from headwater.ingest.rtmp.commands import (
     read_metadata,
     result,
 )
+from headwater.ingest.rtmp.flv import TagReader
 
 
 @pytest.mark.parametrize("prefix", [b"", b"\x00"])
@@ -114,6 +115,15 @@ def test_enhanced_rtmp_is_answered_when_announced(asked: dict[str, object]) -> N
     assert properties["videoFourCcInfoMap"]["hvc1"] == 4.0
     assert properties["audioFourCcInfoMap"]["Opus"] == 4.0
     assert properties["capsEx"] == 14.0, "multitrack, ModEx and nanosecond offsets; no reconnect requests"
+
+
+def test_what_is_announced_is_taken() -> None:
+    properties = connect(capsEx=15)[2]
+    assert isinstance(properties, dict)
+    for kind, read in (("videoFourCcInfoMap", TagReader().video), ("audioFourCcInfoMap", TagReader().audio)):
+        for name in properties[kind]:
+            assert name in properties["fourCcList"]
+            assert not read(b"\x91" + name.encode() + bytes(8), 0, 0.0), f"{name} is refused"
 
 
 def test_other_answers() -> None:

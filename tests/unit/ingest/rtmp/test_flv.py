@@ -146,6 +146,16 @@ def test_a_configuration_that_was_sent_is_believed_over_the_frames() -> None:
     assert len(packets(reader.audio(b"\x91ac-3" + AC3_FRAME_MONO, 0, NOW))) == 1
 
 
+def test_a_configuration_that_comes_after_frames_is_believed_too() -> None:
+    reader = TagReader()
+    assert isinstance(reader.audio(b"\x91ac-3" + AC3_FRAME_MONO, 0, NOW)[0], TrackConfigured)
+    assert configured(reader.audio(b"\x90ac-3\x10\x3d\xe0", 32, NOW)) == [("a0", Codec.AC3)]
+    for at in range(3):
+        [packet] = reader.audio(b"\x91ac-3" + AC3_FRAME_MONO, 64 + 32 * at, NOW)
+        assert isinstance(packet, Packet)
+        assert reader.audio(b"\x90ac-3\x10\x3d\xe0", 64 + 32 * at, NOW) == []
+
+
 def test_repeated_configurations_are_silent_and_changed_ones_are_not() -> None:
     reader = ready()
     assert reader.video(AVC_CONFIG, 40, NOW) == []
