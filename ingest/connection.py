@@ -29,7 +29,7 @@ BITRATE_WINDOW_S = 2.0
 LINGER_S = 1.0
 """Seconds that a closed session's last bytes have to reach the peer."""
 TRACKS_S = 2.0
-"""Seconds after a refused track in which an acceptable one may come."""
+"""Seconds after a refused track in which an acceptable one, or a packet of it, may come."""
 BUSY_SHARE = 0.25
 """Share of a core that one connection may keep busy, averaged over the same window. Why: bytes do not tell what a
 message costs; a flood of empty ones would take the event loop from everybody else. 6 Mbit/s of video need 0.01."""
@@ -99,8 +99,7 @@ class Connection(asyncio.Protocol):
         self._closing = False
         self._tracks: set[TrackId] = set()
         self._refused_at: float | None = None
-        self._bucket = 0.0
-        self._busy = 0.0
+        self._bucket = self._busy = 0.0
         self._unread = b""
         """Came from the socket, but waits for a turn; reading is paused meanwhile."""
         self._bucket_at = 0.0
@@ -214,6 +213,7 @@ class Connection(asyncio.Protocol):
             for event in events:
                 if isinstance(event, Packet):
                     if self.stream is not None and event.track in self._tracks:
+                        self._refused_at = None
                         self.stream.packet(event, now)
                 elif isinstance(event, Closed):
                     closed = event
@@ -257,6 +257,7 @@ class Connection(asyncio.Protocol):
             return
         reason = self._owner.refused_track(self, track)
         if reason is not None:
+            self._tracks.discard(track.id)
             self._refuse_track(track.id, track.codec.value, reason, now)
             return
         self._tracks.add(track.id)
@@ -265,8 +266,8 @@ class Connection(asyncio.Protocol):
         self.stream.configure(track, now)
 
     def _refuse_track(self, track: TrackId, codec: str, reason: str, now: float) -> None:
-        self._tracks.discard(track)
-        if not self._tracks and self._refused_at is None:
+        # What was configured before may go on (a broken repetition): its next packet shows it.
+        if self._tracks <= {track} and self._refused_at is None:
             self._refused_at = now
         self._owner.refuse(Refusal.TRACK)
         name = self.stream.name if self.stream is not None else ""
@@ -364,8 +365,7 @@ class Connection(asyncio.Protocol):
             Pause.WORK: self._busy / BUSY_SHARE - BITRATE_WINDOW_S,
         }
         waits[Pause.AHEAD] = self._ahead_s(now)
-        pause = max(waits, key=waits.__getitem__)
-        wait = waits[pause]
+        pause, wait = max(waits.items(), key=lambda item: item[1])
         if wait > 0 and self._resume is None and not self._closing and self._transport is not None:
             self._owner.paused(pause)
             self._pause(min(LOOK_S, wait + 0.05))

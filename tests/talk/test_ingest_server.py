@@ -270,6 +270,27 @@ async def test_a_refused_track_leaves_the_others(tmp_path: Path) -> None:
         assert it.metric("refused_total", reason="track") == 1
 
 
+async def test_a_broken_repetition_of_a_configuration_does_not_end_a_track(tmp_path: Path) -> None:
+    async with house(tmp_path) as it:
+        client = await publishing(it, seconds=1)
+        client.writer.write(client.rtmp.video(VIDEO_CONFIG[:9], client.at_ms))
+        await until(lambda: it.metric("refused_total", reason="track") == 1)
+        before = len(it.sink.judge().samples["source"])
+        await client.media(4)
+        await until(lambda: len(it.sink.judge().samples["source"]) > before + 50)
+
+
+async def test_a_stream_whose_only_codec_becomes_a_refused_one_is_closed(tmp_path: Path) -> None:
+    async with house(tmp_path) as it:
+        client = await it.client()
+        await client.open()
+        client.configure(audio=False)
+        for at_ms in range(0, 4_000, 40):
+            client.writer.write(client.rtmp.video(b"\x12" + SLICE, at_ms))
+        await client.closed()
+        assert it.metric("refused_total", reason="tracks") == 1
+
+
 async def test_a_stream_of_refused_tracks_is_closed(tmp_path: Path) -> None:
     async with house(tmp_path) as it:
         it.sink.refuse = {Codec.AAC: "no mapping", Codec.H264: "no mapping"}
