@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -39,7 +40,7 @@ def demo_key(settings: Settings) -> str | None:
 def demo_url(settings: Settings, port: int) -> str:
     """Where the demo is pushed: the RTMP listener of this machine, key included."""
     key = demo_key(settings)
-    query = f"?key={key}" if key else ""
+    query = f"?key={quote(key, safe='')}" if key else ""
     ingest = settings.ingest
     return f"rtmp://{local_host(ingest.rtmp.host)}:{port}/{ingest.applications[0]}/{settings.demo.name}{query}"
 

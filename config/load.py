@@ -108,8 +108,15 @@ def check_files(loaded: Loaded) -> None:
     problems: list[Problem] = []
     rtmp = loaded.settings.ingest.rtmp
     if rtmp.certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(rtmp.certificate, rtmp.private_key)
+            context.load_cert_chain(rtmp.certificate, rtmp.private_key, password=_no_passphrase)
+        except _PassphraseAsked:
+            key = "ingest.rtmp.certificate" if rtmp.private_key is None else "ingest.rtmp.private_key"
+            path = rtmp.private_key or rtmp.certificate
+            problems.append(
+                Problem(loaded.source(key), key, _plain(key, str(path)), "has a passphrase; give one without")
+            )
         except OSError as error:  # ssl.SSLError is one
             key = "ingest.rtmp.certificate"
             reason = f"no usable PEM certificate and key: {error.strerror or error}"
@@ -119,6 +126,15 @@ def check_files(loaded: Loaded) -> None:
         problems.append(Problem(loaded.source("state.dir"), "state.dir", f'"{folder}"', "not a folder"))
     if problems:
         raise ConfigError(problems)
+
+
+class _PassphraseAsked(Exception):
+    """The private key has a passphrase."""
+
+
+def _no_passphrase() -> str:
+    # Without this OpenSSL asks at the terminal and waits, also in a service.
+    raise _PassphraseAsked
 
 
 class _Reading:
@@ -283,6 +299,7 @@ _REASONS = {
     "greater_than_equal": "below the least value, {ge}",
     "less_than_equal": "above the greatest value, {le}",
     "too_short": "shorter than {min_length} characters",
+    "too_short of a list": "fewer entries than {min_length}",
     "too_long": "longer than {max_length} characters",
     "multiple_of": "not a multiple of {multiple_of}",
 }
@@ -290,5 +307,8 @@ _REASONS = {
 
 
 def _reason(detail: Any) -> str:
-    template = _REASONS.get(detail["type"])
-    return str(detail["msg"]) if template is None else template.format_map(detail.get("ctx", {}))
+    context = detail.get("ctx", {})
+    # pydantic has one type for short texts that are secret and for short lists.
+    listed = " of a list" if context.get("field_type") == "Tuple" else ""
+    template = _REASONS.get(detail["type"] + listed)
+    return str(detail["msg"]) if template is None else template.format_map(context)

@@ -113,7 +113,9 @@ class Ingest(Section):
     publish: tuple[Publish, ...] = Field(
         (), description="Publish keys; none: anybody who reaches the listener may publish, and it is bound to loopback."
     )
-    applications: tuple[str, ...] = Field(("live",), description="RTMP application names that are accepted.")
+    applications: tuple[str, ...] = Field(
+        ("live",), min_length=1, description="RTMP application names that are accepted."
+    )
     max_streams: Count = Field(200, description="Streams known at once, those in their linger time included.")
     takeover_silence_s: Seconds = Field(
         3,

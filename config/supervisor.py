@@ -64,7 +64,7 @@ class Supervisor:
         self._ready = asyncio.Event()
         self._stopping = False
         self.restarts = 0
-        """Since `start`."""
+        """Tries since `start`, those that found no room for a process included."""
 
     @property
     def running(self) -> bool:
@@ -73,7 +73,11 @@ class Supervisor:
 
     async def start(self, *, wait: bool) -> None:
         """Run the child from now on; with `wait` return when it is ready. Raises ChildFailed."""
-        started = await self._spawn()
+        try:
+            started = await self._spawn()
+        except OSError as error:
+            self._say_unstarted(error)
+            raise ChildFailed(self._role, 1) from error
         self._task = asyncio.get_running_loop().create_task(self._keep(started), name=f"supervise {self._role}")
         if not wait:
             return
@@ -126,20 +130,29 @@ class Supervisor:
     async def _keep(self, process: asyncio.subprocess.Process) -> None:
         pause_s = self._pause_s
         loop = asyncio.get_running_loop()
+        running: asyncio.subprocess.Process | None = process
         while True:
-            began = loop.time()
-            await self._listen(process)
-            code = await process.wait()
-            self._ready.clear()
-            if self._stopping:
-                return
-            if loop.time() - began >= GOOD_RUN_S:
-                pause_s = self._pause_s
-            log.error("child ended", role=self._role, code=code, restart_in_s=pause_s)
+            if running is not None:
+                began = loop.time()
+                await self._listen(running)
+                code = await running.wait()
+                self._ready.clear()
+                if self._stopping:
+                    return
+                if loop.time() - began >= GOOD_RUN_S:
+                    pause_s = self._pause_s
+                log.error("child ended", role=self._role, code=code, restart_in_s=pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, MAX_PAUSE_S)
             self.restarts += 1
-            process = await self._spawn()
+            try:
+                running = await self._spawn()
+            except OSError as error:  # no process, memory or file to be had now
+                running = None
+                self._say_unstarted(error)
+
+    def _say_unstarted(self, error: OSError) -> None:
+        log.error("child cannot be started", role=self._role, reason=error.strerror or str(error))
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         """Hand on what the child says until its standard output ends."""

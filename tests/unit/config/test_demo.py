@@ -9,6 +9,9 @@ import pytest
 
 from headwater.config import demo
 from headwater.config.settings import Settings
+from headwater.ingest.auth import Authority
+from headwater.ingest.rtmp.target import parse
+from headwater.loadtest.publish.options import parse_target
 
 
 def settings(**ingest: Any) -> Settings:
@@ -25,6 +28,15 @@ def test_a_fitting_key_is_used(name: str) -> None:
     own = settings(publish=[{"name": name, "key": "long-secret"}])
     assert demo.with_demo_key(own) == own
     assert demo.demo_url(own, 5) == "rtmp://127.0.0.1:5/live/demo?key=long-secret"
+
+
+@pytest.mark.parametrize("key", ["one&two#three", "half%41full", "a/b?c=d e", "Schl\u00fcssel+", "'quoted'\"key\""])
+def test_any_key_reaches_the_listener(key: str) -> None:
+    own = settings(publish=[{"name": "*", "key": key}])
+    sent = parse_target(demo.demo_url(own, 5))
+    asked = parse(sent.app, sent.tc_url, sent.key)
+    assert (asked.app, asked.name) == ("live", "demo")
+    assert Authority(own.ingest).judge(asked.app, asked.name, asked.query) is None
 
 
 def test_else_the_process_makes_one_of_its_own() -> None:

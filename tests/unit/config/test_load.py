@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from tests.peers.certificates import self_signed
 
 from headwater.config.describe import Loaded, environment_name
 from headwater.config.load import ConfigError, check_files, from_handover, handover, load
@@ -179,6 +182,26 @@ def test_files_that_the_settings_name() -> None:
     assert "no usable PEM certificate" in first.reason
     assert second.reason == "not a folder"
     check_files(from_text(""))
+
+
+def test_a_private_key_with_a_passphrase_is_an_error_and_no_question() -> None:
+    own = ec.generate_private_key(ec.SECP256R1())
+    form = serialization.BestAvailableEncryption(b"a passphrase")
+    pem = own.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, form)
+    Path("key.pem").write_bytes(pem)
+    certificate = self_signed(Path())
+    with pytest.raises(ConfigError) as caught:
+        check_files(from_text(f"[ingest.rtmp]\ncertificate = '{certificate}'\nprivate_key = 'key.pem'"))
+    [problem] = caught.value.problems
+    assert (problem.where, problem.key) == ("given.toml", "ingest.rtmp.private_key")
+    assert "passphrase" in problem.reason
+    assert "key.pem" not in str(problem), "values under such names are hidden"
+
+
+def test_a_list_that_may_not_be_empty() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(None, {}, [("ingest.applications", "[]")])
+    assert str(caught.value) == "flag --ingest.applications: ingest.applications = []: fewer entries than 1"
 
 
 def test_the_hand_over_keeps_everything() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,33 @@ async def test_a_child_that_does_not_start() -> None:
             await supervisor.start(wait=True)
         assert caught.value.code == exit_code
         assert not supervisor.running
+
+
+async def test_a_restart_that_cannot_be_made_is_tried_again(tmp_path: Path) -> None:
+    heard = Heard()
+    program = tmp_path / "python"
+    program.symlink_to(sys.executable)
+    command = (str(program), "-c", ECHO)
+    supervisor = Supervisor("test", lambda: "the settings", heard, command=command, pause_s=0.01)
+    await supervisor.start(wait=False)
+    await heard.messages.get()
+    program.unlink()
+    tries = supervisor.restarts + 3
+    async with asyncio.timeout(10):
+        while supervisor.restarts < tries:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    while not heard.messages.empty():
+        heard.messages.get_nowait()
+    program.symlink_to(sys.executable)
+    assert (await heard.messages.get())["handed"] == "the settings"
+    await supervisor.stop(5)
+
+
+async def test_a_program_that_cannot_be_run() -> None:
+    supervisor = Supervisor("test", lambda: "", Heard(), command=("/nonexistent/program",))
+    with pytest.raises(ChildFailed):
+        await supervisor.start(wait=True)
+    await supervisor.stop(1)
 
 
 async def test_a_child_that_ignores_sigterm_is_killed() -> None:
