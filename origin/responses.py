@@ -113,13 +113,14 @@ def immutable(seconds: float) -> str:
 
 
 def accepts_gzip(request: web.Request) -> bool:
-    """Whether Accept-Encoding names gzip without q=0."""
+    """Whether Accept-Encoding names gzip without q=0, or "*" does."""
+    found: dict[str, bool] = {}
     for item in request.headers.get("Accept-Encoding", "").split(","):
         coding, _, parameters = item.partition(";")
-        if coding.strip().lower() in ("gzip", "x-gzip", "*"):
-            quality = parameters.strip().lower().removeprefix("q=")
-            return not quality or quality.strip("0.") != ""
-    return False
+        quality = parameters.strip().lower().removeprefix("q=")
+        found[coding.strip().lower().removeprefix("x-")] = not quality or quality.strip("0.") != ""
+    # RFC 9110, 12.5.3: "*" matches what is not named, wherever it stands
+    return found.get("gzip", found.get("*", False))
 
 
 def respond(request: web.Request, body: Body, cache_control: str, *, ranges: bool = False) -> web.Response:

@@ -13,7 +13,8 @@ BODY = Body(b"0123456789", "text/plain", '"e"', 1_000, dated=True)
 @pytest.mark.parametrize(
     ("header", "accepted"),
     [("", False), ("gzip", True), ("GZIP", True), ("br, gzip", True), ("gzip;q=0", False), ("gzip; q=0.000", False),
-     ("gzip;q=0.1", True), ("*", True), ("x-gzip", True), ("identity", False)],
+     ("gzip;q=0.1", True), ("*", True), ("x-gzip", True), ("identity", False),
+     ("*, gzip;q=0", False), ("*;q=0, gzip", True), ("*;q=0", False)],
 )  # fmt: skip
 def test_accepts_gzip(header: str, accepted: bool) -> None:
     assert accepts_gzip(make_mocked_request("GET", "/", {"Accept-Encoding": header})) is accepted
