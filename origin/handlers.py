@@ -72,7 +72,7 @@ class Handlers:
         deadline: float | None = None
         clock = asyncio.get_running_loop().time
         while True:
-            decision = directives.decide(ask, rendition.position)
+            decision = directives.decide(ask, rendition.position, held=deadline is not None)
             if isinstance(decision, Serve):
                 return decision
             if isinstance(decision, Reject):

@@ -148,5 +148,5 @@ class LiveRendition:
 
 def _waits(key: tuple[int, int | None], position: Position) -> bool:
     """Whether a request that waits for `key` would wait for the same now."""
-    decision = decide(Directives(*key), position)
+    decision = decide(Directives(*key), position, held=True)
     return isinstance(decision, Wait) and (decision.msn, decision.part) == key

@@ -122,8 +122,12 @@ def _skip(text: str) -> Skip:
     return {"YES": Skip.YES, "v2": Skip.V2}.get(text, Skip.NO)
 
 
-def decide(ask: Directives, at: Position) -> Decision:
-    """Serve, hold or refuse a playlist request, given where the playlist stands."""
+def decide(ask: Directives, at: Position, *, held: bool = False) -> Decision:
+    """Serve, hold or refuse a playlist request, given where the playlist stands.
+
+    `held`: it was held at an earlier position. The Advance Part Limit is of requests that arrive: one for the segment
+    after the open one passes it, and is not refused for good because that segment is the open one now (rule 88).
+    """
     # 6.2.5.1: no delta of a playlist without CAN-SKIP-UNTIL, or with ENDLIST
     delta = ask.skip is not Skip.NO and at.can_skip and not at.ended
     # 6.2.5.2: with EXT-X-ENDLIST the blocking directives are ignored
@@ -137,7 +141,8 @@ def decide(ask: Directives, at: Position) -> Decision:
         return Reject(400, f"_HLS_msn {ask.msn} is more than two past the last segment {at.last_msn}")
     # 6.2.5.2: a part beyond the last one by more than the Advance Part Limit; only in the open parent,
     # where the distance is known
-    if part is not None and msn == at.last_msn + 1 and part - (at.open_parts - 1) > _advance_part_limit(at):
+    too_far = part is not None and msn == at.last_msn + 1 and part - (at.open_parts - 1) > _advance_part_limit(at)
+    if too_far and not held:
         return Reject(400, f"_HLS_part {ask.part} is past the Advance Part Limit")
     return Wait(msn, part, 3.0 * at.target_duration, delta)
 

@@ -226,6 +226,20 @@ async def test_blocking_reload(site: Site) -> None:
     assert (closed.last_msn, closed.open_parts) == (now.last_msn + 1, 1)
 
 
+async def test_a_request_that_was_held_is_not_refused_later(site: Site) -> None:
+    """Rule 88: a part far into the segment after the open one is past the Advance Part Limit once that one is open."""
+    site.live()
+    now = (await site.playlist()).position
+    ahead = site.hold(PLAYLIST + f"?_HLS_msn={now.last_msn + 2}&_HLS_part=7")
+    await site.held(1)
+    site.feed.until(74.2)
+    assert (await site.playlist()).last_msn == now.last_msn + 1
+    assert not ahead.done()
+    assert (await site.ask(PLAYLIST + f"?_HLS_msn={now.last_msn + 2}&_HLS_part=7")).status == 400
+    site.feed.until(76.8)  # the parent closed with four parts: it is part 0 of the next one
+    assert (await ahead).status == 200
+
+
 async def test_what_is_there_is_answered_at_once(site: Site) -> None:
     """Rules 83, 95, 96."""
     site.live()
