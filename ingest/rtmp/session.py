@@ -15,11 +15,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from headwater.ingest.media import Packet
+
 from .chunks import ChunkReader
 from .commands import read_command, read_metadata
 from .errors import CloseReason, LimitExceeded, RtmpError, WrongState
 from .events import Closed, MetadataReceived, PublishEnded, PublishRequested, RejectCode, SessionEvent
-from .flv import BadTag, TagReader
+from .flv import BadTag, TagReader, TrackConfigured
 from .handshake import ServerHandshake
 from .limits import BAD_TAGS_IN_A_ROW, UNPUBLISHED_MESSAGES, RtmpLimits
 from .link import Link
@@ -57,7 +59,7 @@ class PublishSession:
     def __init__(self, limits: RtmpLimits, now: float, entropy: bytes) -> None:
         self.counters = Counters()
         self.last_media_at = now
-        """When the last audio or video message came, or the publish was accepted; monotonic seconds."""
+        """When the last packet or configuration came, or the publish was accepted; monotonic seconds."""
         self._limits = limits
         self._handshake = ServerHandshake(entropy)
         self._reader = ChunkReader(limits)
@@ -225,6 +227,7 @@ class PublishSession:
             if len(self._held) > self._limits.pre_publish_bytes:
                 self._refuse_size()
             self._held += data
+            self._link.received(len(data), now)
             return
         if stage is Stage.PUBLISHING:
             self._link.received(len(data), now)
@@ -299,7 +302,7 @@ class PublishSession:
             return
         read = self._tags.video if message.type == MessageType.VIDEO else self._tags.audio
         try:
-            self._events.extend(read(payload, message.timestamp, now))
+            events = read(payload, message.timestamp, now)
         except BadTag:
             self.counters.bad_tags += 1
             self._bad_in_a_row += 1
@@ -308,7 +311,10 @@ class PublishSession:
             return
         self._bad_in_a_row = 0
         self.counters.media_messages += 1
-        self.last_media_at = now
+        self._events.extend(events)
+        # Frames that nothing can be made of (no configuration, a refused codec) are silence: they hold no name.
+        if events and isinstance(events[-1], Packet | TrackConfigured):
+            self.last_media_at = now
 
     def _data(self, message: Message) -> None:
         if self._negotiation.stage is not Stage.PUBLISHING:

@@ -311,6 +311,28 @@ def test_counters() -> None:
     assert session.last_media_at == 9.0
 
 
+def test_what_gives_no_media_is_silence() -> None:
+    session, publisher = publishing()
+    since = session.last_media_at
+    # Frames without their configuration (an empty one came), and of a codec that is refused.
+    for payload in (b"\xaf\x00", FRAME, b"\x2f" + FRAME):
+        session.receive_data(publisher.audio(payload, 0), 50.0)
+    assert session.last_media_at == since
+    session.receive_data(publisher.audio(AAC, 0) + publisher.audio(FRAME, 23), 51.0)
+    assert session.last_media_at == 51.0
+
+
+def test_bytes_that_wait_for_a_decision_are_acknowledged() -> None:
+    session, publisher = start()
+    session.receive_data(publisher.opening(), 0.0)
+    session.receive_data(publisher.audio(FRAME, 0), 0.0)
+    session.accept(0.0)
+    session.receive_data(control(5, 16), 0.0)
+    session.receive_data(publisher.audio(FRAME, 23), 0.0)
+    acknowledged = [r.payload for r in publisher.receive(session.data_to_send()) if r.type == 3]
+    assert int.from_bytes(acknowledged[-1]) == session.counters.bytes_received - 1 - 2 * 1536
+
+
 def test_messages_before_a_publish_are_bounded() -> None:
     session, publisher = start()
     session.receive_data(publisher.hello() + publisher.c2() + message(VIDEO, b"", csid=6), 0.0)
