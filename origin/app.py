@@ -66,7 +66,7 @@ class OriginServer:
         """Bind and serve. Raises OSError when the address cannot be bound."""
         guard = self._guard
         runner = web.AppRunner(
-            _app(self._hub, self._handlers, guard.spoke),
+            _app(self._hub, self._handlers, guard),
             handler_cancellation=True,  # a held request is freed when its client leaves
             access_log=None,
             logger=self._logger,
@@ -113,10 +113,10 @@ class OriginServer:
 
 def create_app(hub: Hub, settings: Origin, pages_dir: Path) -> web.Application:
     """The routes, for a server of the caller's (with `handler_cancellation=True`)."""
-    return _app(hub, Handlers(hub, settings, assets.load(pages_dir)), lambda request: None)
+    return _app(hub, Handlers(hub, settings, assets.load(pages_dir)), None)
 
 
-def _app(hub: Hub, handlers: Handlers, spoke: Callable[[web.Request], None]) -> web.Application:
+def _app(hub: Hub, handlers: Handlers, guard: Guard | None) -> web.Application:
     # The name of a route is its label in metrics.
     routes: list[tuple[str, str, Handler]] = [
         ("media playlist", f"/live/{NAME}/{RENDITION}/index.m3u8", handlers.media_playlist),
@@ -131,19 +131,20 @@ def _app(hub: Hub, handlers: Handlers, spoke: Callable[[web.Request], None]) -> 
         ("health", "/readyz", handlers.readyz),
     ]
     names: dict[object, str] = {}
-    app = web.Application(middlewares=[_answer(hub, names, spoke)])
+    app = web.Application(middlewares=[_answer(hub, names, guard)])
     for name, path, handler in routes:
         names[app.router.add_get(path, handler).resource] = name  # with HEAD, by the same handler
     app.on_response_prepare.append(add_common_headers)
     return app
 
 
-def _answer(hub: Hub, names: Mapping[object, str], spoke: Callable[[web.Request], None]) -> Middleware:
+def _answer(hub: Hub, names: Mapping[object, str], guard: Guard | None) -> Middleware:
     """Errors become small plain texts; every answer is counted."""
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-        spoke(request)
+        if guard is not None:
+            guard.spoke(request)
         if request.method == "OPTIONS":  # of any path: a preflight request comes before the router's refusals
             return preflight()
         try:
@@ -161,6 +162,8 @@ def _answer(hub: Hub, names: Mapping[object, str], spoke: Callable[[web.Request]
         hub.metrics.responses.labels(name, str(response.status)).inc()
         if request.method != "HEAD":
             hub.metrics.response_bytes.labels(name).inc(response.content_length or 0)
+        if guard is not None:
+            guard.answers(request)
         return response
 
     return answer

@@ -62,3 +62,37 @@ async def test_connections_above_the_limit_are_told_so() -> None:
         good[1].close()
     finally:
         await server.close()
+
+
+async def test_a_client_that_does_not_read_is_closed_and_counted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each would keep its answer in memory; one that reads slowly goes on."""
+    size = 8_000_000  # more than the socket buffers of both sides hold
+    (tmp_path / "big.txt").write_bytes(bytes(size))
+    monkeypatch.setattr(guard, "STALL_S", 1.0)
+    registry = CollectorRegistry()
+    settings = Origin(http=OriginHttp(port=0))
+    server = OriginServer(settings, Hub(settings, registry), registry, tmp_path)
+    await server.start()
+    try:
+        request = b"GET /assets/big.txt HTTP/1.1\r\nHost: h\r\n\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=4096)
+        writer.write(request)
+        slow, slow_writer = await asyncio.open_connection("127.0.0.1", server.port, limit=4096)
+        slow_writer.write(request)
+        taken = 0
+        async with asyncio.timeout(20):
+            while not registry.get_sample_value("headwater_origin_refused_total", {"reason": "slow reader"}):
+                taken += len(await slow.read(50_000))
+                await asyncio.sleep(0.05)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await asyncio.wait_for(reader.readexactly(size), 10)
+        while taken < size:
+            data = await slow.read(50_000)
+            assert data, "who reads slowly goes on"
+            taken += len(data)
+        writer.close()
+        slow_writer.close()
+    finally:
+        await server.close()
