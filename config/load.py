@@ -174,6 +174,9 @@ class _Reading:
         if leaf is None:
             self._unknown(key, text, where, spell)
             return
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            self._problems.append(Problem(where, key, None, "not UTF-8 text"))
+            return
         try:
             value = parse_text(leaf, text)
         except ValueError as error:
@@ -233,7 +236,8 @@ class _Reading:
         if value is None and key in self._known:
             shown = self._known[key].default
         else:
-            shown = None if detail["type"] == "missing" else _plain(key, value)
+            # Without a key `value` is the whole tree, secrets included.
+            shown = None if detail["type"] == "missing" or not key else _plain(key, value)
         return Problem(where, key, shown, _reason(detail), _member_meant(key) if _is_unknown(detail) else None)
 
 

@@ -7,6 +7,7 @@ the same form and passes the same redaction.
 from __future__ import annotations
 
 import logging
+import math
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -55,6 +56,8 @@ class Redactor:
         match value:
             case str():
                 return self.text(value)
+            case float() if not math.isfinite(value):
+                return str(value)  # JSON has no such numbers
             case None | bool() | int() | float():
                 return value
             case bytes():

@@ -204,6 +204,16 @@ def test_a_list_that_may_not_be_empty() -> None:
     assert str(caught.value) == "flag --ingest.applications: ingest.applications = []: fewer entries than 1"
 
 
+def test_bytes_that_are_no_text_show_no_secret() -> None:
+    env = {
+        "HEADWATER_EDGE__NODE": "a\udc80",
+        "HEADWATER_INGEST__PUBLISH": '[{ name = "*", key = "long-secret" }]',
+    }
+    with pytest.raises(ConfigError) as caught:
+        load(None, env)
+    assert str(caught.value) == "environment HEADWATER_EDGE__NODE: edge.node: not UTF-8 text"
+
+
 def test_the_hand_over_keeps_everything() -> None:
     settings = from_text(
         "[[ingest.publish]]\nname = 'a'\nkey = 'long-secret'\n[state]\ndir = 'x/y'\n[edge]\nupstream = 'http://h:1'\n"

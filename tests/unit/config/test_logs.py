@@ -91,6 +91,15 @@ def test_json_lines() -> None:
     assert third["exception"].endswith("ValueError: token=(hidden)")
 
 
+def test_numbers_that_json_does_not_have() -> None:
+    stream = io.StringIO()
+    setup(Log(format="json"), stream=stream)
+    structlog.get_logger("headwater.test").info("rate", up=float("inf"), odd=float("nan"), fine=0.5)
+    assert "NaN" not in stream.getvalue()
+    [line] = lines(stream)
+    assert (line["up"], line["odd"], line["fine"]) == ("inf", "nan", 0.5)
+
+
 def test_human_lines() -> None:
     stream = io.StringIO()
     setup(Log(format="human", level="warning"), (), stream)
