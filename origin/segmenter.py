@@ -41,8 +41,8 @@ networks send frames with jitter of some milliseconds; a declared end that was w
 decode time."""
 
 MAX_JUMP_S = 3_600
-"""A sample or hole further than this from the position and from the last cut is not of this timeline: it is
-dropped. So is a sample whose two times are further apart."""
+"""A sample or hole further than this from the position and from the cuts that wait is not of this timeline: it
+is dropped. So is a sample whose two times are further apart."""
 
 MAX_CUTS = 1_024
 """Cuts that wait for a rendition that is behind; above it the oldest are passed without media."""
@@ -256,7 +256,9 @@ class Segmenter:
         limit = MAX_JUMP_S * self._limits.timescale
         if self._begun and abs(time - self._end) <= limit:
             return False
-        return not self._cuts or abs(time - self._boundary(self._cuts[-1])) > limit
+        if not self._cuts:
+            return True
+        return not self._boundary(self._cuts[0]) - limit <= time <= self._boundary(self._cuts[-1]) + limit
 
     def _hole_limit(self, sample: Sample) -> int:
         """How late a sample may be before the time before it is declared a hole.

@@ -487,3 +487,13 @@ def test_a_configuration_that_comes_back_while_cuts_wait() -> None:
     segmenter.push(frame(2 * FRAME, key=True), 100)
     opened = [event for event in segmenter.events() if isinstance(event, SegmentOpened)]
     assert [event.init == first for event in opened] == [False, True]
+
+
+def test_waiting_cuts_are_bounded_before_the_first_sample_too() -> None:
+    """A rendition that never sends: its cuts span more than a sample may jump."""
+    segmenter = video()
+    for number in range(1, MAX_CUTS + 50):
+        segmenter.cut(cut(7 + number, number * 360_000), 100)
+    opened = [event for event in segmenter.events() if isinstance(event, SegmentOpened)]
+    assert [event.msn for event in opened[:2]] == [7, 8]
+    assert len(opened) == 50
