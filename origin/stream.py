@@ -262,6 +262,7 @@ class LiveStream:
         for cut in self._cuts:
             if cut.msn >= first:
                 rendition.segmenter.cut(cut, now)
+        self._changed()
 
     def _collect(self, renditions: Iterable[LiveRendition], now: float) -> None:
         """Publish what the segmenters have, then wake: all of one event is seen together (rules 15, 191)."""

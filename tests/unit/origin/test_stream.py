@@ -209,3 +209,15 @@ def test_a_rendition_and_the_one_it_replaces_have_texts_of_their_own(stream: Liv
     for compressed in (False, True):
         assert stream.media_playlist(old, delta=False, compressed=compressed).data
     assert not reader.read(text(stream, "audio")).ended
+
+
+def test_a_late_rendition_is_in_the_texts_at_once(stream: LiveStream, feed: Feed) -> None:
+    """Rules 74, 78: its playlist is served from now on, so that the others name it from now on."""
+    feed.start(audio=False)
+    feed.until(14)
+    assert not reader.read(text(stream)).reports
+    assert b"audio" not in stream.multivariant_playlist(compressed=False).data
+    feed.start_audio()
+    assert stream.playable("audio") is not None
+    assert reader.read(text(stream)).reports
+    assert b"audio" in stream.multivariant_playlist(compressed=False).data
