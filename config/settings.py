@@ -57,7 +57,12 @@ class Publish(Section):
     name: str = Field(
         pattern=r"^(\*|[A-Za-z0-9_-]{1,64})$", description="Stream name that the key opens; `*` opens every name."
     )
-    key: SecretStr = Field(min_length=8, max_length=256, description="Secret that the encoder sends as ?key=.")
+    key: SecretStr = Field(
+        min_length=8,
+        max_length=256,
+        description="Secret that the encoder sends as ?key=. Letters, digits, - and _ reach us from every encoder; "
+        "others have to be percent-encoded there (FFmpeg splits its URL at a slash in the key).",
+    )
 
 
 class RtmpLimits(Section):
@@ -216,7 +221,7 @@ class Edge(Section):
 
     upstream: str | None = Field(
         None,
-        pattern=r"^https?://[^/?#\s]+/?$",
+        pattern=r"^https?://[^/?#@\s]+/?$",
         description="Base URL of the origin or the tier above; unset: the "
         "origin of this machine (http://127.0.0.1:8081).",
     )
