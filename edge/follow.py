@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Protocol
 
-from headwater.origin.hls.directives import Directives, Reject, Serve, Wait
+from headwater.origin.hls.directives import Directives, Reject, Serve, Wait, decide
 from headwater.origin.hls.model import MediaPlaylist
 
 from .collapse import Line, Waiter
@@ -182,7 +182,7 @@ class Follower:
         """Answer every line that the current version satisfies, in this turn of the loop."""
         ready: list[tuple[Directives, Serve | Reject]] = []
         for ask in self._lines:
-            decision = self.version.decide(ask)
+            decision = decide(ask, self.version.position, held=True)
             if not isinstance(decision, Wait):
                 ready.append((ask, decision))
         if not ready:

@@ -252,3 +252,22 @@ def test_a_prefix_of_a_growing_file_is_never_kept_as_the_file() -> None:
     script.answer("/live/x/v/s10.mp4", 102.2, b"a" * 400, 200, **answer)
     assert Viewer(core).get("/live/x/v/s10.mp4", 102.3).answer.outcome is Outcome.HIT
     assert "/live/x/v/s11.mp4" not in script.targets
+
+
+def test_rule_88_a_viewer_held_for_the_segment_after_the_open_one_is_not_refused_when_that_one_opens() -> None:
+    stream = LiveStream()
+    script, core = followed(stream)
+    viewer = Viewer(core).get(f"{LIST}?_HLS_msn={stream.msn + 1}&_HLS_part=7", 100.1)
+    for step in range(1, 9):  # two segments of four parts: part 7 of the first is part 0 of the one behind it
+        assert viewer.answers == [], step
+        target = held(stream)
+        stream.step()
+        script.playlist(target, 100 + step / 2, stream)
+    stream.step()
+    script.playlist(held_before(stream), 104.5, stream)
+    assert viewer.status == 200
+
+
+def held_before(stream: LiveStream) -> str:
+    """What the follower asked for before the last part."""
+    return f"{LIST}?_HLS_msn={stream.msn}&_HLS_part={len(stream.open) - 1}"
