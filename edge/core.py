@@ -204,6 +204,7 @@ class Core:
         """Let followers do what is due; to be called every `TICK_S`."""
         for follower in list(self._followers.values()):
             follower.handle_timeout(now)
+        self.store.sweep(now)
 
     def drain(self, now: float) -> None:
         """Answer held playlist requests with what there is now."""

@@ -11,6 +11,12 @@ from collections.abc import Iterable
 
 from .message import Entity
 
+STALE_KEPT_S = 60.0
+"""How long an entity outside the live windows is kept after it became stale, for a revalidation. Why: what left the
+window of a live stream is never asked for again; it would fill the memory up to the limit."""
+SWEEP = 64
+"""Entities that one `sweep` looks at: at most some tens of microseconds."""
+
 OVERHEAD_BYTES = 1_024
 """Counted per entity on top of its body: headers, keys, rendered heads."""
 
@@ -24,6 +30,7 @@ class Store:
         self._live: OrderedDict[str, Entity] = OrderedDict()
         self._marks: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
+        self._unswept: list[str] = []
         self.bytes = 0
         self.evictions = 0
 
@@ -89,6 +96,16 @@ class Store:
             self._marks.pop(key, None)
             if (entity := self._live.pop(key, None)) is not None:
                 self._cold[key] = entity
+
+    def sweep(self, now: float) -> None:
+        """Forget some of what has been stale for long; to be called often, it goes round by and by."""
+        if not self._unswept:
+            self._unswept = list(self._cold)
+        for key in self._unswept[-SWEEP:]:
+            entity = self._cold.get(key)
+            if entity is not None and entity.seconds_old(now) > entity.lifetime + STALE_KEPT_S:
+                self.remove(key)
+        del self._unswept[-SWEEP:]
 
     def marked(self, key: str) -> bool:
         """Whether `key` is in a live window."""

@@ -23,6 +23,11 @@ PAUSE_S = 0.5
 """Seconds without a packet after which a lane counts as having paused."""
 OFF_GRID_S = Fraction(50, 1_000)
 """Distance between counted and written audio times that is more than rounding and scheduling."""
+SLEW_FROM = 100
+"""Part of a second (10 ms) from which counted audio time is brought back to the written one. Why: writers round to
+milliseconds, and some jitter by a few."""
+SLEW_SHARE = 200
+"""A packet lasts at most this part of its length longer or shorter for it: half a percent."""
 
 
 def rendition_of(track: TrackId) -> Rendition:
@@ -287,11 +292,22 @@ class AudioLane(Lane):
             return None, None
         self._skipping = False
         self.fresh = False
-        duration = audio_samples(self.track, packet.payload) or self._frame
-        self._frame = duration
+        self._frame = audio_samples(self.track, packet.payload) or self._frame
         dts = self._next
+        duration = self._frame + (0 if hole is not None else self._slew(target - dts))
         self._next = dts + duration
         return hole, Sample(self.rendition, dts, dts, duration, True, True, packet.payload, packet.arrived)
+
+    def _slew(self, off: int) -> int:
+        """Ticks by which a packet lasts longer or shorter, so that counted time keeps to the publisher's clock.
+
+        A clock that runs off by parts per million, or frames that a file lacks where it was joined, are taken up
+        in steps that nobody hears; without that they would add up to a hole.
+        """
+        if abs(off) * SLEW_FROM <= self._rate:
+            return 0
+        most = max(1, self._frame // SLEW_SHARE)
+        return max(-most, min(most, off))
 
 
 def hole_of(lane: Lane, until: int | None) -> Hole | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headwater.edge.message import Entity
-from headwater.edge.store import OVERHEAD_BYTES, Store
+from headwater.edge.store import OVERHEAD_BYTES, STALE_KEPT_S, SWEEP, Store
 
 
 def entity(size: int) -> Entity:
@@ -94,3 +94,20 @@ def test_a_compressed_form_is_counted() -> None:
     one.gzip = entity(70)  # what was counted is what is given back
     store.remove("a")
     assert store.bytes == 0
+
+
+def test_what_is_stale_for_long_is_swept_out_unless_it_is_in_a_live_window() -> None:
+    store = Store(1_000 * COST)
+    store.mark(["live"])
+    for key in ("live", *(f"old{n}" for n in range(3 * SWEEP))):
+        store.put(key, entity(1_000))
+    young = entity(1_000)
+    young.received = STALE_KEPT_S
+    store.put("young", young)
+    store.sweep(STALE_KEPT_S - 1)
+    assert len(store) == 3 * SWEEP + 2
+    for _ in range(8):
+        store.sweep(STALE_KEPT_S + 1)
+    assert len(store) == 2 and store.peek("live") and store.peek("young")
+    assert store.bytes == 2 * COST
+    assert store.evictions == 0

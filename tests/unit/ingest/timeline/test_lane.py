@@ -67,11 +67,34 @@ def test_a_hole_in_video_needs_a_new_beginning() -> None:
     assert lane.fresh and lane.floor == lane.end == 90_000
 
 
-def test_sound_is_counted_whatever_its_times_say() -> None:
+def test_sound_is_counted_although_its_times_jitter() -> None:
     lane = audio_lane()
     for n in range(100):
-        hole, sample = lane.place(SOUND, n * 1_920 + (n % 3) * 900)
+        hole, sample = lane.place(SOUND, n * 1_920 + (n % 3) * 400)
         assert hole is None and sample is not None and sample.dts == n * 1_024
+
+
+@pytest.mark.parametrize("ppm", [-500, -100, 100, 500])
+def test_a_clock_that_runs_off_is_followed_without_a_hole(ppm: int) -> None:
+    lane = audio_lane()
+    durations = set()
+    for n in range(100_000):
+        position = n * 1_920 * (1_000_000 + ppm) // 1_000_000
+        hole, sample = lane.place(SOUND, position)
+        assert hole is None and sample is not None
+        assert abs(sample.dts * 90_000 // 48_000 - position) <= 90_000 // 90
+        durations.add(sample.duration)
+    assert durations <= set(range(1_019, 1_030))
+
+
+def test_files_that_lack_half_a_frame_where_they_are_joined_have_no_hole() -> None:
+    """What `-stream_loop` of ffmpeg sends: 937.5 frames of sound in 20 s."""
+    lane = audio_lane()
+    for loop in range(50):
+        for n in range(937):
+            hole, sample = lane.place(SOUND, loop * 1_800_000 + n * 1_920)
+            assert hole is None and sample is not None
+    assert lane.end == pytest.approx(50 * 1_800_000, abs=2_000)
 
 
 def test_sound_that_is_missing_is_a_hole_and_too_much_is_dropped() -> None:
