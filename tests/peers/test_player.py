@@ -24,6 +24,10 @@ LATENCY_S = 3.0
 SETTLE_S = 8
 """Before the pages are opened: the late audio is there, and the 10 s GOP has begun its second one soon."""
 
+JOIN_S = {"gop-10s-long": 14}
+"""Where most segments begin without a keyframe, a player that comes between two of them has what hls.js makes of the
+first ones: it may wait for the next keyframe once more. From then on it must not stall."""
+
 CASES = [
     dataclasses.replace(SOURCES[name], name=f"{name}-long", seconds=60)
     for name in ("fps-25", "fps-29.97", "fps-59.94", "b-frames", "late-audio", "gop-10s")
@@ -63,6 +67,9 @@ def test_plays_without_a_stall(
         time.sleep(SETTLE_S)
         pages = {source.name: open_player(chromium, server.url(_page(source))) for source in batch}
         started = {name: wait_playing(page) for name, page in pages.items()}
+        for name in started.keys() & JOIN_S.keys():
+            pages[name].wait_for_timeout(JOIN_S[name] * 1000)
+            started[name] = figures(pages[name])
         next(iter(pages.values())).wait_for_timeout(PLAY_S * 1000)
         for name, page in pages.items():
             seen = figures(page)
