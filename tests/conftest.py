@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -11,3 +12,6 @@ settings.register_profile(
     "deep", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("deep" if os.environ.get("HEADWATER_FUZZ") == "deep" else "default")
+
+# A suite in the background of a shell inherits an ignored SIGINT, and so would every server that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
