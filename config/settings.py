@@ -11,24 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, SecretStr, model_validator
 
+from .section import NAME_PATTERN, Section, wrong
 from .units import GIB, KIB, MIB, BitRate, Bytes, Count, Milliseconds, Port, Seconds
-
-NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
-"""What a stream may be called; the same in every protocol and URL."""
-
-
-class Section(BaseModel):
-    """A table of settings: unknown keys are errors, values are not changed after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-def _wrong(key: str, reason: str) -> PydanticCustomError:
-    """The error of a value that is valid alone but not beside the others; `key` is relative to its table."""
-    return PydanticCustomError("setting", "{reason}", {"key": key, "reason": reason})
 
 
 class Log(Section):
@@ -106,9 +92,9 @@ class Rtmp(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.private_key is not None and self.certificate is None:
-            raise _wrong("private_key", "needs `certificate` beside it")
+            raise wrong("private_key", "needs `certificate` beside it")
         if self.certificate is not None and self.port == self.tls_port != 0:
-            raise _wrong("tls_port", "the same port as `port`")
+            raise wrong("tls_port", "the same port as `port`")
         return self
 
 
@@ -191,11 +177,11 @@ class Origin(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.segment_s > self.target_duration_s:
-            raise _wrong("segment_s", f"longer than `target_duration_s`, {self.target_duration_s} s")
+            raise wrong("segment_s", f"longer than `target_duration_s`, {self.target_duration_s} s")
         if self.part_target_ms > self.segment_s * 1000:
-            raise _wrong("part_target_ms", f"longer than `segment_s`, {self.segment_s:g} s")
+            raise wrong("part_target_ms", f"longer than `segment_s`, {self.segment_s:g} s")
         if self.first_playlist_s is not None and self.first_playlist_s > self.window_s:
-            raise _wrong("first_playlist_s", f"longer than `window_s`, {self.window_s:g} s")
+            raise wrong("first_playlist_s", f"longer than `window_s`, {self.window_s:g} s")
         return self
 
 
@@ -244,7 +230,7 @@ class Edge(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.object_bytes > self.cache_bytes:
-            raise _wrong("object_bytes", f"more than `cache_bytes`, {self.cache_bytes}")
+            raise wrong("object_bytes", f"more than `cache_bytes`, {self.cache_bytes}")
         return self
 
 
@@ -279,5 +265,5 @@ class Settings(Section):
         # Rule 162: the edge waits longer than the origin may hold a request.
         held_s = 3 * self.origin.target_duration_s
         if self.edge.upstream is None and self.edge.upstream_timeout_s <= held_s:
-            raise _wrong("edge.upstream_timeout_s", f"not above three target durations of the origin, {held_s} s")
+            raise wrong("edge.upstream_timeout_s", f"not above three target durations of the origin, {held_s} s")
         return self

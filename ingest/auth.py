@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from headwater.config.settings import NAME_PATTERN, Ingest
+from headwater.config.section import NAME_PATTERN
+from headwater.config.settings import Ingest
 
 
 class Refusal(enum.StrEnum):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from headwater.config.settings import NAME_PATTERN
+from headwater.config.section import NAME_PATTERN
 
 from .timeline import Epoch
 
