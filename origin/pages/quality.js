@@ -1,0 +1,133 @@
+// Which rendition is shown: the viewer's choice, what is offered, and what the server has given up to keep up.
+// Works on the state of player.js (`hls`, `video`, `figures`).
+"use strict";
+
+const AUTO = "auto";
+const LISTING = "../../streams.json";
+const LISTING_MS = 10000;
+// A stream without a ladder may get one when it is published again.
+const NO_LADDER_MS = 60000;
+
+const quality = document.getElementById("quality");
+const reduced = document.getElementById("reduced");
+
+// `…/720p/index.m3u8` -> `720p`.
+function renditionOf(uri) {
+  const found = /([^/?]+)\/[^/?]*(?:\?.*)?$/.exec(uri || "");
+  return found ? decodeURIComponent(found[1]) : "";
+}
+
+function levelNames() {
+  return figures.levels.map((level) => level.name);
+}
+
+// "720p", "source (1920×1080)": a rung's name says its height already.
+function label(level) {
+  if (/^\d/.test(level.name) || !level.width) return level.name || `${level.width}×${level.height}`;
+  return `${level.name} (${level.width}×${level.height})`;
+}
+
+// The choices, the best first. Called when hls.js knows its levels, and when the server offers others.
+function drawChoices() {
+  const names = [...new Set(levelNames())].reverse();
+  figures.rungs = names.filter((name) => !figures.withdrawn.includes(name));
+  const choices = [AUTO, ...names];
+  if (choices.join() !== [...quality.options].map((option) => option.value).join()) {
+    quality.replaceChildren(
+      ...choices.map((name) => {
+        const option = document.createElement("option");
+        option.value = name;
+        return option;
+      }),
+    );
+  }
+  for (const option of quality.options) {
+    const level = figures.levels.find((one) => one.name === option.value);
+    const gone = figures.withdrawn.includes(option.value);
+    setText(option, level ? label(level) + (gone ? " (not now)" : "") : autoText());
+    option.disabled = gone;
+  }
+  quality.value = figures.choice;
+  quality.disabled = names.length < 2;
+}
+
+function autoText() {
+  return figures.choice === AUTO && figures.rendition ? `Auto (${figures.rendition})` : "Auto";
+}
+
+// hls.js starts with `auto`, also after each reload of the source: what the viewer chose is set again.
+function applyChoice() {
+  if (!hls) return;
+  const at = levelNames().lastIndexOf(figures.choice);
+  if (at < 0) figures.choice = AUTO;
+  // The picture changes at the next segment, without a stop.
+  if (hls.manualLevel !== at) hls.nextLevel = at;
+}
+
+function choose(name) {
+  figures.choice = name;
+  applyChoice();
+  drawChoices();
+}
+
+quality.addEventListener("change", () => choose(quality.value));
+
+// ---- the ladder, as the server tells it ----
+
+// What streams.json says of this stream's ladder: { level, reduced: ["half frame rate", …], speed } or null.
+function drawLadder(ladder) {
+  figures.ladder = ladder;
+  const given = ladder && Array.isArray(ladder.reduced) ? ladder.reduced : [];
+  const what = given.join(", ");
+  setText(reduced, what ? `Quality reduced: ${what}. The server is short of time; it goes back by itself.` : "");
+  reduced.hidden = !what;
+}
+
+function ladderText() {
+  const { ladder } = figures;
+  if (!ladder) return "–";
+  const given = Array.isArray(ladder.reduced) ? ladder.reduced : [];
+  return given.length ? given.join(", ") : ladder.level ? `reduced, step ${ladder.level}` : "full quality";
+}
+
+function speedText() {
+  const speed = figures.ladder && figures.ladder.speed;
+  return Number.isFinite(speed) && speed > 0 ? `${speed.toFixed(2)}× real time` : "–";
+}
+
+async function lookAtLadder() {
+  let pause = LISTING_MS;
+  if (!document.hidden) {
+    try {
+      const response = await fetch(LISTING);
+      if (response.ok) {
+        const { streams } = await response.json();
+        const stream = streams.find((one) => one.name === figures.name);
+        drawLadder((stream && stream.ladder) || null);
+        if (stream && !stream.ladder) pause = NO_LADDER_MS;
+      }
+    } catch {
+      // Asked again later; the picture does not depend on it.
+    }
+  }
+  // Some random time on top: the pages of one stream do not ask together.
+  setTimeout(lookAtLadder, pause * (1 + Math.random() / 4));
+}
+
+// ---- what the server offers now ----
+
+// A rung that left the multivariant playlist (an overloaded server sheds it) goes on in GAP: hls.js leaves it by
+// itself and may come back, so nothing is loaded again. True when the source must be: something is new, or sound or
+// the rendition that plays is gone for good.
+function mustReload(known, found) {
+  const before = new Set(known.split("\n"));
+  const now = new Set(found.split("\n"));
+  if ([...now].some((line) => !before.has(line))) return true;
+  const lost = [...before].filter((line) => !now.has(line));
+  figures.withdrawn = [...new Set(lost.filter((line) => !line.includes("=")).map(renditionOf))];
+  drawChoices();
+  if (lost.some((line) => line.includes("TYPE=AUDIO"))) return true;
+  const playing = hls && hls.levels[hls.loadLevel];
+  const ended = playing && playing.details && !playing.details.live;
+  return Boolean(ended && figures.withdrawn.includes(renditionOf(playing.uri)));
+}
