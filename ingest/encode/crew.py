@@ -1,6 +1,6 @@
 """The worker of one stream, whichever process it is just now: started, fed, watched, replaced.
 
-    start -> spares.take -> owner.beginning -> fed from `feed` -> lost (crash, hang, memory, protocol) -> start ...
+start -> spares.take -> owner.beginning -> fed from `feed` -> lost (crash, hang, memory, protocol) -> start ...
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ class Crew:
         self.worker: WorkerProcess | None = None
         self.feed: Feed | None = None
         """The queue to the present worker."""
-        self.restarts: dict[Fault, int] = dict.fromkeys(
-            (Fault.CRASH, Fault.HANG, Fault.MEMORY, Fault.PROTOCOL), 0
-        )
+        self.restarts: dict[Fault, int] = dict.fromkeys((Fault.CRASH, Fault.HANG, Fault.MEMORY, Fault.PROTOCOL), 0)
         self.resident_bytes = 0
         """Of the present worker, as it said last."""
         self._name = name
@@ -192,5 +190,3 @@ class Crew:
 def _loudly(event: str, **values: object) -> None:
     """A storm of losses."""
     log.critical(f"{event} again and again: only the source goes on", **values)
-
-

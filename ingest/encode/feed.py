@@ -31,9 +31,7 @@ class Feed:
         waits_for_key: the video begins with its next keyframe.
     """
 
-    def __init__(
-        self, video: Rendition | None, most_bytes: int, most_s: float, *, waits_for_key: bool = False
-    ) -> None:
+    def __init__(self, video: Rendition | None, most_bytes: int, most_s: float, *, waits_for_key: bool = False) -> None:
         self._video = video
         self._most_bytes = most_bytes
         self._most = int(most_s * VIDEO_TIMESCALE)

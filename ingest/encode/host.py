@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Protocol
 
 import structlog
@@ -22,7 +22,6 @@ from headwater.ingest.media import (
     Hole,
     LadderState,
     LadderStatus,
-    Offered,
     Planned,
     Rendition,
     Sample,
@@ -38,8 +37,10 @@ from headwater.ingest.media import (
 from .control import Change, Controller, Observation
 from .crew import Crew
 from .feed import Feed
+from .lag import Lag
 from .model import Adjust, Configure, Failed, FromWorker, Opened, Picture, Plan, Progress, Resume
 from .numbers import Numbers
+from .offers import Offers
 from .process import Fault
 from .progress import Deliveries, Phase, ProtocolError
 from .replay import Replay
@@ -62,8 +63,8 @@ PLANNED_S = 8.0
 first playlist waits for 12 s of media anyway."""
 STATUS_S = 1.0
 """Between two reports of the ladder's state for listings."""
-MOST_ARRIVALS = 10_000
-"""Source samples whose arrival is remembered; what is older than that is skipped long before."""
+NOTHING = Plan(Fraction(30), None)
+"""Before the tracks are known."""
 
 Planner = Callable[[Mapping[Rendition, Track]], Plan | None]
 """What these source tracks get; None: the machine has no room for it."""
@@ -111,13 +112,10 @@ class Ladder:
         self._deliveries = Deliveries(())
         self._controller: Controller | None = None
         self._tick: asyncio.TimerHandle | None = None
-        self._arrivals: deque[tuple[int, float]] = deque(maxlen=MOST_ARRIVALS)
-        """Of the source's samples that the rungs have not come to: presentation time, arrival."""
-        self._source_end = 0
+        self._lag = Lag(NOTHING, VIDEO_TIMESCALE)
         self._regular = True
         """Segments start on keyframes of the source."""
-        self._offered: dict[Rendition, bool] = {}
-        """Of the renditions for which it was said."""
+        self._offers = Offers()
         self._failed: set[Rendition] = set()
         self._planned_until: float | None = None
         self._advanced_at = self._said_at = 0.0
@@ -139,7 +137,7 @@ class Ladder:
     @property
     def lag_s(self) -> float:
         """Age of the oldest source sample that the rungs have not come to, seconds."""
-        return max(0.0, time.monotonic() - self._arrivals[0][1]) if self._arrivals else 0.0
+        return self._lag.seconds(time.monotonic())
 
     @property
     def holes(self) -> Mapping[Rendition, int]:
@@ -155,10 +153,8 @@ class Ladder:
         if isinstance(event, StreamStarted):
             self._part_target_us = event.part_target_us
             return
-        if isinstance(event, Sample):
-            self._note_time(event.rendition, event.pts, event.pts + event.duration, event.arrived)
-        elif isinstance(event, Hole):
-            self._note_time(event.rendition, None, event.until, now)
+        if isinstance(event, (Sample, Hole)):
+            self._lag.note(event)
         elif isinstance(event, Cut):
             if self._changed:
                 self._make_plan(now)
@@ -185,27 +181,12 @@ class Ladder:
         """Whether segments start on keyframes of the source, so that it can be offered."""
         if regular != self._regular:
             self._regular = regular
-            self._offer_source(now)
-
-    def _note_time(self, rendition: Rendition, pts: int | None, end: int, arrived: float) -> None:
-        """Tell time by the video that rungs are made from, else by the first sound."""
-        plan = self.plan
-        if plan is None or not (plan.video or plan.audio):
-            return
-        if rendition != (plan.video_source if plan.video else plan.audio[0].source):
-            return
-        started = self._tracks.get(rendition)
-        scale = started.track.timescale if started is not None else VIDEO_TIMESCALE
-        if pts is not None:
-            self._arrivals.append((pts * VIDEO_TIMESCALE // scale, arrived))
-        self._source_end = max(self._source_end, end * VIDEO_TIMESCALE // scale)
+            self._offer(now)
 
     def _track_ended(self, event: TrackEnded, now: float) -> None:
         self._tracks.pop(event.rendition, None)
         self._changed = True
         video = self.plan is not None and event.rendition == self.plan.video_source
-        if video:
-            self._arrivals.clear()
         self._emit(self._deliveries.end_of(event.rendition, video=video), now)
 
     # -- the plan ----------------------------------------------------------------------------------------------------
@@ -229,6 +210,9 @@ class Ladder:
         self._replay = Replay(plan.video_source if plan.video or plan.thumbnails else None, self._replay.most_bytes)
         for started in self._tracks.values():
             self._replay.add(started)
+        audio = self._tracks.get(plan.audio[0].source) if plan.audio else None
+        end, self._lag = self._lag.end, Lag(plan, audio.track.timescale if audio else VIDEO_TIMESCALE)
+        self._lag.end = end
         self._planned_until = now + PLANNED_S
         self._emit([Planned(self._deliveries.waiting)], now)
         self._cutter.use_regular_cuts(bool(plan.video) and self._settings.long_gop == "drop-source")
@@ -236,7 +220,7 @@ class Ladder:
         log.info("ladder", stream=self.name, rungs=rungs, grid=str(plan.grid))
         self.crew.replace()
         self._arm()
-        self._offer_source(now)
+        self._offer(now)
         self._say(now)
 
     # -- crew.Owner ----------------------------------------------------------------------------------------------------
@@ -253,10 +237,10 @@ class Ladder:
         feed.put(Configure(self.plan))
         farthest = self._deliveries.farthest
         if farthest is not None:
-            position = max(farthest, self._source_end - int(CATCH_UP_S * VIDEO_TIMESCALE))
+            position = max(farthest, self._lag.end - int(CATCH_UP_S * VIDEO_TIMESCALE))
             self._emit(self._deliveries.skip(position), now)
             feed.put(Resume(position))
-            self._pass(position)
+            self._lag.reached(position)
         if self.level:
             feed.put(Adjust(self.level))
         for event in self._replay.events():
@@ -271,7 +255,7 @@ class Ladder:
         if position is None or position <= self._position:
             return
         self._position, self._advanced_at = position, now
-        self._pass(position)
+        self._lag.reached(position)
         self._replay.delivered(position)
         if self.crew.feed is not None:
             self.crew.feed.acknowledge(position)
@@ -351,7 +335,7 @@ class Ladder:
         """Tell the worker, the log, the metrics and the sink."""
         meaning = change.meaning
         down = meaning.level > change.previous
-        self.numbers.change("down" if down else "up", change.reason)
+        self.numbers.change("down" if down else "up", change.cause.value)
         say = log.warning if down else log.info
         say("ladder steps down" if down else "ladder steps up", stream=self.name, level=meaning.level,
             effect=meaning.text, reason=change.reason)  # fmt: skip
@@ -367,17 +351,12 @@ class Ladder:
         feed = self.crew.feed
         if feed is None:
             return
-        position = max(self._position, self._source_end - int(CATCH_UP_S * VIDEO_TIMESCALE))
+        position = max(self._position, self._lag.end - int(CATCH_UP_S * VIDEO_TIMESCALE))
         self.numbers.skips += 1
         log.warning("ladder jumps ahead", stream=self.name, reason=reason)
         feed.jump(position)
         self._emit(self._deliveries.skip(position), now)
-        self._pass(position)
-
-    def _pass(self, position: int) -> None:
-        """Source samples before `position` wait no more."""
-        while self._arrivals and self._arrivals[0][0] < position:
-            self._arrivals.popleft()
+        self._lag.reached(position)
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
@@ -395,7 +374,7 @@ class Ladder:
             self._planned_until = None
             self._plan_less(now)
         missing = self.state in (LadderState.RECOVERING, LadderState.PAUSED)
-        behind = self._source_end - int(LATE_S * VIDEO_TIMESCALE)
+        behind = self._lag.end - int(LATE_S * VIDEO_TIMESCALE)
         position = self._deliveries.position if not missing else None
         if position is not None or missing:
             self._emit(self._deliveries.follow(behind if position is None else position, every=missing), now)
@@ -403,29 +382,17 @@ class Ladder:
             self._say(now)
         self._arm()
 
-    # -- what players are offered ----------------------------------------------------------------------------------
+    # -- what the sink is told ------------------------------------------------------------------------------------
 
     def _offer(self, now: float) -> None:
         """Rungs that are not encoded are not offered; where nothing is, the source is."""
-        running = self.state is not LadderState.PAUSED
-        for rung in self._deliveries.rungs:
-            self._tell(rung, running and self._deliveries.is_there(rung), now)
-        self._offer_source(now)
-
-    def _offer_source(self, now: float) -> None:
-        plan = self.plan
-        if plan is None or plan.video_source is None or not plan.video:
+        if self.plan is None:
             return
-        rungs = [rung.rendition for rung in plan.video]
-        nothing = self.state is LadderState.PAUSED or not any(self._offered.get(name, True) for name in rungs)
-        self._tell(plan.video_source, nothing or (plan.list_source and self._regular), now)
-
-    def _tell(self, rendition: Rendition, offered: bool, now: float) -> None:
-        if self._offered.get(rendition, True) != offered:
-            self._offered[rendition] = offered
-            log.info("rendition is offered" if offered else "rendition is not offered",
-                     stream=self.name, rendition=rendition)  # fmt: skip
-            self._emit([Offered(rendition, offered)], now)
+        runs = self.state is not LadderState.PAUSED
+        there = self._deliveries.is_there if runs else lambda rung: False
+        for offer in self._offers.update(self.plan, self._deliveries.rungs, there, regular=self._regular):
+            log.info("offered", stream=self.name, rendition=offer.rendition, offered=offer.offered)
+            self._emit([offer], now)
 
     def _plan_less(self, now: float) -> None:
         """The stream is not held back any more for renditions that may not come."""

@@ -119,7 +119,7 @@ class Deliveries:
         video += [rung for rung in new.video if rung.rendition not in going_on]
         audio += [rung for rung in new.audio if rung.rendition not in going_on]
         video.sort(key=lambda rung: -rung.width * rung.height)
-        base = old if old.video and video[0].rendition in going_on else new
+        base = old if any(rung.rendition in going_on for rung in old.video) else new
         return replace(base, video=tuple(video), audio=tuple(audio))
 
     # -- what there is -----------------------------------------------------------------------------------------
