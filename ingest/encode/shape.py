@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 
 from headwater.ingest.media import Codec, Track
 
@@ -112,7 +113,7 @@ def grid_of(rate: Fraction | None) -> Fraction:
     while snapped(rate / divisor) > MAX_GRID:
         divisor += 1
     grid = snapped(rate / divisor)
-    return grid if grid >= MIN_GRID else grid * -(-MIN_GRID // grid)
+    return grid if grid >= MIN_GRID else grid * ceil(MIN_GRID / grid)
 
 
 def snapped(rate: Fraction) -> Fraction:
@@ -127,7 +128,7 @@ def divisor_for(grid: Fraction, cap: float | None) -> int:
     """Every n-th frame of `grid` is not faster than `cap` frames per second; 29.97 passes for 30, 30 for 29.97."""
     if cap is None:
         return 1
-    return max(1, -(-grid // (Fraction(cap) * (1 + SNAP / 10))))
+    return max(1, ceil(grid / (Fraction(cap) * (1 + SNAP / 10))))
 
 
 def bitrate_for(shape: Shape, fps: Fraction, codec: Codec) -> int:
