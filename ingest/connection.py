@@ -16,9 +16,9 @@ from headwater.ingest.media import Packet, Track, TrackId
 from .auth import Pause, Refusal
 from .rtmp.errors import CloseReason
 from .rtmp.events import Closed, MetadataReceived, PublishEnded, PublishRequested, RejectCode
-from .rtmp.flv import TrackConfigured, TrackRefused
 from .rtmp.session import PublishSession
 from .stream import LiveStream
+from .tracks import TrackConfigured, TrackRefused
 
 log = structlog.get_logger("headwater.ingest")
 
