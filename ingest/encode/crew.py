@@ -162,8 +162,10 @@ class Crew:
         if fault is not Fault.DONE:
             self.restarts[fault] += 1
             again = self._policy.lost(now)
-            say = log.error if isinstance(again, Again) else _loudly
-            say("encoder was lost", stream=self._name, reason=fault.value, detail=detail, again_in_s=again.pause_s)
+            storm = isinstance(again, Rest)
+            say = log.critical if storm else log.error
+            event = "encoder was lost again and again: only the source goes on" if storm else "encoder was lost"
+            say(event, stream=self._name, reason=fault.value, detail=detail, again_in_s=again.pause_s)
         self._owner.lost(fault, detail, again, now)
         self.start(again.pause_s)
 
@@ -185,8 +187,3 @@ class Crew:
         self._attached_at = time.monotonic()
         worker.attach(self._name, self)
         self.pump()
-
-
-def _loudly(event: str, **values: object) -> None:
-    """A storm of losses."""
-    log.critical(f"{event} again and again: only the source goes on", **values)

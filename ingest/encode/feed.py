@@ -110,8 +110,9 @@ class Feed:
         self.urgent(Resume(position))
 
     def _is_key(self, message: ToWorker, position: int) -> bool:
-        video = isinstance(message, Sample) and message.rendition == self._video
-        return video and message.independent and message.pts <= position
+        if not isinstance(message, Sample) or message.rendition != self._video:
+            return False
+        return message.independent and message.pts <= position
 
     def _drop_video(self, before: int) -> None:
         """Leave out the video in front of the queue's item number `before`."""

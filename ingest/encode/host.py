@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Protocol
 
@@ -21,8 +21,6 @@ from headwater.ingest.media import (
     Cut,
     Hole,
     LadderState,
-    LadderStatus,
-    Planned,
     Rendition,
     Sample,
     Still,
@@ -40,9 +38,9 @@ from .feed import Feed
 from .lag import Lag
 from .model import Adjust, Configure, Failed, FromWorker, Opened, Picture, Plan, Progress, Resume
 from .numbers import Numbers
-from .offers import Offers
+from .outlet import Outlet
 from .process import Fault
-from .progress import Deliveries, Phase, ProtocolError
+from .progress import Deliveries, Phase
 from .replay import Replay
 from .restarts import Again, Rest
 from .spares import Spares
@@ -58,11 +56,6 @@ LATE_S = 1.0
 """Seconds behind the source at which the rungs of a worker that is missing list their time as GAP."""
 STALL_S = 5.0
 """Seconds for which frames may wait without one being encoded, while the worker says that it lives."""
-PLANNED_S = 8.0
-"""Seconds for which a new stream is held back for its rungs. Why: a cold worker needs 2 s on a busy machine, and the
-first playlist waits for 12 s of media anyway."""
-STATUS_S = 1.0
-"""Between two reports of the ladder's state for listings."""
 NOTHING = Plan(Fraction(30), None)
 """Before the tracks are known."""
 
@@ -102,8 +95,8 @@ class Ladder:
         self.crew = Crew(name, settings.worker, spares, self)
         self._settings = settings
         self._planner = planner
-        self._sink = sink
         self._cutter = cutter
+        self._outlet = Outlet(name, sink)
         self._tracks: dict[Rendition, TrackStarted] = {}
         self._changed = False
         """There are tracks that the plan does not know."""
@@ -115,10 +108,8 @@ class Ladder:
         self._lag = Lag(NOTHING, VIDEO_TIMESCALE)
         self._regular = True
         """Segments start on keyframes of the source."""
-        self._offers = Offers()
         self._failed: set[Rendition] = set()
-        self._planned_until: float | None = None
-        self._advanced_at = self._said_at = 0.0
+        self._advanced_at = 0.0
         self._position = 0
         self._closed = False
 
@@ -138,6 +129,16 @@ class Ladder:
     def lag_s(self) -> float:
         """Age of the oldest source sample that the rungs have not come to, seconds."""
         return self._lag.seconds(time.monotonic())
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Payloads that wait for the worker."""
+        return self.crew.feed.size if self.crew.feed is not None else 0
+
+    @property
+    def waiting_messages(self) -> int:
+        """Messages that wait for the worker."""
+        return len(self.crew.feed) if self.crew.feed is not None else 0
 
     @property
     def holes(self) -> Mapping[Rendition, int]:
@@ -187,7 +188,7 @@ class Ladder:
         self._tracks.pop(event.rendition, None)
         self._changed = True
         video = self.plan is not None and event.rendition == self.plan.video_source
-        self._emit(self._deliveries.end_of(event.rendition, video=video), now)
+        self._outlet.emit(self._deliveries.end_of(event.rendition, video=video), now)
 
     # -- the plan ----------------------------------------------------------------------------------------------------
 
@@ -213,10 +214,10 @@ class Ladder:
         audio = self._tracks.get(plan.audio[0].source) if plan.audio else None
         end, self._lag = self._lag.end, Lag(plan, audio.track.timescale if audio else VIDEO_TIMESCALE)
         self._lag.end = end
-        self._planned_until = now + PLANNED_S
-        self._emit([Planned(self._deliveries.waiting)], now)
+        self._outlet.plan(self._deliveries.waiting, now)
         self._cutter.use_regular_cuts(bool(plan.video) and self._settings.long_gop == "drop-source")
-        rungs = {str(rung.rendition): rung.bitrate for rung in (*plan.video, *plan.audio)}
+        rungs = {str(rung.rendition): rung.bitrate for rung in plan.video}
+        rungs |= {str(rung.rendition): rung.bitrate for rung in plan.audio}
         log.info("ladder", stream=self.name, rungs=rungs, grid=str(plan.grid))
         self.crew.replace()
         self._arm()
@@ -238,7 +239,7 @@ class Ladder:
         farthest = self._deliveries.farthest
         if farthest is not None:
             position = max(farthest, self._lag.end - int(CATCH_UP_S * VIDEO_TIMESCALE))
-            self._emit(self._deliveries.skip(position), now)
+            self._outlet.emit(self._deliveries.skip(position), now)
             feed.put(Resume(position))
             self._lag.reached(position)
         if self.level:
@@ -269,7 +270,7 @@ class Ladder:
             self._controller.worker_replaced()
         self.state = LadderState.PAUSED if isinstance(again, Rest) else LadderState.RECOVERING
         if self.state is LadderState.PAUSED:
-            self._plan_less(now)
+            self._outlet.plan_less(self._deliveries.waiting, now)
         self._offer(now)
         self._say(now)
 
@@ -277,14 +278,14 @@ class Ladder:
         if isinstance(message, Sample):
             self._sample(message, now)
         elif isinstance(message, Hole):
-            self._emit(self._deliveries.hole(message), now)
+            self._outlet.emit(self._deliveries.hole(message), now)
         elif isinstance(message, Progress):
             self._progress(message, now)
         elif isinstance(message, Picture):
-            self._emit([Still(message.content_type, message.time, message.data)], now)
+            self._outlet.emit([Still(message.content_type, message.time, message.data)], now)
         elif isinstance(message, Opened):
             events, other = self._deliveries.opened(message)
-            self._emit(events, now)
+            self._outlet.emit(events, now)
             if other:
                 log.warning("encoder has another configuration", stream=self.name, rendition=message.rendition)
                 self._cutter.discontinue()
@@ -298,7 +299,7 @@ class Ladder:
             return
         if self._deliveries.is_video(sample.rendition):
             self.numbers.frames += 1
-        self._emit(events, now)
+        self._outlet.emit(events, now)
         if self.state is not LadderState.RUNNING:
             self.state = LadderState.RUNNING
             log.info("ladder runs", stream=self.name)
@@ -314,7 +315,7 @@ class Ladder:
         log.error("rendition failed", stream=self.name, rendition=message.rendition, reason=message.reason)
         self._failed.add(message.rendition)
         self._deliveries.fail(message.rendition)
-        self._plan_less(now)
+        self._outlet.plan_less(self._deliveries.waiting, now)
         self._offer(now)
 
     # -- overload ------------------------------------------------------------------------------------------------------
@@ -323,8 +324,8 @@ class Ladder:
         self.numbers.progress(said)
         if self._controller is None or self.plan is None:
             return
-        waiting = len(self.crew.feed) if self.crew.feed is not None else 0
-        seen = Observation(now, self.lag_s, said.media_s, said.busy_s, said.queued + waiting, said.level)
+        queued = said.queued + self.waiting_messages
+        seen = Observation(now, self.lag_s, said.media_s, said.busy_s, queued, said.level)
         for decision in self._controller.observe(seen):
             if isinstance(decision, Change):
                 self._step(decision, now)
@@ -355,7 +356,7 @@ class Ladder:
         self.numbers.skips += 1
         log.warning("ladder jumps ahead", stream=self.name, reason=reason)
         feed.jump(position)
-        self._emit(self._deliveries.skip(position), now)
+        self._outlet.emit(self._deliveries.skip(position), now)
         self._lag.reached(position)
 
     # -- time ----------------------------------------------------------------------------------------------------------
@@ -370,44 +371,23 @@ class Ladder:
         self.crew.look(now)
         if self.crew.worker is not None and self.lag_s > STALL_S and now - self._advanced_at > STALL_S:
             self.crew.fail(Fault.HANG, f"nothing was encoded for {STALL_S:g} s")
-        if self._planned_until is not None and now >= self._planned_until:
-            self._planned_until = None
-            self._plan_less(now)
+        if self._outlet.late(now):
+            self._outlet.plan_less(self._deliveries.waiting, now)
         missing = self.state in (LadderState.RECOVERING, LadderState.PAUSED)
         behind = self._lag.end - int(LATE_S * VIDEO_TIMESCALE)
         position = self._deliveries.position if not missing else None
         if position is not None or missing:
-            self._emit(self._deliveries.follow(behind if position is None else position, every=missing), now)
-        if now - self._said_at >= STATUS_S:
+            self._outlet.emit(self._deliveries.follow(behind if position is None else position, every=missing), now)
+        if self._outlet.silent(now):
             self._say(now)
         self._arm()
 
-    # -- what the sink is told ------------------------------------------------------------------------------------
-
     def _offer(self, now: float) -> None:
-        """Rungs that are not encoded are not offered; where nothing is, the source is."""
-        if self.plan is None:
-            return
         runs = self.state is not LadderState.PAUSED
-        there = self._deliveries.is_there if runs else lambda rung: False
-        for offer in self._offers.update(self.plan, self._deliveries.rungs, there, regular=self._regular):
-            log.info("offered", stream=self.name, rendition=offer.rendition, offered=offer.offered)
-            self._emit([offer], now)
-
-    def _plan_less(self, now: float) -> None:
-        """The stream is not held back any more for renditions that may not come."""
-        if self._planned_until is not None and self._deliveries.waiting:
-            log.warning("stream does not wait for its ladder", stream=self.name, missing=self._deliveries.waiting)
-        self._planned_until = None
-        self._emit([Planned(())], now)
+        self._outlet.offer(self.plan, self._deliveries, now, runs=runs, regular=self._regular)
 
     def _say(self, now: float) -> None:
-        self._said_at = now
-        self._emit([LadderStatus(self.state, self.level, round(self.speed, 2), round(self.lag_s, 2))], now)
-
-    def _emit(self, events: Iterable[StreamEvent], now: float) -> None:
-        for event in events:
-            self._sink.write(event, now)
+        self._outlet.say(self.state, now, level=self.level, speed=self.speed, lag_s=self.lag_s)
 
     # -- the end -------------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ packet must not fill the disk."""
 LINES_S = 10.0
 
 COMMAND = (sys.executable, "-m", "headwater.ingest.encode.worker")
-SECRET = "HEADWATER_"
+SETTINGS = "HEADWATER_"
 """Environment of this prefix is settings, publish keys among them: nothing for a process that decodes strangers'
 bytes."""
 
@@ -102,7 +102,7 @@ class WorkerProcess(asyncio.Protocol):
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
-                env={key: value for key, value in os.environ.items() if not key.startswith(SECRET)},
+                env={key: value for key, value in os.environ.items() if not key.startswith(SETTINGS)},
                 limit=LINE_BYTES,
             )
             worker.pid = worker._process.pid

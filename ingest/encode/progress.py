@@ -20,7 +20,6 @@ from headwater.ingest.media import (
     VIDEO_TIMESCALE,
     Cut,
     Hole,
-    Kind,
     Rendition,
     Sample,
     StreamEvent,
