@@ -179,11 +179,11 @@ class Overload(Section):
 
     step_down_speed: Speed = Field(
         1.0,
-        description="Below this encoding speed (media seconds per second of work) for `step_down_after_s`: a step "
-        "down. Why: below 1 the ladder falls behind.",
+        description="Below this encoding speed (media seconds per second of work) over `step_down_after_s`: as many "
+        "steps down as it says are needed. Why: below 1 the ladder falls behind.",
     )
     step_down_after_s: Seconds = Field(
-        2, description="How long it has to be too slow. Why: one busy second passes; two are two parts of a segment."
+        2, description="Over how long the speed is taken. Why: one busy second passes; two are two parts of a segment."
     )
     step_down_lag_s: Seconds = Field(
         0.75,

@@ -9,10 +9,10 @@ Levels are in the order of what viewers miss least. Each keeps what those before
 
 A plan has only the levels that help it: encoders in hardware have no effort steps, a slow frame rate is not halved.
 
-Down: when the speed was below `step_down_speed` for `step_down_after_s`, or the delay does not come back below
+Down: when the speed over `step_down_after_s` is below `step_down_speed`, or the delay does not come back below
 `step_down_lag_s`; by as many levels as the speed says are needed. Up: one level, when it was calm for a time that
-doubles with each step up that had to be taken back. Above `max_lag_s` of delay nothing that is late is worth encoding:
-`Skip`.
+doubles with each step up to the same level that had to be taken back. Above `max_lag_s` of delay nothing that is late
+is worth encoding: `Skip`.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class Controller:
         self._late_since: float | None = None
         self._late_from = 0.0
         self._calm_since: float | None = None
-        self._calm_s = limits.step_up_after_s
+        self._calm_s = [limits.step_up_after_s] * len(self._levels)  # before a step up to each level
         self._climbed_at: float | None = None
         self._skipped_at: float | None = None
 
@@ -204,8 +204,7 @@ class Controller:
             self._seen.append((seen.now, seen.media_s, seen.busy_s))
         while self._seen and self._seen[0][0] <= seen.now - limits.step_down_after_s:
             self._seen.popleft()
-        busy = sum(work for _, _, work in self._seen)
-        self.speed = sum(media for _, media, _ in self._seen) / busy if busy > 0 else None
+        self.speed = self._speed(float("-inf"))
         if seen.lag_s <= limits.step_down_lag_s:
             self._late_since = None
         elif self._late_since is None:
@@ -216,14 +215,19 @@ class Controller:
         elif self._calm_since is None:
             self._calm_since = seen.now
 
+    def _speed(self, since: float) -> float | None:
+        busy = sum(work for at, _, work in self._seen if at > since)
+        return sum(media for at, media, _ in self._seen if at > since) / busy if busy > 0 else None
+
     def _down(self, seen: Observation) -> list[Decision]:
         trouble = self._trouble(seen)
         if trouble is None or self.level + 1 == len(self._levels):
             return []
         if self._climbed_at is not None:
-            self._calm_s = min(2 * self._calm_s, self._limits.step_up_after_max_s)
+            self._calm_s[self.level] = min(2 * self._calm_s[self.level], self._limits.step_up_after_max_s)
             self._climbed_at = None
-        speed = min(1.0, (self.speed or 1.0) / self._limits.step_down_speed)
+        newest = self._speed(seen.now - self._limits.step_down_after_s / 2)
+        speed = min(1.0, (newest or 1.0) / self._limits.step_down_speed)
         enough = self.meaning.work * speed / MARGIN
         decisions: list[Decision] = []
         while self.level + 1 < len(self._levels) and (not decisions or self.meaning.work > enough):
@@ -236,7 +240,7 @@ class Controller:
         watched = 0.0 if self._since is None else seen.now - self._since
         long_enough = watched >= limits.step_down_after_s * MIN_WINDOW
         if self.speed is not None and self.speed < limits.step_down_speed and long_enough:
-            return Cause.SPEED, f"encoding at {self.speed:.2f}x of real time for {limits.step_down_after_s:g} s"
+            return Cause.SPEED, f"encoding at {self.speed:.2f}x of real time over {limits.step_down_after_s:g} s"
         if self._late_since is None or seen.now - self._late_since < limits.step_down_after_s / 2:
             return None
         if seen.lag_s < self._late_from:  # it comes back by itself
@@ -250,16 +254,21 @@ class Controller:
         calm = seen.now - self._calm_since
         above = self._levels[self.level - 1]
         expected = self.speed * self.meaning.work / above.work
-        if calm < self._calm_s or expected < self._limits.step_down_speed * MARGIN:
+        if calm < self._calm_s[self.level - 1] or expected < self._limits.step_down_speed * MARGIN:
             return []
+        if self._climbed_at is not None:
+            self._held()
         self._climbed_at = seen.now
         return [self._change(-1, Cause.CALM, f"calm for {calm:.0f} s, encoding at {self.speed:.2f}x of real time")]
 
     def _settle(self, now: float) -> None:
         """A step up that held for as long as it was waited for has succeeded."""
-        if self._climbed_at is not None and now - self._climbed_at >= self._calm_s:
-            self._calm_s = max(self._calm_s / 2, self._limits.step_up_after_s)
-            self._climbed_at = None
+        if self._climbed_at is not None and now - self._climbed_at >= self._calm_s[self.level]:
+            self._held()
+
+    def _held(self) -> None:
+        self._calm_s[self.level] = max(self._calm_s[self.level] / 2, self._limits.step_up_after_s)
+        self._climbed_at = None
 
     def _change(self, step: int, cause: Cause, reason: str) -> Change:
         previous = self.level

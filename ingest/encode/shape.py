@@ -128,7 +128,8 @@ def divisor_for(grid: Fraction, cap: float | None) -> int:
     """Every n-th frame of `grid` is not faster than `cap` frames per second; 29.97 passes for 30, 30 for 29.97."""
     if cap is None:
         return 1
-    return max(1, ceil(grid / (Fraction(cap) * (1 + SNAP / 10))))
+    limit = Fraction(cap) * (1 + SNAP / 10)
+    return max(1, ceil(grid / limit))
 
 
 def bitrate_for(shape: Shape, fps: Fraction, codec: Codec) -> int:
