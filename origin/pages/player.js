@@ -240,16 +240,25 @@ function startPlaying() {
 // ---- late tracks and the end ----
 
 // What makes another set of tracks: the URIs and codecs; measured bit rates may change at any time.
+// One line each: "variant URI ATTRIBUTES" or "media ATTRIBUTES".
 function tracksOf(text) {
   const kept = [];
-  for (const line of text.split("\n")) {
-    if (line.startsWith("#EXT-X-MEDIA:") || line.startsWith("#EXT-X-STREAM-INF:")) {
-      kept.push((line.match(/(TYPE|URI|CODECS|RESOLUTION|NAME)=("[^"]*"|[^,]*)/g) || []).sort().join());
-    } else if (line && !line.startsWith("#")) {
-      kept.push(line.trim());
-    }
+  let attributes = "";
+  for (const line of text.split("\n").map((one) => one.trim())) {
+    if (line.startsWith("#EXT-X-MEDIA:")) kept.push(`media ${attributesOf(line)}`);
+    else if (line.startsWith("#EXT-X-STREAM-INF:")) attributes = attributesOf(line);
+    else if (line && !line.startsWith("#")) kept.push(`variant ${line} ${attributes}`);
   }
   return kept.sort().join("\n");
+}
+
+function attributesOf(line) {
+  return (line.match(/(TYPE|URI|CODECS|RESOLUTION|NAME)=("[^"]*"|[^,]*)/g) || []).sort().join();
+}
+
+// URIs of the variants of `tracksOf`.
+function variantsOf(found) {
+  return found.split("\n").filter((line) => line.startsWith("variant ")).map((line) => line.split(" ")[1]);
 }
 
 function watchTracks() {
@@ -279,7 +288,8 @@ async function lookAtTracks() {
 }
 
 async function isLive(found) {
-  const uri = found.split("\n").find((line) => line && !line.includes("="));
+  const [uri] = variantsOf(found);
+  if (!uri) return false;
   const response = await fetch(uri);
   return response.ok && !(await response.text()).includes("#EXT-X-ENDLIST");
 }

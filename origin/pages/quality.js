@@ -55,11 +55,13 @@ function autoText() {
   return figures.choice === AUTO && figures.rendition ? `Auto (${figures.rendition})` : "Auto";
 }
 
-// hls.js starts with `auto`, also after each reload of the source: what the viewer chose is set again.
+// hls.js starts with `auto`, also after each reload of the source, and goes back to it when a level fails: what the
+// viewer chose is set again, unless the server does not offer it now.
 function applyChoice() {
   if (!hls) return;
-  const at = levelNames().lastIndexOf(figures.choice);
+  let at = levelNames().lastIndexOf(figures.choice);
   if (at < 0) figures.choice = AUTO;
+  if (figures.withdrawn.includes(figures.choice)) at = -1;
   // The picture changes at the next segment, without a stop.
   if (hls.manualLevel !== at) hls.nextLevel = at;
 }
@@ -117,17 +119,24 @@ async function lookAtLadder() {
 // ---- what the server offers now ----
 
 // A rung that left the multivariant playlist (an overloaded server sheds it) goes on in GAP: hls.js leaves it by
-// itself and may come back, so nothing is loaded again. True when the source must be: something is new, or sound or
-// the rendition that plays is gone for good.
+// itself and may come back. What changed about a rendition that does not play is read when it does. So nothing is
+// loaded again, unless there is something new, sound is gone, or what plays has changed or is gone for good.
 function mustReload(known, found) {
   const before = new Set(known.split("\n"));
   const now = new Set(found.split("\n"));
-  if ([...now].some((line) => !before.has(line))) return true;
-  const lost = [...before].filter((line) => !now.has(line));
-  figures.withdrawn = [...new Set(lost.filter((line) => !line.includes("=")).map(renditionOf))];
-  drawChoices();
-  if (lost.some((line) => line.includes("TYPE=AUDIO"))) return true;
+  const offered = new Set(variantsOf(found));
   const playing = hls && hls.levels[hls.loadLevel];
+  const name = playing ? renditionOf(playing.uri) : "";
+  const were = new Set(variantsOf(known));
+  const harmless = (line) => {
+    const uri = line.startsWith("variant ") && line.split(" ")[1];
+    return uri && were.has(uri) && name && renditionOf(uri) !== name;
+  };
+  if ([...now].some((line) => !before.has(line) && !harmless(line))) return true;
+  if ([...before].some((line) => line.startsWith("media ") && line.includes("TYPE=AUDIO") && !now.has(line))) return true;
+  figures.withdrawn = [...new Set([...were].filter((uri) => !offered.has(uri)).map(renditionOf))];
+  applyChoice();
+  drawChoices();
   const ended = playing && playing.details && !playing.details.live;
-  return Boolean(ended && figures.withdrawn.includes(renditionOf(playing.uri)));
+  return Boolean(ended && figures.withdrawn.includes(name));
 }

@@ -16,7 +16,17 @@ from headwater.loadtest.bench.processes import Peer
 from headwater.loadtest.bench.server import Headwater
 
 from .chromium import browser, figures, open_player, wait_playing
-from .ladder import LIP_S, RUNGS, TOML, Flashing, check_boundaries, decode_audio, decode_video, lip_offsets, wait_offered
+from .ladder import (
+    LIP_S,
+    RUNGS,
+    TOML,
+    Flashing,
+    check_boundaries,
+    decode_audio,
+    decode_video,
+    lip_offsets,
+    wait_offered,
+)
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
 
