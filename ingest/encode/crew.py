@@ -68,6 +68,16 @@ class Crew:
         self._drained = asyncio.Event()
         self._closed = False
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Payloads that wait for the worker."""
+        return self.feed.size if self.feed is not None else 0
+
+    @property
+    def waiting_messages(self) -> int:
+        """Messages that wait for the worker."""
+        return len(self.feed) if self.feed is not None else 0
+
     def start(self, pause_s: float = 0.0) -> None:
         """Have a worker after `pause_s` seconds. Idempotent while one is there or on its way."""
         if self.worker is None and self._task is None and not self._closed:

@@ -131,16 +131,6 @@ class Ladder:
         return self._lag.seconds(time.monotonic())
 
     @property
-    def waiting_bytes(self) -> int:
-        """Payloads that wait for the worker."""
-        return self.crew.feed.size if self.crew.feed is not None else 0
-
-    @property
-    def waiting_messages(self) -> int:
-        """Messages that wait for the worker."""
-        return len(self.crew.feed) if self.crew.feed is not None else 0
-
-    @property
     def holes(self) -> Mapping[Rendition, int]:
         """Holes so far, by rung."""
         return self._deliveries.holes
@@ -324,7 +314,7 @@ class Ladder:
         self.numbers.progress(said)
         if self._controller is None or self.plan is None:
             return
-        queued = said.queued + self.waiting_messages
+        queued = said.queued + self.crew.waiting_messages
         seen = Observation(now, self.lag_s, said.media_s, said.busy_s, queued, said.level)
         for decision in self._controller.observe(seen):
             if isinstance(decision, Change):

@@ -97,11 +97,6 @@ class Ladders:
             del self._ladders[ladder.name]
             self._taken.pop(ladder.name, None)
 
-    def makes_audio(self, name: str, application: str, track: Track) -> bool:
-        """A ladder delivers an audio track that players cannot get as it is."""
-        settings = self._settings.for_stream(name, application)
-        return settings.enabled and track.kind is Kind.AUDIO
-
     async def close(self) -> None:
         """End everything."""
         for ladder in self._ladders.values():

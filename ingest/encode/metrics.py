@@ -20,8 +20,8 @@ _GAUGES: tuple[tuple[str, str, Callable[[Ladder], float]], ...] = (
     ("lag_seconds", "Age of the oldest source sample that is not encoded yet.", lambda ladder: ladder.lag_s),
     ("level", "How much quality an overloaded ladder gives up; 0: none.", lambda ladder: ladder.level),
     ("resident_bytes", "Memory of the encoder process.", lambda ladder: ladder.crew.resident_bytes),
-    ("queue_bytes", "Source bytes that wait for the encoder process.", lambda ladder: ladder.waiting_bytes),
-    ("queue_messages", "Messages that wait for the encoder process.", lambda ladder: ladder.waiting_messages),
+    ("queue_bytes", "Source bytes that wait for the encoder process.", lambda ladder: ladder.crew.waiting_bytes),
+    ("queue_messages", "Messages that wait for the encoder process.", lambda ladder: ladder.crew.waiting_messages),
     ("up", "1 while the ladder runs.", lambda ladder: ladder.state is LadderState.RUNNING),
 )
 _COUNTERS: tuple[tuple[str, str, Callable[[Ladder], float]], ...] = (
