@@ -129,7 +129,8 @@ def divisor_for(grid: Fraction, cap: float | None) -> int:
     if cap is None:
         return 1
     limit = Fraction(cap) * (1 + SNAP / 10)
-    return max(1, ceil(grid / limit))
+    every: int = ceil(grid / limit)
+    return max(1, every)
 
 
 def bitrate_for(shape: Shape, fps: Fraction, codec: Codec) -> int:

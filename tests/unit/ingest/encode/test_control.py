@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from fractions import Fraction
 
@@ -86,7 +87,7 @@ def test_levels_give_up_what_is_missed_least_first() -> None:
         (2, 2, ("720p", "480p")),
     ]
     assert [level.level for level in found] == list(range(6))
-    assert all(less.work < more.work for more, less in zip(found, found[1:], strict=False))
+    assert all(less.work < more.work for more, less in itertools.pairwise(found))
     assert found[4].text == "without 720p, the others at half the frame rate"
 
 
@@ -200,7 +201,7 @@ def test_a_step_up_that_fails_makes_the_next_one_wait() -> None:
     driven = Machine(Controller(PLAN, LIMITS), work)
     driven.run(1.5, 3600)
     tries = [at for at, change in driven.changes if change.meaning.level == 0]
-    pauses = [later - earlier for earlier, later in zip(tries, tries[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(tries)]
     assert pauses == sorted(pauses)
     assert pauses[0] < 40
     assert pauses[-1] >= LIMITS.step_up_after_max_s
