@@ -17,6 +17,7 @@ is worth encoding: `Skip`.
 
 from __future__ import annotations
 
+import enum
 from collections import deque
 from dataclasses import dataclass
 
@@ -78,6 +79,14 @@ class Observation:
     """`Progress.level`: the level in force."""
 
 
+class Cause(enum.StrEnum):
+    """Why the level changes, for metrics."""
+
+    SPEED = "speed"
+    LAG = "lag"
+    CALM = "calm"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One step of the level. Several come in order when one would not do."""
@@ -86,6 +95,7 @@ class Change:
     meaning: LevelMeaning
     """Of the new level."""
     reason: str
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +220,8 @@ class Controller:
         return sum(media for at, media, _ in self._seen if at > since) / busy if busy > 0 else None
 
     def _down(self, seen: Observation) -> list[Decision]:
-        reason = self._trouble(seen)
-        if reason is None or self.level + 1 == len(self._levels):
+        trouble = self._trouble(seen)
+        if trouble is None or self.level + 1 == len(self._levels):
             return []
         if self._climbed_at is not None:
             self._calm_s[self.level] = min(2 * self._calm_s[self.level], self._limits.step_up_after_max_s)
@@ -221,22 +231,22 @@ class Controller:
         enough = self.meaning.work * speed / MARGIN
         decisions: list[Decision] = []
         while self.level + 1 < len(self._levels) and (not decisions or self.meaning.work > enough):
-            decisions.append(self._change(1, reason))
+            decisions.append(self._change(1, *trouble))
         return decisions
 
-    def _trouble(self, seen: Observation) -> str | None:
+    def _trouble(self, seen: Observation) -> tuple[Cause, str] | None:
         """Why less work is needed; None: it is not."""
         limits = self._limits
         watched = 0.0 if self._since is None else seen.now - self._since
         long_enough = watched >= limits.step_down_after_s * MIN_WINDOW
         if self.speed is not None and self.speed < limits.step_down_speed and long_enough:
-            return f"encoding at {self.speed:.2f}x of real time over {limits.step_down_after_s:g} s"
+            return Cause.SPEED, f"encoding at {self.speed:.2f}x of real time over {limits.step_down_after_s:g} s"
         if self._late_since is None or seen.now - self._late_since < limits.step_down_after_s / 2:
             return None
         if seen.lag_s < self._late_from:  # it comes back by itself
             self._late_since, self._late_from = seen.now, seen.lag_s
             return None
-        return f"{seen.lag_s:.1f} s behind the source"
+        return Cause.LAG, f"{seen.lag_s:.1f} s behind the source"
 
     def _up(self, seen: Observation) -> list[Decision]:
         if self.level == 0 or self._calm_since is None or self.speed is None:
@@ -249,7 +259,7 @@ class Controller:
         if self._climbed_at is not None:
             self._held()
         self._climbed_at = seen.now
-        return [self._change(-1, f"calm for {calm:.0f} s, encoding at {self.speed:.2f}x of real time")]
+        return [self._change(-1, Cause.CALM, f"calm for {calm:.0f} s, encoding at {self.speed:.2f}x of real time")]
 
     def _settle(self, now: float) -> None:
         """A step up that held for as long as it was waited for has succeeded."""
@@ -260,7 +270,7 @@ class Controller:
         self._calm_s[self.level] = max(self._calm_s[self.level] / 2, self._limits.step_up_after_s)
         self._climbed_at = None
 
-    def _change(self, step: int, reason: str) -> Change:
+    def _change(self, step: int, cause: Cause, reason: str) -> Change:
         previous = self.level
         self.level += step
         if step > 0:
@@ -268,7 +278,7 @@ class Controller:
         else:
             self.steps_up += 1
         self._forget()
-        return Change(previous, self.meaning, reason)
+        return Change(previous, self.meaning, reason, cause)
 
     def _may_skip(self, now: float) -> bool:
         return self._skipped_at is None or now - self._skipped_at >= SKIP_AGAIN_S
