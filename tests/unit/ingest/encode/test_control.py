@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from headwater.config.settings_encode import Overload
 from headwater.ingest.encode.control import (
     SKIP_AGAIN_S,
+    Cause,
     Change,
     Controller,
     Observation,
@@ -264,3 +265,12 @@ def test_less_power_never_keeps_more(one: float, other: float) -> None:
     strong.run(max(one, other), 600)
     weak.run(min(one, other), 600)
     assert weak.controller.level >= strong.controller.level
+
+
+def test_a_change_has_its_cause() -> None:
+    driven = machine()
+    driven.run(0.9, 10)
+    driven.run(3.0, 30)
+    driven.lag = 1.0
+    driven.run(1.0, 5)
+    assert [change.cause for _, change in driven.changes] == [Cause.SPEED, Cause.CALM, Cause.LAG]
