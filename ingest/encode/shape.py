@@ -135,7 +135,7 @@ def divisor_for(grid: Fraction, cap: float | None) -> int:
 def bitrate_for(shape: Shape, fps: Fraction, codec: Codec) -> int:
     """The default bit rate, bit/s, in steps that look chosen."""
     pixels = shape.width * shape.height / (1280 * 720)
-    rate = BASE_RATE * pixels**RATE_OVER_PIXELS * (float(fps) / 30) ** RATE_OVER_FPS * CODEC_RATE[codec]
+    rate: float = BASE_RATE * pixels**RATE_OVER_PIXELS * (float(fps) / 30) ** RATE_OVER_FPS * CODEC_RATE[codec]
     step = 100_000 if rate >= 2_000_000 else 50_000 if rate >= 500_000 else 10_000
     return max(100_000, step * round(rate / step))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from fractions import Fraction
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from headwater.config.settings_encode import Overload
 from headwater.ingest.encode.control import (
     SKIP_AGAIN_S,
+    Cause,
     Change,
     Controller,
     Observation,
@@ -86,7 +88,7 @@ def test_levels_give_up_what_is_missed_least_first() -> None:
         (2, 2, ("720p", "480p")),
     ]
     assert [level.level for level in found] == list(range(6))
-    assert all(less.work < more.work for more, less in zip(found, found[1:], strict=False))
+    assert all(less.work < more.work for more, less in itertools.pairwise(found))
     assert found[4].text == "without 720p, the others at half the frame rate"
 
 
@@ -200,7 +202,7 @@ def test_a_step_up_that_fails_makes_the_next_one_wait() -> None:
     driven = Machine(Controller(PLAN, LIMITS), work)
     driven.run(1.5, 3600)
     tries = [at for at, change in driven.changes if change.meaning.level == 0]
-    pauses = [later - earlier for earlier, later in zip(tries, tries[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(tries)]
     assert pauses == sorted(pauses)
     assert pauses[0] < 40
     assert pauses[-1] >= LIMITS.step_up_after_max_s
@@ -263,3 +265,12 @@ def test_less_power_never_keeps_more(one: float, other: float) -> None:
     strong.run(max(one, other), 600)
     weak.run(min(one, other), 600)
     assert weak.controller.level >= strong.controller.level
+
+
+def test_a_change_has_its_cause() -> None:
+    driven = machine()
+    driven.run(0.9, 10)
+    driven.run(3.0, 30)
+    driven.lag = 1.0
+    driven.run(1.0, 5)
+    assert [change.cause for _, change in driven.changes] == [Cause.SPEED, Cause.CALM, Cause.LAG]
