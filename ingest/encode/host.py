@@ -377,7 +377,8 @@ class Ladder:
         self._outlet.offer(self.plan, self._deliveries, now, runs=runs, regular=self._regular)
 
     def _say(self, now: float) -> None:
-        self._outlet.say(self.state, now, level=self.level, speed=self.speed, lag_s=self.lag_s)
+        text = self._controller.meaning.text if self._controller is not None and self.level else ""
+        self._outlet.say(self.state, now, level=self.level, speed=self.speed, lag_s=self.lag_s, text=text)
 
     # -- the end -------------------------------------------------------------------------------------------------------
 

@@ -76,20 +76,25 @@ quality.addEventListener("change", () => choose(quality.value));
 
 // ---- the ladder, as the server tells it ----
 
-// What streams.json says of this stream's ladder: { level, reduced: ["half frame rate", …], speed } or null.
+const LADDER_STATES = {
+  starting: "starting",
+  recovering: "coming back",
+  paused: "paused, the source only",
+  refused: "not made, the server has no room",
+};
+
+// What streams.json says of this stream's ladder: { state, level, reduced, speed, lag_s } or null.
 function drawLadder(ladder) {
   figures.ladder = ladder;
-  const given = ladder && Array.isArray(ladder.reduced) ? ladder.reduced : [];
-  const what = given.join(", ");
-  setText(reduced, what ? `Quality reduced: ${what}. The server is short of time; it goes back by itself.` : "");
+  const what = (ladder && ladder.level && ladder.reduced) || "";
+  setText(reduced, what ? `Quality is reduced: ${what}. The server has too much to do; it comes back by itself.` : "");
   reduced.hidden = !what;
 }
 
 function ladderText() {
   const { ladder } = figures;
-  if (!ladder) return "–";
-  const given = Array.isArray(ladder.reduced) ? ladder.reduced : [];
-  return given.length ? given.join(", ") : ladder.level ? `reduced, step ${ladder.level}` : "full quality";
+  if (!ladder) return "none";
+  return LADDER_STATES[ladder.state] || (ladder.level ? ladder.reduced || "reduced" : "full quality");
 }
 
 function speedText() {
