@@ -36,7 +36,7 @@ from .control import Change, Controller, Observation
 from .crew import Crew
 from .feed import Feed
 from .lag import Lag
-from .model import Adjust, Configure, Failed, FromWorker, Opened, Picture, Plan, Progress, Resume
+from .model import Adjust, Configure, Failed, FromWorker, Note, Opened, Picture, Plan, Progress, Resume
 from .numbers import Numbers
 from .outlet import Outlet
 from .process import Fault
@@ -281,6 +281,8 @@ class Ladder:
                 self._cutter.discontinue()
         elif isinstance(message, Failed):
             self._fail(message, now)
+        elif isinstance(message, Note):
+            log.warning("encoder notes", stream=self.name, rendition=message.rendition, text=message.text)
 
     def _sample(self, sample: Sample, now: float) -> None:
         away = self._deliveries.phase(sample.rendition) is Phase.AWAY

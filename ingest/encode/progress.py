@@ -269,6 +269,8 @@ class Deliveries:
         rung = self._rung(hole.rendition)
         if rung.track is None or rung.phase is Phase.ENDED:
             return []
+        if not rung.wanted:
+            rung.phase = Phase.AWAY
         return self._hole(rung, hole.until)
 
     # -- holes -------------------------------------------------------------------------------------------------------

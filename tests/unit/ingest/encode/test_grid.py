@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -73,7 +74,7 @@ def check_continuity(made: Ladder) -> None:
     """What holds for every rung of every source without holes."""
     assert len({place.number for place in made.places}) == len(made.places)
     for takes in made.takes.values():
-        for before, take in zip(takes, takes[1:], strict=False):
+        for before, take in pairwise(takes):
             assert take.dts == before.dts + before.duration
             assert before.pts < take.pts
         assert all(take.dts - take.duration < take.pts < take.dts + take.duration for take in takes)
