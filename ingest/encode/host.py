@@ -330,7 +330,7 @@ class Ladder:
         down = meaning.level > change.previous
         self.numbers.change("down" if down else "up", change.cause.value)
         say = log.warning if down else log.info
-        say("ladder steps down" if down else "ladder steps up", stream=self.name, level=meaning.level,
+        say("ladder steps down" if down else "ladder steps up", stream=self.name, step=meaning.level,
             effect=meaning.text, reason=change.reason)  # fmt: skip
         for rung in self._deliveries.rungs:
             self._deliveries.want(rung, rung not in meaning.shed and rung not in self._failed)

@@ -140,7 +140,7 @@ function mustReload(known, found) {
   if ([...now].some((line) => !before.has(line) && !harmless(line))) return true;
   if ([...before].some((line) => line.startsWith("media ") && line.includes("TYPE=AUDIO") && !now.has(line))) return true;
   figures.withdrawn = [...new Set([...were].filter((uri) => !offered.has(uri)).map(renditionOf))];
-  applyChoice();
+  if (figures.choice !== AUTO) applyChoice();
   drawChoices();
   const ended = playing && playing.details && !playing.details.live;
   return Boolean(ended && figures.withdrawn.includes(name));

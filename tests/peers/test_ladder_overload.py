@@ -134,8 +134,8 @@ def _watch(seen: Log, server: Headwater, page: Page, seconds: float) -> None:
 
 def _steps_were_counted_and_said(server: Headwater, highest: int) -> None:
     """Each level was passed in order, in the log and in the counters."""
-    downs = [int(level) for level in re.findall(r"ladder steps down.*?level=(\d+)", server.text())]
-    ups = [int(level) for level in re.findall(r"ladder steps up.*?level=(\d+)", server.text())]
+    downs = [int(level) for level in re.findall(r"ladder steps down.*?step=(\d+)", server.text())]
+    ups = [int(level) for level in re.findall(r"ladder steps up.*?step=(\d+)", server.text())]
     assert downs[:highest] == list(range(1, highest + 1)), downs
     assert ups[-1] == 0
     name = "headwater_encode_level_changes_total"
