@@ -70,8 +70,11 @@ class Ladder:
         return float(places / self._plan.grid)
 
     def resume(self, position: int) -> None:
-        """See `model.Resume`."""
-        self._grid = Grid(self._plan.grid, position)
+        """See `model.Resume`; also comes when what is late is to be left out."""
+        if self._grid is None:
+            self._grid = Grid(self._plan.grid, position)
+        else:
+            self._grid.restart(position)
         self.position = position
         if self._rungs is not None:
             self._rungs.start(position)

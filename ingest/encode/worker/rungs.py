@@ -77,9 +77,10 @@ class VideoRungs:
         self._cascade = Cascade([(rung.width, rung.height, _pixels(rung)) for rung in plan.video])
 
     def start(self, position: int) -> None:
-        """What was delivered before, by another worker, ends at `position`."""
+        """What was delivered before, by this worker or another, ends at `position`."""
         for rung in self._rungs:
             rung.end = position
+            rung.grid.restart()
 
     def cut(self, time: int) -> None:
         """A segment starts."""
