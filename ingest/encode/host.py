@@ -290,8 +290,7 @@ class Ladder:
         events = self._deliveries.sample(sample)
         if not events:
             return
-        if self._deliveries.is_video(sample.rendition):
-            self.numbers.frames += 1
+        self.numbers.frames += self._deliveries.is_video(sample.rendition)
         self._outlet.emit(events, now)
         if self.state is not LadderState.RUNNING:
             self.state = LadderState.RUNNING
@@ -335,8 +334,8 @@ class Ladder:
         down = meaning.level > change.previous
         self.numbers.change("down" if down else "up", change.cause.value)
         say = log.warning if down else log.info
-        say("ladder steps down" if down else "ladder steps up", stream=self.name, level=meaning.level,
-            effect=meaning.text, reason=change.reason)  # fmt: skip
+        event = "ladder steps down" if down else "ladder steps up"
+        say(event, stream=self.name, level=meaning.level, effect=meaning.text, reason=change.reason)
         for rung in self._deliveries.rungs:
             self._deliveries.want(rung, rung not in meaning.shed and rung not in self._failed)
         if self.crew.feed is not None:
