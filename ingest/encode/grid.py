@@ -96,6 +96,8 @@ class Grid:
         """By how much the source's frames are later than their places, averaged."""
         self._floor: int | None = None
         """Nothing before it has a place."""
+        self._waits = True
+        """Nothing was placed since the anchor."""
         if anchor is not None:
             self._start(anchor)
 
@@ -109,6 +111,12 @@ class Grid:
         self._times.clear()
         self._previous = self._last = None
         self._floor = until
+
+    def restart(self, anchor: int) -> None:
+        """Go on at `anchor`, as a new grid would; places and counts go on."""
+        self._previous = self._last = self._floor = None
+        self._waits = True
+        self._start(anchor)
 
     def frame(self, pts: int) -> list[Place]:
         """Places that are decided by a source frame, in order: those that repeat the frame before it, then at most one
@@ -126,13 +134,15 @@ class Grid:
         steps = self._steps(pts)
         if steps < 0:
             # Before the anchor nothing is missed.
-            self.dropped += self._number > 0
-            if self._number == 0:
+            if self._waits:
                 self._previous = pts
+            else:
+                self.dropped += 1
             return []
         if steps > self._limit or (steps > 0 and self._previous is None):
             self._start(pts)
             steps = 0
+        self._waits = False
         places = self._repeat(steps)
         places.append(self._take(pts, repeated=False))
         self._follow(pts - places[-1].time)
@@ -141,7 +151,7 @@ class Grid:
 
     def idle(self, until: int) -> list[Place]:
         """Places that end before `until` and have seen no frame: the last one is shown again."""
-        if self._previous is None or not self._times or self._number == 0:
+        if self._previous is None or not self._times or self._waits:
             return []
         steps = min(int((until - self._times[0]) // self._period), self._limit)
         return self._repeat(max(0, steps))

@@ -13,10 +13,11 @@ from headwater.ingest.media import Sample
 
 READ_BYTES = 256 * 1024
 """One read. Why: a keyframe of a 6 Mbit/s source in one or two."""
-MOST_BYTES = 8 * 1024 * 1024
-"""Payload that waits to be worked on. Why: 10 s of 6 Mbit/s; what is more waits in the host, which counts it."""
-MOST_MESSAGES = 1_024
-"""The same for messages. Why: ten seconds of 60 frames/s with sound."""
+MOST_BYTES = 256 * 1024
+"""Payload that waits to be worked on. Why: a third of a second of 6 Mbit/s keeps the worker busy; what is more waits in
+the host, which can still leave it out."""
+MOST_MESSAGES = 32
+"""The same for messages. Why: half a second of 30 frames/s with sound."""
 END_S = 3.0
 """From the end of the socket to the end of the process, whatever it is doing. Why: libav may hang."""
 

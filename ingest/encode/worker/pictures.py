@@ -70,10 +70,11 @@ class Ladder:
         return float(places / self._plan.grid)
 
     def resume(self, position: int) -> None:
-        """See `model.Resume`."""
-        before, self._grid = self._grid, Grid(self._plan.grid, position)
-        if before is not None:  # it goes on, further ahead
-            self._grid.duplicated, self._grid.dropped = before.duplicated, before.dropped
+        """See `model.Resume`; also comes when what is late is to be left out."""
+        if self._grid is None:
+            self._grid = Grid(self._plan.grid, position)
+        else:
+            self._grid.restart(position)
         self.position = position
         if self._rungs is not None:
             self._rungs.start(position)

@@ -77,10 +77,10 @@ class VideoRungs:
         self._cascade = Cascade([(rung.width, rung.height, _pixels(rung)) for rung in plan.video])
 
     def start(self, position: int) -> None:
-        """What was delivered before, by another worker or by this one, ends at `position`: an IDR follows."""
+        """What was delivered before, by this worker or another, ends at `position`."""
         for rung in self._rungs:
-            rung.grid.restart()
             rung.end = position
+            rung.grid.restart()
 
     def cut(self, time: int) -> None:
         """A segment starts."""

@@ -293,6 +293,23 @@ def test_a_replaced_worker_goes_on_at_the_same_places() -> None:
     assert (second.grid.duplicated, second.grid.dropped) == (0, 0)
 
 
+def test_what_is_late_can_be_left_out() -> None:
+    made = ladder(Fraction(25))
+    frames = source(Fraction(25), 20)
+    made.cut(START)
+    for pts in frames[:5]:
+        made.frame(pts)
+    made.frame(frames[4])
+    made.grid.restart(frames[10])
+    for rung in made.rungs.values():
+        rung.restart()
+    for pts in frames[5:]:
+        made.frame(pts)
+    assert [place.shown for place in made.places] == frames[:5] + frames[10:]
+    assert [take.dts for take in made.takes[1] if take.idr] == [frames[0], frames[10]]
+    assert (made.grid.duplicated, made.grid.dropped) == (0, 1)
+
+
 def test_what_was_missed_before_the_resumption_is_repeated() -> None:
     made = ladder(Fraction(25), anchor=START + 36_000)
     made.frame(START)

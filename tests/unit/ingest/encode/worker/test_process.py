@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -50,27 +51,42 @@ class Host:
 
     def __init__(self) -> None:
         self.end, theirs = socket.socketpair()
-        self.end.settimeout(10)
         command = [sys.executable, "-m", "headwater.ingest.encode.worker", str(theirs.fileno())]
         self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE)
         theirs.close()
         self.said: list[FromWorker] = []
+        self.over = False
         self._decoder = wire.Decoder()
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
     def send(self, *messages: ToWorker) -> None:
         for message in messages:
             self.end.sendall(b"".join(wire.encode(message)))
 
-    def read(self) -> bool:
-        """More of what it says; False at the end."""
-        data = self.end.recv(1 << 18)
-        self.said += self._decoder.receive_data(data)  # type: ignore[arg-type]
-        return bool(data)
+    def _read(self) -> None:
+        while True:
+            try:
+                data = self.end.recv(1 << 18)
+            except OSError:
+                data = b""
+            with self._changed:
+                self.said += self._decoder.receive_data(data)  # type: ignore[arg-type]
+                self.over = not data
+                self._changed.notify_all()
+            if not data:
+                return
 
     def until(self, kind: type[object], count: int = 1) -> list[FromWorker]:
-        while sum(isinstance(said, kind) for said in self.said) < count:
-            assert self.read(), f"it ended: {self.process.stderr and self.process.stderr.read().decode()}"
-        return self.said
+        """All that was said, once `count` messages of a kind are among it."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.over or self._count(kind) >= count, 20)
+            assert self._count(kind) >= count, self.process.stderr and self.process.stderr.read().decode()
+            return list(self.said)
+
+    def _count(self, kind: type[object]) -> int:
+        return sum(isinstance(said, kind) for said in self.said)
 
     def samples(self, rendition: str) -> list[Sample]:
         return [said for said in self.said if isinstance(said, Sample) and said.rendition == rendition]
@@ -80,6 +96,9 @@ class Host:
         return opened.track
 
     def close(self) -> None:
+        with suppress(OSError):
+            self.end.shutdown(socket.SHUT_RDWR)
+        self._reader.join()
         self.end.close()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(6)
@@ -175,13 +194,11 @@ def test_signals_of_a_terminal_are_ignored_and_a_kill_leaves_nothing(host: Host)
     host.until(Progress)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         host.process.send_signal(number)
-    before = len(host.said)
-    while len(host.said) == before:
-        assert host.read()
+    host.until(Progress, 4)
     os.kill(host.process.pid, signal.SIGKILL)
     assert host.process.wait(5) == -signal.SIGKILL
-    while host.read():
-        pass
+    host.close()
+    assert host.over
     assert not os.path.exists(f"/proc/{host.process.pid}")
 
 
