@@ -125,7 +125,7 @@ def levels(plan: Plan) -> tuple[LevelMeaning, ...]:
         found.append(_meaning(plan, len(found), effort, divisor, 0, "half the frame rate"))
     for shed in range(1, len(plan.video)):
         names = " and ".join(str(rung.rendition) for rung in plan.video[:shed])
-        rate = ", the others at half the frame rate" if divisor == 2 else ""
+        rate = ", at half the frame rate" if divisor == 2 else ""
         found.append(_meaning(plan, len(found), effort, divisor, shed, f"without {names}{rate}"))
     return tuple(found)
 

@@ -89,7 +89,7 @@ def test_levels_give_up_what_is_missed_least_first() -> None:
     ]
     assert [level.level for level in found] == list(range(6))
     assert all(less.work < more.work for more, less in itertools.pairwise(found))
-    assert found[4].text == "without 720p, the others at half the frame rate"
+    assert found[4].text == "without 720p, at half the frame rate"
 
 
 def test_a_level_beyond_the_last_is_the_last() -> None:
