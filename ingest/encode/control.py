@@ -7,7 +7,8 @@ Levels are in the order of what viewers miss least. Each keeps what those before
     half rate    every second frame
     shed         without the highest rung, then without the one below it, ...; the lowest stays
 
-A plan has only the levels that help it: encoders in hardware have no effort steps, a slow frame rate is not halved.
+A plan has only the levels that help it: encoders in hardware have no effort steps, nor has the fastest preset; a slow
+frame rate is not halved.
 
 Down: when the speed over `step_down_after_s` is below `step_down_speed`, or the delay does not come back below
 `step_down_lag_s`; by as many levels as the speed says are needed. Up: one level, when it was calm for a time that
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from headwater.config.settings_encode import Overload
 from headwater.ingest.media import Rendition
 
-from .cost import EFFORT, weight
+from .cost import EFFORTS, weight
 from .model import Plan
 
 MIN_FPS = 7
@@ -41,6 +42,9 @@ SKIP_AGAIN_S = 2.0
 
 MIN_WINDOW = 0.9
 """Part of `step_down_after_s` that has to be seen before the speed counts. Why: progress comes in steps."""
+
+
+_LESS = "the encoders search less"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +119,11 @@ def levels(plan: Plan) -> tuple[LevelMeaning, ...]:
     if not plan.video:
         return tuple(found)
     effort, divisor = 0, 1
-    if any(weight(rung, 1) < weight(rung) for rung in plan.video):
-        for effort in range(1, len(EFFORT)):
-            text = "the encoders search less" if effort == 1 else "the encoders search least"
-            found.append(_meaning(plan, len(found), effort, divisor, 0, text))
+    for less in range(1, EFFORTS):
+        step = _meaning(plan, len(found), less, divisor, 0, "the encoders search least" if effort else _LESS)
+        if step.work < found[-1].work:
+            effort = less
+            found.append(step)
     slowest = plan.grid / max(rung.divisor for rung in plan.video)
     if slowest / 2 >= MIN_FPS:
         divisor = 2

@@ -107,6 +107,18 @@ def test_encoders_in_hardware_have_no_effort_steps() -> None:
     ]
 
 
+def test_presets_without_analysis_have_fewer_effort_steps() -> None:
+    def efforts(encoder: str, preset: str) -> list[int]:
+        rungs = tuple(replace(entry, encoder=encoder, preset=preset) for entry in PLAN.video)
+        return [level.effort for level in levels(replace(PLAN, grid=Fraction(12), video=rungs))][:-2]
+
+    assert efforts("libx264", "veryfast") == [0, 1, 2]
+    assert efforts("libx264", "superfast") == [0, 1]
+    assert efforts("libx264", "ultrafast") == [0]
+    assert efforts("libx265", "ultrafast") == [0]
+    assert efforts("libsvtav1", "11") == [0, 1]
+
+
 def test_a_slow_grid_is_not_halved() -> None:
     plan = replace(PLAN, grid=Fraction(12))
     assert {level.divisor for level in levels(plan)} == {1}
