@@ -287,6 +287,8 @@ class LadderStatus:
     """Seconds of media per second of work; 0: not known."""
     lag_s: float = 0.0
     """By which its renditions are behind the source, seconds."""
+    text: str = ""
+    """What the level gives up, in words; empty at level 0."""
 
 
 StreamEvent = (

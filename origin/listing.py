@@ -30,4 +30,10 @@ def describe_ladder(status: LadderStatus | None) -> dict[str, object] | None:
     """How the encoder ladder does; None: the stream has none."""
     if status is None:
         return None
-    return {"state": str(status.state), "level": status.level, "speed": status.speed, "lag_s": status.lag_s}
+    return {
+        "state": str(status.state),
+        "level": status.level,
+        "reduced": status.text,
+        "speed": status.speed,
+        "lag_s": status.lag_s,
+    }

@@ -335,7 +335,7 @@ class Ladder:
         self.numbers.change("down" if down else "up", change.cause.value)
         say = log.warning if down else log.info
         event = "ladder steps down" if down else "ladder steps up"
-        say(event, stream=self.name, level=meaning.level, effect=meaning.text, reason=change.reason)
+        say(event, stream=self.name, step=meaning.level, effect=meaning.text, reason=change.reason)
         for rung in self._deliveries.rungs:
             self._deliveries.want(rung, rung not in meaning.shed and rung not in self._failed)
         if self.crew.feed is not None:
@@ -383,7 +383,8 @@ class Ladder:
         self._outlet.offer(self.plan, self._deliveries, now, runs=runs, regular=self._regular)
 
     def _say(self, now: float) -> None:
-        self._outlet.say(self.state, now, level=self.level, speed=self.speed, lag_s=self.lag_s)
+        text = self._controller.meaning.text if self._controller is not None and self.level else ""
+        self._outlet.say(self.state, now, level=self.level, speed=self.speed, lag_s=self.lag_s, text=text)
 
     # -- the end -------------------------------------------------------------------------------------------------------
 

@@ -69,10 +69,10 @@ class Outlet:
         """The time for the planned rungs is over."""
         return self._planned_until is not None and now >= self._planned_until
 
-    def say(self, state: LadderState, now: float, *, level: int, speed: float, lag_s: float) -> None:
-        """How the ladder does."""
+    def say(self, state: LadderState, now: float, *, level: int, speed: float, lag_s: float, text: str = "") -> None:
+        """How the ladder does; `text`: what the level gives up."""
         self._said_at = now
-        self.emit([LadderStatus(state, level, round(speed, 2), round(lag_s, 2))], now)
+        self.emit([LadderStatus(state, level, round(speed, 2), round(lag_s, 2), text)], now)
 
     def silent(self, now: float) -> bool:
         """It is time to say it again."""
