@@ -100,7 +100,6 @@ class Ladder:
         self._tracks: dict[Rendition, TrackStarted] = {}
         self._changed = False
         """There are tracks that the plan does not know."""
-        self._part_target_us = 0
         self._replay = Replay(None, settings.worker.replay_bytes)
         self._deliveries = Deliveries(())
         self._controller: Controller | None = None
@@ -142,7 +141,7 @@ class Ladder:
         if self._closed or not isinstance(event, (Sample, Cut, Hole, TrackStarted, TrackEnded, StreamStarted)):
             return
         if isinstance(event, StreamStarted):
-            self._part_target_us = event.part_target_us
+            self._deliveries.set_part(event.part_target_us)
             return
         if isinstance(event, (Sample, Hole)):
             self._lag.note(event)
@@ -200,7 +199,6 @@ class Ladder:
             return
         self.plan = plan
         self._deliveries.extend(plan.rungs)
-        self._deliveries.set_part(self._part_target_us)
         self._controller = Controller(plan, self._settings.overload)
         self._replay = Replay(plan.video_source if plan.video or plan.thumbnails else None, self._replay.most_bytes)
         for started in self._tracks.values():
