@@ -66,6 +66,8 @@ class Crew:
         self._task: asyncio.Task[None] | None = None
         self._attached_at = 0.0
         self._drained = asyncio.Event()
+        self._idle = True
+        """No worker is wanted."""
         self._closed = False
 
     @property
@@ -80,6 +82,7 @@ class Crew:
 
     def start(self, pause_s: float = 0.0) -> None:
         """Have a worker after `pause_s` seconds. Idempotent while one is there or on its way."""
+        self._idle = False
         if self.worker is None and self._task is None and not self._closed:
             loop = asyncio.get_running_loop()
             self._task = loop.create_task(self._start(pause_s), name=f"encoder of {self._name}")
@@ -89,6 +92,14 @@ class Crew:
         if self.worker is not None:
             self.worker.kill(Fault.DONE, "the plan changed")
         self.start()
+
+    def stop(self) -> None:
+        """No worker is wanted now; `start` changes that."""
+        self._idle = True
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self.fail(Fault.DONE, "there is nothing to do")
 
     def fail(self, fault: Fault, detail: str) -> None:
         """The present worker is no good."""
@@ -130,11 +141,7 @@ class Crew:
     def close(self) -> None:
         """End everything now. Idempotent."""
         self._closed = True
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-        if self.worker is not None:
-            self.worker.kill(Fault.DONE, "the stream is over")
+        self.stop()
 
     # -- process.Receiver --------------------------------------------------------------------------------------------
 
@@ -177,7 +184,8 @@ class Crew:
             event = "encoder was lost again and again: only the source goes on" if storm else "encoder was lost"
             say(event, stream=self._name, reason=fault.value, detail=detail, again_in_s=again.pause_s)
         self._owner.lost(fault, detail, again, now)
-        self.start(again.pause_s)
+        if not self._idle:
+            self.start(again.pause_s)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

@@ -14,9 +14,10 @@ from headwater.ingest.media import VIDEO_TIMESCALE, Hole, Rendition, Sample
 
 from .model import Adjust, Drain, Resume, ToWorker
 
-UNDER_WAY_S = 0.75
-"""Seconds of video under way. Why: half of the delay above which the rungs jump; the worker never starves on it."""
-LEAST_UNDER_WAY = 24
+UNDER_WAY_S = 0.4
+"""Seconds of video under way. Why: what is under way is worked on also when the rungs jump, and it keeps the worker
+busy."""
+LEAST_UNDER_WAY = 18
 """Frames that may be under way whatever they last. Why: a decoder holds up to 16 back for reordering, a slow source has
 one frame in a second."""
 

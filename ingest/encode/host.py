@@ -32,7 +32,7 @@ from headwater.ingest.media import (
     TrackStarted,
 )
 
-from .control import Change, Controller, Observation
+from .control import Change, Controller, Decision, Observation
 from .crew import Crew
 from .feed import Feed
 from .lag import Lag
@@ -100,7 +100,6 @@ class Ladder:
         self._tracks: dict[Rendition, TrackStarted] = {}
         self._changed = False
         """There are tracks that the plan does not know."""
-        self._part_target_us = 0
         self._replay = Replay(None, settings.worker.replay_bytes)
         self._deliveries = Deliveries(())
         self._controller: Controller | None = None
@@ -142,7 +141,7 @@ class Ladder:
         if self._closed or not isinstance(event, (Sample, Cut, Hole, TrackStarted, TrackEnded, StreamStarted)):
             return
         if isinstance(event, StreamStarted):
-            self._part_target_us = event.part_target_us
+            self._deliveries.set_part(event.part_target_us)
             return
         if isinstance(event, (Sample, Hole)):
             self._lag.note(event)
@@ -192,23 +191,23 @@ class Ladder:
                 self._say(now)
             return
         plan = wanted if self.plan is None else self._deliveries.merged(self.plan, wanted)
-        if plan.empty or plan == self.plan:
+        known = {rung.rendition for rung in plan.rungs} <= set(self._deliveries.rungs)
+        if plan.empty and self.plan is not None:
+            self.plan = None
+            self.crew.stop()
+        if plan.empty or (plan == self.plan and known):
             return
         self.plan = plan
-        self._deliveries.extend((*plan.video, *plan.audio))
-        self._deliveries.set_part(self._part_target_us)
+        self._deliveries.extend(plan.rungs)
         self._controller = Controller(plan, self._settings.overload)
         self._replay = Replay(plan.video_source if plan.video or plan.thumbnails else None, self._replay.most_bytes)
         for started in self._tracks.values():
             self._replay.add(started)
-        audio = self._tracks.get(plan.audio[0].source) if plan.audio else None
-        end, self._lag = self._lag.end, Lag(plan, audio.track.timescale if audio else VIDEO_TIMESCALE)
-        self._lag.end = end
+        sound = self._tracks.get(plan.audio[0].source) if plan.audio else None
+        self._lag = Lag(plan, sound.track.timescale if sound else VIDEO_TIMESCALE, self._lag.end)
         self._outlet.plan(self._deliveries.waiting, now)
         self._cutter.use_regular_cuts(bool(plan.video) and self._settings.long_gop == "drop-source")
-        rungs = {str(rung.rendition): rung.bitrate for rung in plan.video}
-        rungs |= {str(rung.rendition): rung.bitrate for rung in plan.audio}
-        log.info("ladder", stream=self.name, rungs=rungs, grid=str(plan.grid))
+        log.info("ladder", stream=self.name, rungs=[str(rung.rendition) for rung in plan.rungs], grid=str(plan.grid))
         self.crew.replace()
         self._arm()
         self._offer(now)
@@ -289,8 +288,7 @@ class Ladder:
         events = self._deliveries.sample(sample)
         if not events:
             return
-        if self._deliveries.is_video(sample.rendition):
-            self.numbers.frames += 1
+        self.numbers.frames += self._deliveries.is_video(sample.rendition)
         self._outlet.emit(events, now)
         if self.state is not LadderState.RUNNING:
             self.state = LadderState.RUNNING
@@ -319,10 +317,14 @@ class Ladder:
         queued = said.queued + self.crew.waiting_messages
         seen = Observation(now, self.lag_s, said.media_s, said.busy_s, queued, said.level)
         for decision in self._controller.observe(seen):
-            if isinstance(decision, Change):
-                self._step(decision, now)
-            else:
-                self._jump(decision.reason, now)
+            self.act(decision, now)
+
+    def act(self, decision: Decision, now: float) -> None:
+        """Do what the controller decided."""
+        if isinstance(decision, Change):
+            self._step(decision, now)
+        else:
+            self._jump(decision.reason, now)
 
     def _step(self, change: Change, now: float) -> None:
         """Tell the worker, the log, the metrics and the sink."""
@@ -330,8 +332,8 @@ class Ladder:
         down = meaning.level > change.previous
         self.numbers.change("down" if down else "up", change.cause.value)
         say = log.warning if down else log.info
-        say("ladder steps down" if down else "ladder steps up", stream=self.name, step=meaning.level,
-            effect=meaning.text, reason=change.reason)  # fmt: skip
+        event = "ladder steps down" if down else "ladder steps up"
+        say(event, stream=self.name, step=meaning.level, effect=meaning.text, reason=change.reason)
         for rung in self._deliveries.rungs:
             self._deliveries.want(rung, rung not in meaning.shed and rung not in self._failed)
         if self.crew.feed is not None:

@@ -21,10 +21,11 @@ class Lag:
     Args:
         plan: says which rendition tells the time.
         timescale: of that rendition, where it is sound.
+        end: up to which the source has come already.
     """
 
-    def __init__(self, plan: Plan, timescale: int) -> None:
-        self.end = 0
+    def __init__(self, plan: Plan, timescale: int, end: int = 0) -> None:
+        self.end = end
         """Up to which the source has come, 90 kHz ticks."""
         self._rendition: Rendition | None = None
         self._timescale = timescale

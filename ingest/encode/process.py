@@ -128,6 +128,11 @@ class WorkerProcess(asyncio.Protocol):
         """Nothing is known of its end."""
         return self._end is None
 
+    @property
+    def reaped(self) -> bool:
+        """Nothing of the process is left."""
+        return self._reaper is not None and self._reaper.done()
+
     def write(self, message: ToWorker) -> None:
         """Send one message."""
         if self._transport is not None and self._end is None:

@@ -1,4 +1,5 @@
-"""A worker that waits ahead of its need: loading the codec libraries takes longer than a replacement may."""
+"""Where workers come from: one waits ahead of its need, as loading the codec libraries takes longer than a replacement
+may; and all are gone when the server is."""
 
 from __future__ import annotations
 
@@ -34,6 +35,8 @@ class Spares:
         self._spare: WorkerProcess | None = None
         self._task: asyncio.Task[None] | None = None
         self._taken = asyncio.Event()
+        self._all: set[WorkerProcess] = set()
+        """Those whose process is not reaped."""
 
     @property
     def ready(self) -> bool:
@@ -53,24 +56,30 @@ class Spares:
             return spare
         if spare is not None:
             spare.kill(Fault.DONE, "not alive")
-        return await WorkerProcess.start(self._command)
+        return await self._started()
 
     async def close(self) -> None:
-        """End the spare."""
+        """End the spare and every worker that was taken; return when their processes are no more."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            spare.kill(Fault.DONE, "the server stops")
-            await spare.gone()
+        self._spare = None
+        for worker in list(self._all):
+            worker.kill(Fault.DONE, "the server stops")
+            await worker.gone()
+
+    async def _started(self) -> WorkerProcess:
+        self._all = {worker for worker in self._all if not worker.reaped}
+        worker = await WorkerProcess.start(self._command)
+        self._all.add(worker)
+        return worker
 
     async def _keep(self) -> None:
         while True:
             try:
-                self._spare = await WorkerProcess.start(self._command)
+                self._spare = await self._started()
                 self._taken.clear()
             except OSError as error:
                 log.error("encoder cannot be started", reason=error.strerror or str(error))

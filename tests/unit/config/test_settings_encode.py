@@ -136,6 +136,8 @@ def test_rungs_that_cannot_be(tmp_path: Path, rung: str, reason: str) -> None:
     ("text", "reason"),
     [
         ("audio = [{codec = 'opus', sample_rate = 44100}]", "audio[0].sample_rate = 44100: Opus in MP4 is always"),
+        ("audio = [{codec = 'opus', channels = 6}]", "audio[0].channels = 6: Opus has one or two here"),
+        ("audio = [{channels = 5}]", "audio[0].channels = 5: not one of 1, 2 or 6"),
         ("audio = [{codec = 'mp3'}]", 'audio[0].codec = "mp3": not one of'),
         ("audio = [{}, {}]", "audio[0].name: 2 renditions would be called audio-128k"),
         ("rungs = [{height = 360, name = 'low'}]\naudio = [{name = 'low'}]", 'rungs[0].name = "low": 2 renditions'),

@@ -89,7 +89,7 @@ def test_levels_give_up_what_is_missed_least_first() -> None:
     ]
     assert [level.level for level in found] == list(range(6))
     assert all(less.work < more.work for more, less in itertools.pairwise(found))
-    assert found[4].text == "without 720p, the others at half the frame rate"
+    assert found[4].text == "without 720p, at half the frame rate"
 
 
 def test_a_level_beyond_the_last_is_the_last() -> None:
@@ -105,6 +105,18 @@ def test_encoders_in_hardware_have_no_effort_steps() -> None:
         (0, 2, ()),
         (0, 2, ("720p",)),
     ]
+
+
+def test_presets_without_analysis_have_fewer_effort_steps() -> None:
+    def efforts(encoder: str, preset: str) -> list[int]:
+        rungs = tuple(replace(entry, encoder=encoder, preset=preset) for entry in PLAN.video)
+        return [level.effort for level in levels(replace(PLAN, grid=Fraction(12), video=rungs))][:-2]
+
+    assert efforts("libx264", "veryfast") == [0, 1, 2]
+    assert efforts("libx264", "superfast") == [0, 1]
+    assert efforts("libx264", "ultrafast") == [0]
+    assert efforts("libx265", "ultrafast") == [0]
+    assert efforts("libsvtav1", "11") == [0, 1]
 
 
 def test_a_slow_grid_is_not_halved() -> None:
@@ -228,6 +240,42 @@ def test_nothing_is_judged_while_a_level_is_not_in_force() -> None:
     assert sum(map(len, changes)) > 0
     first = next(index for index, made in enumerate(changes) if made)
     assert not any(changes[first + 1 :])
+
+
+def test_a_source_that_is_silent_is_no_overload() -> None:
+    controller = Controller(PLAN, LIMITS)
+    for number in range(100):  # holes and cuts are little work and no media
+        assert not controller.observe(Observation(number / 2, 0.0, 0.0, 0.01, 0, 0))
+    assert controller.speed is None
+
+
+def test_a_slow_report_of_an_idle_worker_is_no_overload() -> None:
+    controller = Controller(PLAN, LIMITS)
+    for number in range(100):
+        assert not controller.observe(Observation(number / 2, 0.0, 0.1, 0.2, 0, 0))
+
+
+def test_a_worker_that_is_stuck_is_overload() -> None:
+    controller = Controller(PLAN, LIMITS)
+    found = [controller.observe(Observation(number / 2, number / 2, 0.0, 0.5, 0, 0)) for number in range(8)]
+    assert any(isinstance(decision, Change) for made in found for decision in made)
+    assert controller.level == 3  # half of the work; the rest when that was not enough
+
+
+def test_delay_of_the_source_itself_does_not_count() -> None:
+    controller = Controller(PLAN, LIMITS)
+    for number in range(100):  # 0.9 s of reordering and a fast worker
+        assert not controller.observe(Observation(number / 2, 0.9, 0.5, 0.1, 0, 0))
+    now, level = 50.0, 0
+    while not controller.level:  # then it is slow
+        now += 0.5
+        assert now < 54
+        level = controller.level
+        controller.observe(Observation(now, 0.9 + (now - 50) / 4, 0.35, 0.5, 0, level))
+    for number in range(200):  # and fast again, with the same delay
+        controller.observe(Observation(now + number / 2, 0.9, 0.5, 0.05, 0, controller.level))
+    assert controller.level == 0
+    assert controller.skips == 0
 
 
 def test_a_worker_without_work_has_no_speed() -> None:

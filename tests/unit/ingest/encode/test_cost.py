@@ -10,7 +10,6 @@ import pytest
 from headwater.config.settings_encode import PRESETS, Encode
 from headwater.ingest.encode.cost import (
     AUDIO_CORES,
-    EFFORT,
     ENCODER,
     PRESET,
     PROCESS_CORES,
@@ -91,9 +90,18 @@ def test_audio_and_pictures() -> None:
 def test_weights_follow_effort_preset_and_rate() -> None:
     (rung,) = made(rungs=[{"height": 720}]).video
     assert weight(rung) == 1280 * 720
-    assert weight(rung, 1) == pytest.approx(1280 * 720 * EFFORT[1])
+    assert weight(rung, 2) < weight(rung, 1) < weight(rung)
+    assert weight(rung, 1) == weight(replace(rung, preset="superfast"))
     assert weight(replace(rung, divisor=2)) == weight(rung) / 2
     assert weight(replace(rung, preset="superfast")) < weight(rung)
+    fastest = replace(rung, preset="ultrafast")
+    assert weight(fastest, 2) == weight(fastest, 1) == weight(fastest) == weight(rung, 2)
+    hevc = replace(rung, encoder="libx265", preset="ultrafast")
+    assert weight(hevc, 2) == weight(hevc) > weight(replace(rung, encoder="libsvtav1", preset="11"), 1)
+    slow = replace(hevc, preset="medium")
+    assert weight(slow, 2) < weight(slow, 1) < weight(slow)
+    own = replace(rung, preset="unknown")
+    assert weight(own) == weight(rung)
     hardware = replace(rung, encoder="h264_nvenc", preset="p4")
     assert weight(hardware, 2) == weight(hardware) < weight(rung)
 

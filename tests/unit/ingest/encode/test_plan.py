@@ -124,6 +124,14 @@ def test_the_number_of_audio_renditions_is_bounded() -> None:
     assert len(result.notes) == 6
 
 
+@pytest.mark.parametrize(
+    ("has", "most", "gets"), [(6, 6, 6), (6, 2, 2), (4, 6, 2), (8, 6, 6), (1, 2, 1), (0, 2, 2), (3, 1, 1)]
+)
+def test_channels_are_mono_stereo_or_surround(has: int, most: int, gets: int) -> None:
+    sound = (Rendition("audio"), audio(channels=has), True)
+    assert [rung.channels for rung in ask(video(), sound, audio=[{"channels": most}]).plan.audio] == [gets]
+
+
 def test_opus_where_it_does_not_open_is_aac() -> None:
     wanted = [{"codec": "opus"}]
     result = ask(video(), AAC, audio=wanted, encoders=frozenset({"libx264", "aac"}))

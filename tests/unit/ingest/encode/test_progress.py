@@ -54,11 +54,11 @@ def both(first: int, last: int) -> list[Sample]:
 
 def test_a_rung_starts_with_what_its_encoder_opened_and_what_it_was_told() -> None:
     deliveries = Deliveries((HIGH_RUNG, LOW_RUNG))
-    assert deliveries.waiting == (HIGH, LOW)
+    assert list(deliveries.waiting) == [HIGH, LOW]
     events, other = deliveries.opened(Opened(HIGH, rung_track()))
     assert events == [TrackStarted(HIGH, rung_track(), bitrate=HIGH_RUNG.maxrate, independent=True)]
     assert not other
-    assert deliveries.waiting == (LOW,)
+    assert list(deliveries.waiting) == [LOW]
     assert deliveries.phase(HIGH) is Phase.RUNNING
 
 
