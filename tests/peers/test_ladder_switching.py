@@ -71,7 +71,7 @@ def test_twenty_switches_without_a_stall_or_an_offset(server: Headwater) -> None
         page = open_player(chromium, server.url(f"/live/{STREAM}/"))
         wait_playing(page)
         page.evaluate("window.sameDocument = true")
-        # Near to live, as a page is that did not have to wait while it started: what is buffered is less than a segment.
+        # Near to live, as a page is that did not have to wait at its start: less than a segment is buffered.
         page.click("#live")
         page.wait_for_timeout(4_000)
         page.evaluate(WATCH)
