@@ -26,7 +26,6 @@ bars of one pixel help nobody."""
 
 _PQ, _HLG = 16, 18
 _UNKNOWN = 2
-_BT709 = 1
 _BT601 = frozenset({5, 6})
 """Values of H.273; `VideoFrame` has them as they are."""
 _MATRICES = {1: "bt709", 5: "bt601", 6: "smpte170m", 7: "smpte240m", 9: "bt2020"}
@@ -59,9 +58,11 @@ def fit(width: int, height: int, aspect: Fraction, rung_width: int, rung_height:
 
 
 def colour_of(frame: VideoFrame) -> Colour:
-    """What rungs made from a source say of their colours: what the source says, and BT.709 for high dynamic range."""
-    if is_hdr(frame):
-        return Colour(_BT709, _BT709, _BT709)
+    """What rungs made from a source say of their colours: what the source says.
+
+    Also for PQ and HLG: with 8 bits there may be bands, but players know how to show it. Why: tone mapping by the scaler
+    costs as much as encoding (29 ms for 720p).
+    """
     return Colour(int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace))
 
 
@@ -112,9 +113,9 @@ class Upright:
 class Shaper:
     """One rung's pictures. Keeps its scaler: one per frame would cost 15 MB each.
 
-    Each rung is scaled from the source's picture. Why: made from the next larger rung scaling costs a third less, which
-    is 7 % of all work, but luma is then 54 dB from what it should be, 0.3 dB of a rung at 43 dB. By libavfilter's scaler
-    and not by `VideoReformatter`, whose chroma samples stand elsewhere: 0.5 dB. So rungs are those of ffmpeg, bit by bit.
+    Each rung is scaled from the source's picture. Why: made from the next larger rung scaling costs a third less, 7 % of
+    all work, but luma is then 54 dB from what it should be, 0.3 dB of a rung at 43 dB. By libavfilter's scaler and not
+    by `VideoReformatter`, whose chroma samples stand elsewhere: 0.5 dB. So rungs are those of ffmpeg, bit by bit.
     """
 
     def __init__(self, width: int, height: int, pixels: str) -> None:

@@ -173,7 +173,9 @@ class Ladder:
 
     def _frame(self, frame: VideoFrame, pts: int, aspect: Fraction) -> None:
         if is_hdr(frame):
-            self._tell("the source has a high dynamic range: the rungs have 8 bits and are not tone-mapped")
+            self._tell(
+                "the source has a high dynamic range: the rungs have it too, with 8 bits, and are not tone-mapped"
+            )
         if self._stills is not None:
             self._still(self._stills, frame, pts, aspect)
         rungs, grid = self._rungs, self._grid
