@@ -77,6 +77,12 @@ class VideoDecoder:
             self.errors += 1
             return []
 
+    def still(self, sample: Sample) -> list[VideoFrame]:
+        """The frame of a keyframe that stands alone, at once, whatever order the source's frames come in."""
+        frames = self.decode(sample) + self.close()
+        self._context.flush_buffers()
+        return frames
+
     def close(self) -> list[VideoFrame]:
         """The frames that it still holds. Nothing may be decoded after it."""
         try:

@@ -19,7 +19,7 @@ from headwater.ingest.codecs.errors import BadConfig
 from headwater.ingest.encode.model import AudioRung
 from headwater.ingest.media import Codec, Sample, Track, TrackId
 
-from .video import NoEncoder
+from .video import NoEncoder, said
 
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """By channels; the resampler mixes whatever comes into it."""
@@ -174,7 +174,7 @@ def _open(rung: AudioRung) -> AudioCodecContext:
             context.options = {"application": "audio", "frame_duration": "20", "vbr": "constrained"}
         context.open()
     except (av.FFmpegError, ValueError, KeyError) as error:
-        raise NoEncoder(f"{rung.encoder} does not open: {error}") from None
+        raise NoEncoder(f"{rung.encoder} does not open: {said(error)}") from None
     if context.options:
         unknown = ", ".join(sorted(context.options))
         context.encode(None)

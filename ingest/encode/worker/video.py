@@ -147,13 +147,18 @@ def _open(rung: VideoRung, fps: Fraction, colour: Colour, options: dict[str, str
         context.options = options
         context.open()
     except (av.FFmpegError, ValueError) as error:
-        raise NoEncoder(f"{rung.encoder} does not open: {error}") from None
+        raise NoEncoder(f"{rung.encoder} does not open: {said(error)}") from None
     if context.options:
         # What is left over the encoder does not know: it would not do what it was asked for.
         unknown = ", ".join(sorted(context.options))
         context.encode(None)
         raise NoEncoder(f"{rung.encoder} does not know {unknown}")
     return context
+
+
+def said(error: Exception) -> str:
+    """What an error of libav says, without the options that PyAV adds."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _track(rung: VideoRung, extradata: bytes, fps: Fraction) -> Track:
