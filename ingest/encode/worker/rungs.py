@@ -147,6 +147,7 @@ class VideoRungs:
         if take.idr:
             self._apply(rung)
         if rung.shed:
+            rung.grid.free()
             if take.idr or rung.end is None or take.dts - rung.end >= HOLE_EVERY:
                 self._hole(rung, take.pts)
             return False

@@ -19,7 +19,8 @@ from headwater.ingest.codecs.errors import BadConfig
 from headwater.ingest.encode.model import AudioRung
 from headwater.ingest.media import Codec, Sample, Track, TrackId
 
-from .video import NoEncoder, said
+from .decode import said
+from .video import NoEncoder
 
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """By channels; the resampler mixes whatever comes into it."""
