@@ -229,7 +229,7 @@ def report(found: Compared) -> list[str]:
         p50, p99 = percentile(delays, 0.5), percentile(delays, 0.99)
         lines.append(f"| {name} | {len(delays)} | {1e3 * p50:.1f} | {1e3 * p99:.1f} | {found.start[name]:.2f} |")
     lines += [
-        f"\nDISTURBED: {name} grew by {count:g}: the machine has too much to do, and these are not the whole job's figures."
+        f"\nDISTURBED: {name} grew by {count:g}: the machine has too much to do; this is not the whole job."
         for name, count in mine.disturbed.items()
         if count
     ]
