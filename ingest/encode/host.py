@@ -380,8 +380,9 @@ class Ladder:
     # -- the end -------------------------------------------------------------------------------------------------------
 
     async def drain(self, within_s: float) -> None:
-        """Give out what the worker holds, for at most `within_s` seconds; then the rungs end where they are."""
+        """Give out what the worker holds, for at most `within_s` seconds; what is missing then becomes a hole."""
         await self.crew.drain(within_s)
+        self._outlet.emit(self._deliveries.skip(self._source.end), time.monotonic())
         self.close()
 
     def close(self) -> None:
