@@ -61,6 +61,20 @@ def test_high_dynamic_range_is_kept_and_said() -> None:
     assert "not tone-mapped" in note.text
 
 
+def test_captions_survive() -> None:
+    """CEA-708 in SEI messages (ATSC A/53 part 4), a pair of bytes with each frame."""
+    clip = video()
+    samples = []
+    for number, sample in enumerate(clip.samples):
+        caption = b"\xb5\x00\x31GA94\x03\x41\xff\xfc" + bytes((0x80 | number, 0x20)) + b"\xff"
+        message = b"\x06\x04" + bytes((len(caption),)) + caption + b"\x80"
+        samples.append(dataclasses.replace(sample, payload=len(message).to_bytes(4) + message + sample.payload))
+    bench = Bench(plan(rung(), rung(60, 106))).play(Clip(clip.track, tuple(samples)))
+    for name in ("90p", "60p"):
+        found = [sample.payload.partition(b"GA94\x03\x41")[2][2:4] for sample in bench.samples(name)]
+        assert found == [bytes((0x80 | number, 0x20)) for number in range(30)]
+
+
 def test_fields_become_one_frame_each() -> None:
     clip = video("testsrc2=size=320x180:rate=50,interlace", "-c:v libx264 -preset ultrafast -flags +ildct+ilme", 0.8)
     bench = Bench(plan(rung(), grid=Fraction(25))).play(clip).give(Drain(1))

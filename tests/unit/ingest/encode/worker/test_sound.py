@@ -100,6 +100,16 @@ def test_every_source_keeps_its_time(rung: object, rate: int, layout: str, size:
     assert abs(late) < Fraction(12, 1_000), float(late)
 
 
+def test_sound_of_twice_the_rate_that_the_configuration_says() -> None:
+    """HE-AAC whose configuration does not tell of SBR: ticks of 24 kHz, frames of 2048 samples at 48 kHz."""
+    encoder = SoundEncoder(audio_rung())
+    begin = SECOND * 24_000
+    samples = fed(encoder, 48_000, lambda n: begin + n * 1024, 40, size=2_048, timescale=24_000) + encoder.finish()
+    check_samples(samples)
+    assert samples[0].pts == SECOND * 48_000
+    assert 40 * 2_048 <= len(samples) * 1_024 <= 41 * 2_048
+
+
 def test_frames_stand_at_the_same_places_whenever_a_worker_starts() -> None:
     starts = []
     for shift in (0, 100, 333, 1_023):
