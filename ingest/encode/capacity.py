@@ -80,9 +80,7 @@ class Capacity:
         except TimeoutError:
             problem = f"the probe of the encoders took more than {self._timeout_s:g} s"
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            await _end(process)
         return _machine(lines, problem)
 
 
@@ -102,6 +100,16 @@ def cores(root: Path = CGROUP, affinity: Callable[[int], Iterable[int]] | None =
         return count if quota == "max" else min(count, int(quota) / int(period))
     except (OSError, ValueError, ZeroDivisionError):
         return count
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill it if it lives; what it still said is read away, or its pipe would stay open."""
+    assert process.stdout is not None
+    if process.returncode is None:
+        process.kill()
+    while await process.stdout.read(MAX_LINE_BYTES):
+        pass
+    await process.wait()
 
 
 async def _read(process: asyncio.subprocess.Process, lines: list[object]) -> None:

@@ -22,9 +22,8 @@ from .model import Plan, VideoRung
 
 MEGA = 1_000_000
 
-EFFORT = (1.0, 0.75, 0.6)
-"""What encoding costs at each effort step of `control`, relative to the preset. Why: x264 at 720p from veryfast, with
-what the decoder configuration says left as it is (cabac, 8x8 transform)."""
+EFFORTS = 3
+"""Effort steps of `control`: the preset, less analysis, least analysis."""
 
 ENCODER = {"libx264": 1.0, "libx265": 3.3, "libsvtav1": 2.2}
 """CPU of an encoder at its default preset, relative to libx264 at veryfast. Why: measured at 720p with noise."""
@@ -34,8 +33,8 @@ HARDWARE = 0.15
 bits; not measured, there was no such hardware."""
 
 _X264 = {
-    "ultrafast": 0.4,
-    "superfast": 0.65,
+    "ultrafast": 0.43,
+    "superfast": 0.6,
     "veryfast": 1.0,
     "faster": 1.4,
     "fast": 2.5,
@@ -66,6 +65,9 @@ PRESET: dict[str, Mapping[str, float]] = {
 }
 """CPU of a preset, relative to the encoder's default one. Why: measured at 720p with noise, the fast half of each list;
 the slow half is known to be out of reach."""
+
+_X265_EFFORT = (1.0, 0.85, 0.7)
+"""What x265 costs with less analysis at a preset above ultrafast, which has none to give up."""
 
 DECODE = {Codec.H264: 1.0, Codec.HEVC: 1.4, Codec.AV1: 1.6, Codec.VP9: 1.3}
 """CPU of decoding, relative to H.264."""
@@ -145,7 +147,22 @@ def weight(rung: VideoRung, effort: int = 0) -> float:
     pixels = rung.width * rung.height / rung.divisor
     if rung.encoder not in ENCODER:
         return pixels * HARDWARE
-    return pixels * ENCODER[rung.encoder] * PRESET[rung.encoder].get(rung.preset, 1.0) * EFFORT[effort]
+    return pixels * ENCODER[rung.encoder] * _factor(rung.encoder, rung.preset, effort)
+
+
+def _factor(encoder: str, preset: str, effort: int) -> float:
+    """CPU relative to the default preset, as the worker's options apply the effort."""
+    factors = PRESET[encoder]
+    if preset not in factors:
+        return 1.0
+    place = list(factors).index(preset)
+    match encoder:
+        case "libx264":  # half way to the fastest, then the fastest
+            return list(factors.values())[place // 2 if effort == 1 else 0] if effort else factors[preset]
+        case "libx265":
+            return factors[preset] * (_X265_EFFORT[effort] if place else 1.0)
+        case _:  # one preset further for each step
+            return list(factors.values())[min(place + effort, len(factors) - 1)]
 
 
 def estimate(plan: Plan, source: Track | None, measured: Measured) -> Estimate:
@@ -158,7 +175,7 @@ def estimate(plan: Plan, source: Track | None, measured: Measured) -> Estimate:
         decode = pixels * rate * DECODE.get(source.codec, 1.0) / measured.decode
         for rung in plan.video:
             fps = float(plan.grid) / rung.divisor
-            factor = PRESET[rung.encoder].get(rung.preset, 1.0) if rung.encoder in PRESET else 1.0
+            factor = _factor(rung.encoder, rung.preset, 0) if rung.encoder in PRESET else 1.0
             encode = rung.width * rung.height / MEGA * fps * factor / measured.encoder(rung.encoder)
             rungs[rung.rendition] = pixels * fps / measured.scale + encode
     rungs |= {rung.rendition: AUDIO_CORES for rung in plan.audio}

@@ -48,6 +48,9 @@ AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000)
 
 OPUS_RATE = 48_000
 
+CHANNELS = (1, 2, 6)
+"""What is encoded: mono, stereo, 5.1."""
+
 MAX_AUDIO_RUNGS = 8
 """Why: a source may have eight audio tracks; each rung is a rendition with metrics and memory of its own."""
 
@@ -264,7 +267,7 @@ def _audio_rung(
         encoder=AUDIO_ENCODER[codec],
         bitrate=entry.bitrate,
         sample_rate=OPUS_RATE if codec is Codec.OPUS else entry.sample_rate or kept,
-        channels=min(entry.channels, track.channels or 2),
+        channels=max(count for count in CHANNELS if count <= min(entry.channels, track.channels or 2)),
         language=track.language,
         name=track.name,
     )

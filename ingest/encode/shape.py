@@ -128,13 +128,14 @@ def divisor_for(grid: Fraction, cap: float | None) -> int:
     """Every n-th frame of `grid` is not faster than `cap` frames per second; 29.97 passes for 30, 30 for 29.97."""
     if cap is None:
         return 1
-    return max(1, ceil(grid / (Fraction(cap) * (1 + SNAP / 10))))
+    limit = Fraction(cap) * (1 + SNAP / 10)
+    return max(1, ceil(grid / limit))
 
 
 def bitrate_for(shape: Shape, fps: Fraction, codec: Codec) -> int:
     """The default bit rate, bit/s, in steps that look chosen."""
     pixels = shape.width * shape.height / (1280 * 720)
-    rate = BASE_RATE * pixels**RATE_OVER_PIXELS * (float(fps) / 30) ** RATE_OVER_FPS * CODEC_RATE[codec]
+    rate: float = BASE_RATE * pixels**RATE_OVER_PIXELS * (float(fps) / 30) ** RATE_OVER_FPS * CODEC_RATE[codec]
     step = 100_000 if rate >= 2_000_000 else 50_000 if rate >= 500_000 else 10_000
     return max(100_000, step * round(rate / step))
 
