@@ -21,6 +21,7 @@ from .feed import Directory, Feed
 from .mpegts import CueReceived, Demuxer
 from .mpegts import Limits as TsLimits
 from .pace import Pace, Rate
+from .srt.events import SessionId
 from .srt.stats import Stats
 from .srtadvice import LatencyAdviser
 from .stream import LiveStream
@@ -52,10 +53,10 @@ class Line(Protocol):
     def streams(self) -> Directory:
         """Where its stream comes from."""
 
-    def stats(self, publisher: SrtPublisher, now: float) -> Stats | None:
+    def stats(self, session: SessionId, now: float) -> Stats | None:
         """What the session measures; None when it is over."""
 
-    def hang_up(self, publisher: SrtPublisher, detail: str) -> None:
+    def hang_up(self, session: SessionId, detail: str) -> None:
         """Close the session; `closed` follows."""
 
     def paused(self, pause: Pause) -> None:
@@ -67,21 +68,25 @@ class SrtPublisher:
 
     Args:
         line: where its bytes come from.
+        session: its session there.
         settings: limits.
         address: remote address without port.
         protocol: `srt` or `srt-pull`.
         now: monotonic seconds.
     """
 
-    def __init__(self, line: Line, settings: Ingest, address: str, protocol: str, now: float) -> None:
+    def __init__(self, line: Line, session: SessionId, settings: Ingest, address: str, protocol: str, now: float) -> None:
         self.address = address
         self.protocol = protocol
+        self.name = ""
+        """Of its stream, also when that has been left."""
         self.received_bytes = 0
         self.feed = Feed(line.streams, self, settings.ahead_s)
         self.demuxer = Demuxer(TsLimits(tracks_per_kind=settings.srt.limits.tracks_per_kind))
         self.last_stats: Stats | None = None
         """Of the last look."""
         self._line = line
+        self._session = session
         self._limits = settings.srt.limits
         self._loop = asyncio.get_running_loop()
         self._pace = Pace(self._limits.bitrate, self.feed.ahead_s, now)
@@ -107,6 +112,7 @@ class SrtPublisher:
 
     def begin(self, stream: LiveStream, now: float) -> None:
         """Its publish was accepted."""
+        self.name = stream.name
         self._media_at = now
         self.feed.begin(stream, now)
 
@@ -114,7 +120,7 @@ class SrtPublisher:
         """End the connection for a reason of the server."""
         if not self._closed:
             self.feed.leave(time.monotonic())
-            self._line.hang_up(self, detail)
+            self._line.hang_up(self._session, detail)
 
     def closed(self, now: float) -> None:
         """The session is over. Idempotent."""
@@ -129,7 +135,7 @@ class SrtPublisher:
     def stats(self) -> Stats | None:
         """What the session measures now, or measured last."""
         if not self._closed:
-            self.last_stats = self._line.stats(self, time.monotonic()) or self.last_stats
+            self.last_stats = self._line.stats(self._session, time.monotonic()) or self.last_stats
         return self.last_stats
 
     # -- bytes in ------------------------------------------------------------------------------------------------
@@ -217,7 +223,7 @@ class SrtPublisher:
             self._advise(now)
 
     def _advise(self, now: float) -> None:
-        stats = self._line.stats(self, now)
+        stats = self._line.stats(self._session, now)
         if stats is None:
             return
         self.last_stats = stats
