@@ -18,6 +18,7 @@ from .settings_encode import Encode
 from .settings_srt import Passphrase, Pull, Srt
 from .units import GIB, KIB, MIB, BitRate, Bytes, Count, Milliseconds, Port, Seconds
 
+
 class Log(Section):
     """[log]"""
 
@@ -143,7 +144,10 @@ class Ingest(Section):
                 raise wrong(f"pull.{index}.name", "another [[ingest.pull]] has this name")
         passphrases: dict[str, SecretStr] = {}
         for index, entry in enumerate(self.publish):
-            if entry.passphrase is not None and passphrases.setdefault(entry.name, entry.passphrase) != entry.passphrase:
+            if (
+                entry.passphrase is not None
+                and passphrases.setdefault(entry.name, entry.passphrase) != entry.passphrase
+            ):
                 raise wrong(f"publish.{index}.passphrase", f"another one than before for {entry.name}: one per name")
         return self
 

@@ -106,6 +106,11 @@ class Puller:
         self._pause_s = pull.retry_min_s
         self._said = ""
 
+    @property
+    def connected(self) -> bool:
+        """Media may come."""
+        return self.phase is Phase.PUBLISHING
+
     def start(self) -> None:
         """Begin."""
         log.info("pull", stream=self.name, source=self._target.shown)
@@ -241,9 +246,7 @@ class Puller:
                 caller.answer_key(event.session, KeyAnswer(kek), time.monotonic())
                 self._turn(time.monotonic())
 
-        in_thread(
-            lambda: derive_kek(passphrase, request.salt, request.length), answer, lambda reason: None
-        )
+        in_thread(lambda: derive_kek(passphrase, request.salt, request.length), answer, lambda reason: None)
 
     def _ended(self, closed: srt.SessionClosed, now: float) -> None:
         publisher, self._publisher = self._publisher, None

@@ -1,7 +1,7 @@
 """The SRT listener: one UDP port for all callers, around the sans-IO `srt.Listener`.
 
-    datagrams -> Listener -> ConnectionRequested -> access, passphrase (thread), streams -> accept or reject
-                          -> DataReceived        -> SrtPublisher -> Demuxer -> stream
+datagrams -> Listener -> ConnectionRequested -> access, passphrase (thread), streams -> accept or reject
+                      -> DataReceived        -> SrtPublisher -> Demuxer -> stream
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from .gate import Gate
 from .kek import KeyDeriver
 from .metrics import IngestMetrics
 from .srt import events as srt
-from .srt.addresses import Address
-from .srt.errors import RejectCode
 from .srt.keys import KeyAnswer
 from .srt.limits import Limits
 from .srt.listener import Acceptance, Listener
@@ -166,7 +164,7 @@ class SrtListener:
             self._turning = False
 
     def _guarded(self, core: Listener, event: srt.Event, now: float) -> None:
-        """One caller's misfortune is not everybody's: what goes wrong with it ends its session, and the port goes on."""
+        """What goes wrong with one caller ends its session, and the port goes on for the others."""
         try:
             self._event(core, event, now)
         except Exception:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -70,18 +70,37 @@ class Port:
         self.counters, self.kernel_drops, self.unsent, self.derived_keys = counters, kernel_drops, unsent, derived_keys
 
 
+class Pulled(Protocol):
+    """What the metrics read of a pull."""
+
+    name: str
+    attempts: int
+    failures: int
+
+    @property
+    def connected(self) -> bool:
+        """Media may come."""
+
+
 class SrtMetrics(Collector):
     """All metrics of SRT.
 
     Args:
         registry: where they are registered.
         streams: the streams there are now.
+        pulls: the configured pulls.
     """
 
-    def __init__(self, registry: CollectorRegistry, streams: Callable[[], Iterable[LiveStream]]) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        streams: Callable[[], Iterable[LiveStream]],
+        pulls: Callable[[], Iterable[Pulled]],
+    ) -> None:
         self.port: Port | None = None
         self._registry = registry
         self._streams = streams
+        self._pulls = pulls
         self._ended: dict[str, list[int]] = {}
         """By stream: what its ended sessions counted."""
         registry.register(self)
@@ -128,6 +147,19 @@ class SrtMetrics(Collector):
             yield gauge
         if self.port is not None:
             yield from self._port(self.port)
+        yield from self._pulled()
+
+    def _pulled(self) -> Iterator[Metric]:
+        connected = GaugeMetricFamily("headwater_srt_pull_connected", "1 while the source sends.", labels=["stream"])
+        attempts = CounterMetricFamily("headwater_srt_pull_attempts", "Calls of the source.", labels=["stream"])
+        failures = CounterMetricFamily(
+            "headwater_srt_pull_failures", "Calls and connections that ended.", labels=["stream"]
+        )
+        for pull in self._pulls():
+            connected.add_metric([pull.name], float(pull.connected))
+            attempts.add_metric([pull.name], pull.attempts)
+            failures.add_metric([pull.name], pull.failures)
+        yield from (connected, attempts, failures)
 
     def _port(self, port: Port) -> Iterator[Metric]:
         counters = port.counters()
@@ -135,7 +167,9 @@ class SrtMetrics(Collector):
         for outcome, read in _HANDSHAKES:
             handshakes.add_metric([outcome], read(counters))
         yield handshakes
-        drops = CounterMetricFamily("headwater_srt_datagrams_dropped", "Datagrams dropped, by reason.", labels=["reason"])
+        drops = CounterMetricFamily(
+            "headwater_srt_datagrams_dropped", "Datagrams dropped, by reason.", labels=["reason"]
+        )
         for reason, read in _DROPS:
             drops.add_metric([reason], read(counters))
         drops.add_metric(["socket_buffer"], port.kernel_drops())

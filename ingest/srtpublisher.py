@@ -75,7 +75,9 @@ class SrtPublisher:
         now: monotonic seconds.
     """
 
-    def __init__(self, line: Line, session: SessionId, settings: Ingest, address: str, protocol: str, now: float) -> None:
+    def __init__(
+        self, line: Line, session: SessionId, settings: Ingest, address: str, protocol: str, now: float
+    ) -> None:
         self.address = address
         self.protocol = protocol
         self.name = ""
