@@ -19,7 +19,7 @@ WORKDIR /etc/headwater
 ENV HEADWATER_STATE__DIR=/var/lib/headwater
 VOLUME /var/lib/headwater
 USER headwater
-EXPOSE 8080 1935 1936
+EXPOSE 8080 1935 1936 8890/udp
 STOPSIGNAL SIGTERM
 # Asks both roles; for a container with one role: --health-cmd "python -m headwater.config.health edge".
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["python", "-m", "headwater.config.health"]
