@@ -71,7 +71,8 @@ class Session:
 
     def opened(self, now: float) -> None:
         """The peer has been told that the connection is made."""
-        self._heard = self._feedback.said = now
+        self._heard = now
+        self._feedback.probe(now)
         self._replan(now)
 
     def data(self, sequence: int, flags: int, stamp: int, datagram: bytes, now: float) -> None:
