@@ -218,7 +218,7 @@ async def test_media_faster_than_real_time_is_held_and_then_closed_with_the_reas
     async with house(tmp_path, ahead_s=1, srt={"limits": {"inbox_bytes": 700_000}}) as it:
         with capture_logs() as logs:
             client = await it.client()
-            await client.send(6, speed=12)
+            await client.send(6, speed=4)
             await until(lambda: client.sender.closed)
         assert any("ffmpeg -re" in entry.get("detail", "") for entry in logs), logs
         assert (it.metric("ingest_pauses_total", reason="ahead") or 0) > 0
