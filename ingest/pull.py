@@ -204,11 +204,19 @@ class Puller:
                 if isinstance(event, srt.SessionClosed):
                     closed = event
                 else:
-                    self._event(caller, event, now)
+                    self._guarded(caller, event, now)
         udp.send(caller.datagrams_to_send())
         udp.wake_at(caller.next_timeout(), now)
         if closed is not None:
             self._ended(closed, now)
+
+    def _guarded(self, caller: Caller, event: srt.Event, now: float) -> None:
+        """What goes wrong with a stream ends the connection, and it is called again."""
+        try:
+            self._event(caller, event, now)
+        except Exception:
+            log.exception("srt session failed", stream=self.name)
+            caller.close(caller.session, "an error of the server", now)
 
     def _event(self, caller: Caller, event: srt.Event, now: float) -> None:
         publisher = self._publisher

@@ -109,9 +109,13 @@ class SrtMetrics(Collector):
         """A session of a stream is over."""
         if stats is None:
             return
+        self._forget()
         sums = self._ended.setdefault(stream, [0] * len(_COUNTERS))
         for index, (_, _, read) in enumerate(_COUNTERS):
             sums[index] += read(stats)
+
+    def _forget(self) -> None:
+        """The sums of a stream go with it."""
         known = {live.name for live in self._streams()}
         for name in [name for name in self._ended if name not in known]:
             del self._ended[name]
@@ -127,6 +131,7 @@ class SrtMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The series of every stream that came over SRT, and of the port."""
+        self._forget()
         rows: list[tuple[str, Stats | None]] = []
         for stream in self._streams():
             publisher = stream.publisher
