@@ -23,6 +23,12 @@ from .stats import Counters, Stats
 NEVER = math.inf
 GRID_SLACK = 1e-6
 """A time that is a point of the grid but for rounding is that point."""
+GRACE_S = 0.05
+"""How long a connection lives after the peer's SHUTDOWN.
+
+Why: networks reorder; the SHUTDOWN must not overtake the last packets. When some are missing it is a round trip, for
+those that were sent again already.
+"""
 KEY_QUESTION_S = 5.0
 """Shortest time between two questions for a key. Why: each costs a PBKDF2; senders change keys after hours."""
 
@@ -65,6 +71,7 @@ class Session:
         self._feedback = Feedback(peer_id, self._buffer.position, self.counters, now)
         self._limits = limits
         self._heard = self._arrived = now
+        self._leaving_at = NEVER
         self._locked_out = 0
         self._asked_at = -NEVER
         self._events: list[Event] = []
@@ -115,7 +122,7 @@ class Session:
         elif kind == ControlType.DROPREQ:
             self._drop_request(datagram, now)
         elif kind == ControlType.SHUTDOWN:
-            self.close(CloseReason.PEER, "the peer closed the connection", now, tell=False)
+            self._peer_leaves(now)
         elif kind == ControlType.USER and first & 0xFFFF == packets.UserType.KMREQ:
             self._key_request(datagram[HEADER_BYTES:], now)
         # Keep-alives say that the peer is there. ACK, NAK and the rest are for senders.
@@ -126,6 +133,9 @@ class Session:
             return
         if now - self._heard >= self._limits.idle_s:
             self.close(CloseReason.IDLE, f"nothing was heard for {self._limits.idle_s:g} s", now)
+            return
+        if now >= self._leaving_at:
+            self.close(CloseReason.PEER, "the peer closed the connection", now, tell=False)
             return
         self._buffer.release(now)
         self._progress(now)
@@ -234,6 +244,13 @@ class Session:
         if data := b"".join(pieces):
             events.append(DataReceived(self.id, data, self._arrived))
 
+    def _peer_leaves(self, now: float) -> None:
+        """SHUTDOWN (draft section 3.2.7): what is on its way may still come."""
+        if self._leaving_at == NEVER:
+            wait = max(GRACE_S, self._feedback.acks.rtt) if self._buffer.losses else GRACE_S
+            self._leaving_at = now + min(wait, self.latency_s)
+            self._replan(now)
+
     def _drop_request(self, datagram: bytes, now: float) -> None:
         """The sender has these packets no more (draft section 3.2.9)."""
         try:
@@ -267,7 +284,7 @@ class Session:
         """Be woken for everything that may happen."""
         if self.closed is not None:
             return
-        due = min(self._feedback.due, self._heard + self._limits.idle_s)
+        due = min(self._feedback.due, self._heard + self._limits.idle_s, self._leaving_at)
         release = self._buffer.next_due()
         if release is not None and release < due:
             due = release

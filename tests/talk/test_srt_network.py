@@ -363,6 +363,21 @@ def test_shutdown_delivers_what_waits_behind_a_gap() -> None:
     assert talk.closed[talk.session()].reason is CloseReason.PEER
 
 
+def test_a_shutdown_that_overtakes_the_last_packets_costs_none() -> None:
+    talk = Talk()
+    sender = connected(talk)
+    talk.play(sender, payloads(10), 0.01)
+    sender.send(b"last" * 10, talk.now)
+    late = sender.outgoing.pop()
+    sender.shutdown(talk.now)
+    talk.settle()
+    talk.run(talk.now + 0.03)
+    talk.inject(late, ("192.0.2.1", 4000))
+    talk.run(talk.now + 0.1)
+    assert talk.data() == b"".join(payloads(10)) + b"last" * 10
+    assert talk.closed[talk.session()].reason is CloseReason.PEER
+
+
 def test_a_sender_that_jumps_over_an_outage_goes_on() -> None:
     talk = Talk(Limits(flow_window=100))
     sender = connected(talk)
