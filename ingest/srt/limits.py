@@ -28,8 +28,13 @@ MAX_LATENCY_FIELD_MS = 0xFFFF
 
 REQUEST_COST = 1.0
 """What one question to the shell takes of an address's allowance."""
-REJECTION_COST = 10.0
-"""What a rejected one takes on top. Why: libsrt callers with a wrong passphrase try again for ever."""
+REJECTION_COST = 4.0
+"""What a rejected one takes on top. Why: libsrt callers with a wrong passphrase try again for ever.
+
+One that tries every 3 s stays within `Limits.allowance_per_s`; one that loops without a pause does not.
+"""
+DEBT = 0.1
+"""How far below zero an allowance goes, as a share of the full one: 10 s of quiet pay it back."""
 REFUSED_EVENTS = 64
 """Most `CallerRefused` events that wait; further ones are counted only."""
 SETTLED_S = 10.0
@@ -61,13 +66,10 @@ class Limits:
     """How long the shell may think about a request. The caller itself gives up earlier: libsrt after 3 s."""
     connect_s: float = 3.0
     """How long `Caller` waits for the listener: libsrt's default."""
-    flow_window: int = 8_192
-    """Packets between the first missing and the newest one, at most: libsrt's receive buffer.
-
-    At 8 Mbit/s they are 11 s.
-    """
+    flow_window: int = 25_600
+    """Packets between the first missing and the newest one, at most: libsrt's default. At 25 Mbit/s they are 10 s."""
     buffer_bytes: int = 12 * MIB
-    """Payload that waits in one session, at most: 8 192 packets of 1456 bytes."""
+    """Payload that waits in one session, at most: as much as libsrt's receive buffer. At 8 Mbit/s it is 12 s."""
     sessions: int = 256
     """Connections of the port, waiting ones included."""
     sessions_per_address: int = 64
