@@ -7,6 +7,7 @@ wrong with it, and the key that was probably meant. `ConfigError` is all that le
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,8 @@ DEFAULT_FILE = Path("headwater.toml")
 
 MAX_FILE_BYTES = 1 << 20
 """A settings file is a few KiB; above this somebody named the wrong file."""
+
+_INDEX = re.compile(r"\[\d+\]")
 
 _SECRET_WORDS = ("key", "password", "passphrase", "secret", "token")
 
@@ -225,7 +228,8 @@ class _Reading:
 
     def _explained(self, detail: Any) -> Problem:
         """A pydantic error as a problem of the operator's."""
-        location = [*detail["loc"], *(detail["ctx"]["key"].split(".") if detail["type"] == "setting" else [])]
+        inner = detail["ctx"]["key"].split(".") if detail["type"] == "setting" else []
+        location = [*detail["loc"], *(int(step) if step.isdecimal() else step for step in inner)]
         key = ""
         value: Any = self._tree
         for step in location:
@@ -237,7 +241,7 @@ class _Reading:
             shown = self._known[key].default
         else:
             # Without a key `value` is the whole tree, secrets included.
-            shown = None if detail["type"] == "missing" or not key else _plain(key, value)
+            shown = None if value is None or not key else _plain(key, value)
         return Problem(where, key, shown, _reason(detail), _member_meant(key) if _is_unknown(detail) else None)
 
 
@@ -257,9 +261,9 @@ def _is_unknown(detail: Any) -> bool:
 
 
 def _member_meant(key: str) -> str | None:
-    """The nearest member of a list of tables: `ingest.publish[0].kye` -> `key`."""
+    """The nearest member of a list of tables, or of a table in one: `ingest.publish[0].kye` -> `key`."""
     head, _, name = key.rpartition(".")
-    table = head.partition("[")[0] + "[]"
+    table = _INDEX.sub("[]", head)
     names = {leaf.key.rpartition(".")[2]: leaf for entry in tables() if entry.key == table for leaf in entry.leaves}
     return nearest(name, names)
 
@@ -279,7 +283,8 @@ def _plain(key: str, value: object) -> str:
 
 def _holds_secret(key: str) -> bool:
     """True for a list whose members have secrets."""
-    members = [table for table in tables() if table.key == f"{key.partition('[')[0]}[]"]
+    list_of_tables = f"{key.partition('[')[0]}[]"
+    members = [table for table in tables() if table.key.startswith(list_of_tables)]
     secret = any(leaf.shape is Shape.SECRET for table in members for leaf in table.leaves)
     return secret and not key.endswith(".name")
 

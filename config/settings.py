@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from .section import NAME_PATTERN, Section, wrong
+from .settings_encode import Encode
 from .units import GIB, KIB, MIB, BitRate, Bytes, Count, Milliseconds, Port, Seconds
 
 
@@ -125,6 +126,7 @@ class Ingest(Section):
         "faster than real time).",
     )
     rtmp: Rtmp = Rtmp()
+    encode: Encode = Encode()
 
 
 class OriginHttp(Section):

@@ -27,6 +27,8 @@ SHELLS = {
     "headwater.edge.refusals": "logging",
     "headwater.edge.wire": "clock: the Date header",
     "headwater.ingest.connection": "a socket and its timers",
+    "headwater.ingest.encode.capacity": "a process",
+    "headwater.ingest.encode.worker": "processes that use av",
     "headwater.ingest.listen": "listening sockets",
     "headwater.ingest.metrics": "metrics registry",
     "headwater.ingest.server": "listeners",
