@@ -26,7 +26,7 @@ from headwater.ingest.codecs.annexb import length_prefixed
 from headwater.ingest.media import Packet, TrackId
 from headwater.ingest.mpegts import CueReceived, Demuxer, Limits, TsEvent
 from headwater.ingest.mpegts.sections import crc32
-from headwater.ingest.tracks import TrackConfigured, TrackFinished, TrackRefused
+from headwater.ingest.tracks import TrackConfigured, TrackFinished, TrackRefused, TracksAnnounced
 
 H264, ADTS, CUE = 0x1B, 0x0F, 0x86
 STREAMS: list[StreamSpec] = [(H264, VIDEO_PID, []), (ADTS, AUDIO_PID, [language(b"eng")])]
@@ -47,7 +47,13 @@ def started() -> tuple[Demuxer, TsWriter]:
     demuxer, writer = Demuxer(), TsWriter()
     data = writer.tables(*STREAMS) + writer.video(*KEY, pts=0)
     data += writer.pes(AUDIO_PID, pes(adts(b"\x21\x10\x04"), 0, stream_id=0xC0))
-    assert short(events(demuxer, data)) == [("TrackConfigured", 0), ("v0", 0), ("TrackConfigured", 0), ("a0", 0)]
+    assert short(events(demuxer, data)) == [
+        ("TracksAnnounced", 0),
+        ("TrackConfigured", 0),
+        ("v0", 0),
+        ("TrackConfigured", 0),
+        ("a0", 0),
+    ]
     return demuxer, writer
 
 
@@ -120,11 +126,13 @@ def test_the_encoder_changes_its_streams() -> None:
     other = pmt([*STREAMS, (ADTS, 0x102, [language(b"fre")])], version=1)
     data = writer.section(PMT_PID, other) + writer.pes(0x102, pes(adts(b"\x21"), 0, stream_id=0xC1))
     found = events(demuxer, data + writer.video(AUD, SLICE, pts=3_600))
-    assert isinstance(found[0], TrackConfigured)
-    assert (found[0].track.id, found[0].track.language) == ("a1", "fr")
-    assert short(found[1:]) == [("a1", 0), ("v0", 3_600)]
+    assert found[0] == TracksAnnounced(frozenset((TrackId("v0"), TrackId("a0"), TrackId("a1"))))
+    assert isinstance(found[1], TrackConfigured)
+    assert (found[1].track.id, found[1].track.language) == ("a1", "fr")
+    assert short(found[2:]) == [("a1", 0), ("v0", 3_600)]
     found = events(demuxer, writer.section(PMT_PID, pmt([(H264, VIDEO_PID, [])], version=2)))
-    assert found == [TrackFinished(TrackId("a0")), TrackFinished(TrackId("a1"))]
+    announced = TracksAnnounced(frozenset((TrackId("v0"),)))
+    assert found == [TrackFinished(TrackId("a0")), TrackFinished(TrackId("a1")), announced]
 
 
 def test_cues_are_handed_on() -> None:
@@ -134,7 +142,7 @@ def test_cues_are_handed_on() -> None:
     section = section[:1] + (0x3000 | len(section) + 1).to_bytes(2) + section[3:]
     section += crc32(section).to_bytes(4)
     data = writer.tables(*streams) + writer.pes(VIDEO_PID, pes(b"", 0), pcr=123_456) + writer.section(CUE_PID, section)
-    assert events(demuxer, data) == [CueReceived(123_456, section)]
+    assert events(demuxer, data)[1:] == [CueReceived(123_456, section)]
     signal = bytes.fromhex("fc302000000000000000fff00506fe000dbba00000")
     signal = signal[:1] + (0x3000 | len(signal) + 1).to_bytes(2) + signal[3:]
     signal += crc32(signal).to_bytes(4)
@@ -168,7 +176,7 @@ def test_garbage_in_front_and_between() -> None:
     data = b"\x00noise" + head + pictures[0] + pictures[1] + b"\xffmore noise" + pictures[2] + pictures[3] + pictures[4]
     # A packet of null data behind, so that the last sync can be believed.
     found = events(demuxer, data + (b"\x47\x1f\xff\x10" + bytes(184)) * 3)
-    assert short(found) == [("TrackConfigured", 0)] + [("v0", number * 3_600) for number in range(6)]
+    assert short(found[1:]) == [("TrackConfigured", 0)] + [("v0", number * 3_600) for number in range(6)]
     assert demuxer.counters.skipped_bytes == 6 + 11
 
 
