@@ -225,7 +225,7 @@ class Puller:
                 publisher.receive(event.data, now)
         elif isinstance(event, srt.PacketsLost):
             if publisher is not None:
-                publisher.lost(now)
+                publisher.lost(event.count, now)
         elif isinstance(event, srt.Connected):
             self._connected(caller, event, now)
         elif isinstance(event, srt.KeyRefreshRequested):
@@ -260,7 +260,7 @@ class Puller:
         publisher, self._publisher = self._publisher, None
         if publisher is not None:
             publisher.closed(now)
-            self._srt_metrics.ended(self.name, publisher.last_stats)
+            self._srt_metrics.ended(self.name, publisher)
             self._metrics.connections.labels(PROTOCOL).dec()
             self._metrics.closed.labels(closed.reason.value).inc()
         self._let_go()

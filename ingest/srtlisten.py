@@ -199,10 +199,10 @@ class SrtListener:
                 publisher = self._publishers.get(session)
                 if publisher is not None:
                     publisher.receive(data, now)
-            case srt.PacketsLost(session, _):
+            case srt.PacketsLost(session, count):
                 publisher = self._publishers.get(session)
                 if publisher is not None:
-                    publisher.lost(now)
+                    publisher.lost(count, now)
             case srt.ConnectionRequested():
                 self._requested(core, event, now)
             case srt.KeyRefreshRequested(session, request):
@@ -292,7 +292,7 @@ class SrtListener:
         if publisher is None:
             return
         publisher.closed(now)
-        self._srt_metrics.ended(publisher.name, publisher.last_stats)
+        self._srt_metrics.ended(publisher.name, publisher)
         self._gate.leave(publisher)
         self._metrics.closed.labels(reason).inc()
         log.info("connection closed", address=publisher.address, protocol="srt", reason=reason, detail=detail)

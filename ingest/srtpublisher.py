@@ -25,7 +25,7 @@ from .srt.events import SessionId
 from .srt.stats import Stats
 from .srtadvice import LatencyAdviser
 from .stream import LiveStream
-from .tracks import TrackConfigured, TrackRefused
+from .tracks import TrackConfigured, TrackRefused, TracksAnnounced
 
 log = structlog.get_logger("headwater.ingest")
 
@@ -44,8 +44,8 @@ FULL = {
 }
 """Why an inbox ran full."""
 
-Piece = bytes | None
-"""Bytes of the transport stream, or None: here some are missing."""
+Piece = bytes | int
+"""Bytes of the transport stream, or how many datagrams are missing here."""
 
 
 class Line(Protocol):
@@ -134,6 +134,8 @@ class SrtPublisher:
                 handle.cancel()
         self._resume = self._look = None
         self._inbox.clear()
+        self.demuxer.receive_eof(now)
+        self._react(now)
         self.feed.leave(now)
 
     def stats(self) -> Stats | None:
@@ -156,21 +158,25 @@ class SrtPublisher:
         elif self._inbox_bytes > self._limits.inbox_bytes:
             self.shut(FULL[Pause.AHEAD if self.feed.ahead_s(now) > 0 else self._pause])
 
-    def lost(self, now: float) -> None:
-        """Bytes are missing between what came and what comes."""
+    def lost(self, datagrams: int, now: float) -> None:
+        """So many datagrams are missing between what came and what comes."""
         if not self._inbox:
-            self.demuxer.packets_lost(now)
+            self.demuxer.packets_lost(now, datagrams)
             self._react(now)
-        elif self._inbox[-1] is not None:
-            self._inbox.append(None)
+            return
+        last = self._inbox[-1]
+        if isinstance(last, int):
+            self._inbox[-1] = last + datagrams
+        else:
+            self._inbox.append(datagrams)
 
     def _read(self, now: float) -> None:
         """Take what is in the inbox, as long as the turn allows."""
         began, size, spent = time.thread_time(), 0, 0.0
         while self._inbox and spent < TURN_S and not self._closed and self.feed.ahead_s(now) <= 0:
             piece = self._inbox.popleft()
-            if piece is None:
-                self.demuxer.packets_lost(now)
+            if isinstance(piece, int):
+                self.demuxer.packets_lost(now, piece)
             else:
                 size += len(piece[:SLICE])
                 self._take(piece, now)
@@ -214,6 +220,8 @@ class SrtPublisher:
                 feed.configure(event.track, now)
             elif isinstance(event, TrackRefused):
                 feed.refuse(event.track, event.codec, event.reason, now)
+            elif isinstance(event, TracksAnnounced):
+                feed.expect(event.tracks)
             elif isinstance(event, CueReceived):
                 feed.cue(event.pts, event.section)
         feed.flush(now)

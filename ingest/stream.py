@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from headwater.ingest.media import Packet, Rendition, StreamSink, Track
+from headwater.ingest.media import Packet, Rendition, StreamSink, Track, TrackId
 
 from .metrics import IngestMetrics
 from .state import StateStore
@@ -99,6 +99,10 @@ class LiveStream:
         self.publisher = None
         self.timeline.publisher_left(now, self._wall())
         self.flush(now)
+
+    def expect(self, tracks: frozenset[TrackId]) -> None:
+        """Tracks that the publisher says it sends."""
+        self.timeline.expect(tracks)
 
     def configure(self, track: Track, now: float) -> None:
         """A track of the publisher."""

@@ -9,7 +9,8 @@ from typing import Any, cast
 from prometheus_client import CollectorRegistry, generate_latest
 from tests.unit.ingest.test_srtadvice import CALM
 
-from headwater.ingest.srt.stats import PortCounters
+from headwater.ingest.mpegts import Counters as TsCounters
+from headwater.ingest.srt.stats import PortCounters, Stats
 from headwater.ingest.srtmetrics import Port, SrtMetrics
 
 
@@ -17,6 +18,19 @@ from headwater.ingest.srtmetrics import Port, SrtMetrics
 class Stream:
     name: str
     publisher: None = None
+
+
+@dataclass
+class Demuxed:
+    counters: TsCounters
+
+
+class Ended:
+    """A publisher that is gone."""
+
+    def __init__(self, stats: Stats | None, damaged: int = 0) -> None:
+        self.last_stats = stats
+        self.demuxer = Demuxed(TsCounters(damaged=damaged))
 
 
 @dataclass
@@ -31,15 +45,16 @@ def test_sums_of_ended_sessions_stay_while_the_stream_does() -> None:
     registry = CollectorRegistry()
     streams: list[Stream] = [Stream("a"), Stream("b")]
     metrics = SrtMetrics(registry, lambda: cast(Any, streams), lambda: ())
-    metrics.ended("a", dataclasses.replace(CALM, packets=10, lost=2))
-    metrics.ended("a", dataclasses.replace(CALM, packets=5, lost=1))
-    metrics.ended("b", None)
+    metrics.ended("a", Ended(dataclasses.replace(CALM, packets=10, lost=2), damaged=4))
+    metrics.ended("a", Ended(dataclasses.replace(CALM, packets=5, lost=1), damaged=3))
+    metrics.ended("b", Ended(None))
 
-    def value(name: str, stream: str) -> float | None:
-        return registry.get_sample_value(f"headwater_srt_{name}", {"stream": stream})
+    def value(name: str, stream: str, family: str = "srt") -> float | None:
+        return registry.get_sample_value(f"headwater_{family}_{name}", {"stream": stream})
 
     assert value("packets_total", "a") == 15 and value("lost_packets_total", "a") == 3
-    assert value("packets_total", "b") is None and value("rtt_seconds", "a") is None
+    assert value("damaged_pes_total", "a", "mpegts") == 7
+    assert value("packets_total", "b") == 0 and value("rtt_seconds", "a") is None
     del streams[0]
     assert value("packets_total", "a") is None
     streams.insert(0, Stream("a"))
