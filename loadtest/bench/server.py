@@ -8,7 +8,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .processes import Peer, free_port, wait_until
+from .processes import Peer, free_port, free_udp_port, wait_until
 
 
 @dataclass
@@ -32,6 +32,7 @@ class Headwater:
         if not self.ports:
             names = ("rtmp", "rtmps", "origin", "edge", "origin_admin", "edge_admin")
             self.ports = {name: free_port() for name in names}
+            self.ports["srt"] = free_udp_port()
         config = self.folder / "headwater.toml"
         config.write_text(self._toml())
         self.starts += 1
@@ -128,6 +129,9 @@ host = "127.0.0.1"
 port = {ports["rtmp"]}
 tls_port = {ports["rtmps"]}
 {certificate}
+[ingest.srt]
+host = "127.0.0.1"
+port = {ports["srt"]}
 [origin]
 first_playlist_s = {self.first_playlist_s}
 [origin.http]
