@@ -152,7 +152,8 @@ class UdpProxy:
         self._clients: dict[Address, socket.socket] = {}
         self._waiting: list[tuple[float, int, bytes, Direction, Callable[[bytes], int]]] = []
         self._turns = itertools.count()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_due = 0.0
 
     async def start(self) -> int:
         """Listen on a port of loopback; the port."""
@@ -220,9 +221,10 @@ class UdpProxy:
     def _wake(self) -> None:
         due = self._waiting[0][0]
         if self._timer is not None:
-            if self._timer.when() <= due + TICK_S:
+            if self._timer_due <= due + TICK_S:
                 return
             self._timer.cancel()
+        self._timer_due = due
         self._timer = self._loop.call_at(due, self._send_due)
 
     def _send_due(self) -> None:
