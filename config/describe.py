@@ -85,7 +85,8 @@ class Loaded:
 
 
 def tables() -> tuple[Table, ...]:
-    """Every table in the order of the tree; the members of a list of tables come as `ingest.publish[]`."""
+    """Every table in the order of the tree; the members of a list of tables come as `ingest.publish[]`, and lists and
+    tables in them as `ingest.encode.stream[].rungs[]`."""
     return tuple(_tables("", Settings))
 
 
@@ -161,8 +162,8 @@ def written(value: object) -> str | None:
         case SecretStr():
             return HIDDEN
         case BaseModel():
-            members = (f"{name} = {written(getattr(value, name))}" for name in type(value).model_fields)
-            return "{ " + ", ".join(members) + " }"
+            members = ((name, written(getattr(value, name))) for name in type(value).model_fields)
+            return "{ " + ", ".join(f"{name} = {text}" for name, text in members if text is not None) + " }"
         case tuple() | list():
             return "[" + ", ".join(written(item) or "" for item in value) + "]"
         case _:
@@ -198,12 +199,12 @@ def _tables(key: str, model: type[BaseModel]) -> Iterator[Table]:
     below: list[Table] = []
     for name, field in model.model_fields.items():
         path = f"{key}.{name}" if key else name
-        annotation = field.annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            below += _tables(path, annotation)
+        kind, _, _ = _unwrapped(field)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            below += _tables(path, kind)
             continue
         own.append(_leaf(path, field))
-        item = typing.get_args(annotation)[0] if typing.get_origin(annotation) is tuple else None
+        item = typing.get_args(kind)[0] if typing.get_origin(kind) is tuple else None
         if isinstance(item, type) and issubclass(item, BaseModel):
             below += _tables(f"{path}[]", item)
     if own:
@@ -260,7 +261,7 @@ def _shape(kind: Any) -> Shape:
 
 def _bounds(kind: Any, field: FieldInfo) -> str:
     if typing.get_origin(kind) is typing.Literal:
-        return "one of " + ", ".join(typing.get_args(kind))
+        return "one of " + ", ".join(map(str, typing.get_args(kind)))
     low = high = ""
     for mark in field.metadata:
         match mark:

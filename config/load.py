@@ -7,6 +7,7 @@ wrong with it, and the key that was probably meant. `ConfigError` is all that le
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from .describe import (
     ENV_PREFIX,
@@ -36,6 +37,8 @@ DEFAULT_FILE = Path("headwater.toml")
 
 MAX_FILE_BYTES = 1 << 20
 """A settings file is a few KiB; above this somebody named the wrong file."""
+
+_INDEX = re.compile(r"\[\d+\]")
 
 _SECRET_WORDS = ("key", "password", "passphrase", "secret", "token")
 
@@ -96,11 +99,11 @@ def from_handover(document: str) -> Settings:
 
 def handover(settings: Settings) -> str:
     """`settings` as one line of JSON for a child process, secrets in clear: never for a log or an argument."""
-    tree = settings.model_dump(mode="json", exclude={"ingest": {"publish"}})
-    tree["ingest"]["publish"] = [
-        {"name": entry.name, "key": entry.key.get_secret_value()} for entry in settings.ingest.publish
-    ]
-    return json.dumps(tree)
+    return json.dumps(settings.model_dump(), default=_clear)
+
+
+def _clear(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def check_files(loaded: Loaded) -> None:
@@ -225,7 +228,8 @@ class _Reading:
 
     def _explained(self, detail: Any) -> Problem:
         """A pydantic error as a problem of the operator's."""
-        location = [*detail["loc"], *(detail["ctx"]["key"].split(".") if detail["type"] == "setting" else [])]
+        inner = detail["ctx"]["key"].split(".") if detail["type"] == "setting" else []
+        location = [*detail["loc"], *(int(step) if step.isdecimal() else step for step in inner)]
         key = ""
         value: Any = self._tree
         for step in location:
@@ -257,9 +261,9 @@ def _is_unknown(detail: Any) -> bool:
 
 
 def _member_meant(key: str) -> str | None:
-    """The nearest member of a list of tables: `ingest.publish[0].kye` -> `key`."""
+    """The nearest member of a list of tables, or of a table in one: `ingest.publish[0].kye` -> `key`."""
     head, _, name = key.rpartition(".")
-    table = head.partition("[")[0] + "[]"
+    table = _INDEX.sub("[]", head)
     names = {leaf.key.rpartition(".")[2]: leaf for entry in tables() if entry.key == table for leaf in entry.leaves}
     return nearest(name, names)
 
@@ -279,7 +283,8 @@ def _plain(key: str, value: object) -> str:
 
 def _holds_secret(key: str) -> bool:
     """True for a list whose members have secrets."""
-    members = [table for table in tables() if table.key == f"{key.partition('[')[0]}[]"]
+    list_of_tables = f"{key.partition('[')[0]}[]"
+    members = [table for table in tables() if table.key.startswith(list_of_tables)]
     secret = any(leaf.shape is Shape.SECRET for table in members for leaf in table.leaves)
     return secret and not key.endswith(".name")
 

@@ -53,7 +53,12 @@ def toml(loaded: Loaded, prefix: str = "") -> str:
 def markdown() -> str:
     """The reference of all settings with their defaults: docs/configuration.md."""
     parts = [_INTRODUCTION]
-    parts += [_markdown_table(table) for table in tables()]
+    shown: dict[tuple[str, ...], str] = {}
+    for table in tables():
+        # What stands in a list for some streams only has the keys of what stands outside of it.
+        keys = tuple(f"{leaf.key.rpartition('.')[2]}: {leaf.meaning}" for leaf in table.leaves)
+        same = shown.setdefault(keys, _title(table))
+        parts.append(_markdown_table(table) if same == _title(table) else _markdown_reference(table, same))
     return "\n".join(parts)
 
 
@@ -77,13 +82,23 @@ def _member(key: str, entry: BaseModel) -> str:
     lines = [f"[[{key}]]"]
     for name in type(entry).model_fields:
         value = written(getattr(entry, name))
-        lines.append(f"# {name} is set and not shown" if value == HIDDEN else f"{name} = {value}")
+        if value is not None:
+            lines.append(f"# {name} is set and not shown" if value == HIDDEN else f"{name} = {value}")
     return "\n".join(lines)
 
 
+def _title(table: Table) -> str:
+    """As TOML writes it: a table inside a list of tables has no brackets of its own within."""
+    path = table.key.replace("[]", "")
+    return f"[[{path}]]" if table.key.endswith("[]") else f"[{path}]"
+
+
+def _markdown_reference(table: Table, same: str) -> str:
+    return f"## `{_title(table)}`\n\nThe keys of `{same}`.\n"
+
+
 def _markdown_table(table: Table) -> str:
-    title = f"[[{table.key[:-2]}]]" if table.key.endswith("[]") else f"[{table.key}]"
-    lines = [f"## `{title}`", "", "| key | default | values | what it does |", "|---|---|---|---|"]
+    lines = [f"## `{_title(table)}`", "", "| key | default | values | what it does |", "|---|---|---|---|"]
     for leaf in table.leaves:
         name = leaf.key.rpartition(".")[2]
         default = f"`{leaf.default}`" if leaf.default not in (None, "(required)") else leaf.default or "unset"

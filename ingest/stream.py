@@ -17,7 +17,7 @@ from .timeline import Epoch, Timeline, TimelineSettings
 from .timeline.lane import rendition_of
 
 if TYPE_CHECKING:
-    from .connection import Connection
+    from .publisher import Publisher
 
 log = structlog.get_logger("headwater.ingest")
 
@@ -36,7 +36,7 @@ class LiveStream:
     """
 
     timeline: Timeline
-    publisher: Connection | None
+    publisher: Publisher | None
     packets: dict[Rendition, int]
 
     def __init__(
@@ -83,7 +83,7 @@ class LiveStream:
         """Bits per second of its publisher, over the last seconds."""
         return self.publisher.bitrate if self.publisher is not None else 0.0
 
-    def join(self, publisher: Connection, now: float) -> None:
+    def join(self, publisher: Publisher, now: float) -> None:
         """A publisher begins."""
         if self.linger is not None:
             self.linger.cancel()

@@ -464,11 +464,11 @@ async def test_start_errors_say_what_and_why(tmp_path: Path) -> None:
 
 async def test_without_keys_only_loopback_is_bound(tmp_path: Path) -> None:
     async with house(tmp_path) as it:
-        (server,) = it.server._servers
+        (server,) = it.server._rtmp._servers
         assert [sock.getsockname()[0] for sock in server.sockets] == ["127.0.0.1"]
     keys = (Publish(name="*", key=SecretStr("any-name-key")),)
     async with house(tmp_path, publish=keys) as it:
-        (server,) = it.server._servers
+        (server,) = it.server._rtmp._servers
         assert [sock.getsockname()[0] for sock in server.sockets] in (["::"], ["0.0.0.0"])
 
 
