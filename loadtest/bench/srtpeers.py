@@ -1,0 +1,100 @@
+"""Real SRT peers: ffmpeg (libsrt of its own build) and Debian's `srt-live-transmit`, as callers and as a listener.
+
+ffmpeg_caller       pushes a file's packets as MPEG-TS, in real time
+transmit_caller     sends what is written to its standard input
+transmit_listener   takes one caller and writes the payload to its standard output
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from .processes import FFMPEG
+
+TRANSMIT = "srt-live-transmit"
+TS_DATAGRAM = 1_316
+"""Payload bytes of one SRT packet in live mode: seven TS packets."""
+MUXER = ("-map", "0", "-c", "copy", "-f", "mpegts")
+"""How `ffmpeg_caller` muxes. libavformat writes the same bytes for the same packets, so a file made with this is what
+it will send."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a caller is told."""
+
+    port: int
+    latency_ms: int = 120
+    stream_id: str = ""
+    passphrase: str = ""
+    key_bytes: int = 0
+    """16, 24 or 32; 0: whatever the peer takes by itself (16)."""
+    more: tuple[str, ...] = ()
+    """Further `name=value` pairs of the URL."""
+
+    def url(self, *, latency_unit: int = 1, mode: str = "caller") -> str:
+        """The URL; `latency_unit`: of a millisecond, 1 for srt-live-transmit and 1000 for ffmpeg."""
+        pairs = [f"mode={mode}", f"latency={self.latency_ms * latency_unit}", *self.more]
+        if self.stream_id:
+            pairs.append("streamid=" + quote(self.stream_id, safe="/:,="))
+        if self.passphrase:
+            pairs.append("passphrase=" + quote(self.passphrase, safe=""))
+        if self.key_bytes:
+            pairs.append(f"pbkeylen={self.key_bytes}")
+        host = "127.0.0.1" if mode == "caller" else ""
+        return f"srt://{host}:{self.port}?" + "&".join(pairs)
+
+
+def ffmpeg_caller(path: Path, call: Call, *, loop: bool = False, options: tuple[str, ...] = ()) -> list[str]:
+    """The command; `options` go before the muxer's URL."""
+    command = [FFMPEG, "-hide_banner", "-v", "warning", "-re"]
+    if loop:
+        command += ["-stream_loop", "-1"]
+    return [*command, "-i", str(path), *MUXER, *options, call.url(latency_unit=1_000)]
+
+
+def transmit_caller(call: Call) -> list[str]:
+    """The command; it does not try again when it is refused."""
+    return [transmit(), "-a:no", f"-chunk:{TS_DATAGRAM}", "file://con", call.url()]
+
+
+def transmit_listener(call: Call) -> list[str]:
+    """The command; it ends with its caller."""
+    return [transmit(), "-q", "-a:no", call.url(mode="listener"), "file://con"]
+
+
+def transmit() -> str:
+    """Where srt-live-transmit is; FileNotFoundError when it is not installed."""
+    found = shutil.which(TRANSMIT)
+    if found is None:
+        raise FileNotFoundError(f"{TRANSMIT}: install srt-tools")
+    return found
+
+
+async def feed(process: asyncio.subprocess.Process, data: bytes, bytes_per_s: float, *, loop: bool = False) -> None:
+    """Write `data` to the standard input of a `transmit_caller`, at a constant rate; returns when it is gone too."""
+    assert process.stdin is not None
+    clock = asyncio.get_running_loop().time
+    began, sent = clock(), 0
+    try:
+        while loop or sent < len(data):
+            at = sent % len(data)
+            piece = data[at : at + TS_DATAGRAM]
+            process.stdin.write(piece)
+            await process.stdin.drain()
+            sent += len(piece)
+            await asyncio.sleep(max(0.0, began + sent / bytes_per_s - clock()))
+    except (BrokenPipeError, ConnectionResetError):
+        return
+
+
+def free_udp_port() -> int:
+    """A UDP port of loopback that nobody has bound right now, from the range of outgoing ports."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
