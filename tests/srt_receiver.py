@@ -76,10 +76,10 @@ class Receiver:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def count(self, name: str) -> int:
-        """Payload bytes of a stream so far."""
+    def data(self, name: str) -> bytearray:
+        """Payload of a stream so far."""
         found = self.streams.get(name)
-        return 0 if found is None else len(found.data)
+        return bytearray() if found is None else found.data
 
     def stats(self, name: str) -> Stats | None:
         """What the listener says of a stream; None when it is over, or was never there."""

@@ -7,7 +7,6 @@ transmit_listener   takes one caller and writes the payload to its standard outp
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import socket
 from dataclasses import dataclass
@@ -74,23 +73,6 @@ def transmit() -> str:
     if found is None:
         raise FileNotFoundError(f"{TRANSMIT}: install srt-tools")
     return found
-
-
-async def feed(process: asyncio.subprocess.Process, data: bytes, bytes_per_s: float, *, loop: bool = False) -> None:
-    """Write `data` to the standard input of a `transmit_caller`, at a constant rate; returns when it is gone too."""
-    assert process.stdin is not None
-    clock = asyncio.get_running_loop().time
-    began, sent = clock(), 0
-    try:
-        while loop or sent < len(data):
-            at = sent % len(data)
-            piece = data[at : at + TS_DATAGRAM]
-            process.stdin.write(piece)
-            await process.stdin.drain()
-            sent += len(piece)
-            await asyncio.sleep(max(0.0, began + sent / bytes_per_s - clock()))
-    except (BrokenPipeError, ConnectionResetError):
-        return
 
 
 def free_udp_port() -> int:

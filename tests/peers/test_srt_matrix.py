@@ -12,7 +12,8 @@ import os
 import pytest
 import uvloop
 
-from .srtmatrix import ALL, CALLERS, COVER, CUT, KEYS, Outcome, refusals, run_cases
+from .srtmatrix import ALL, CALLERS, COVER, KEYS
+from .srtrun import CUT, Outcome, refusals, run_cases
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(1_200)]
 
