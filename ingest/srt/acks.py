@@ -50,14 +50,12 @@ class Acks:
         """Seconds between periodic loss reports (draft section 4.8.2)."""
         return max((self.rtt + 4 * self.rtt_var) / 2, MIN_NAK_INTERVAL_S)
 
-    def next_due(self, position: int) -> float | None:
-        """When a full ACK of `position` is due; None when there is nothing to say."""
-        if position != self._last:
-            # Draft section 4.8.1: once in an ACK period, which is the grid on which the session is woken.
-            return self._last_at
-        if position == self._confirmed or self._repeats >= MAX_REPEATS:
+    @property
+    def repeat_at(self) -> float | None:
+        """When the last ACK is to be sent again, should nothing new come; None when its ACKACK has come."""
+        if self._last == self._confirmed or self._repeats >= MAX_REPEATS:
             return None
-        # The peer may not have got it: it is repeated when an answer would have been here.
+        # The peer may not have got it: an answer would have been here by then.
         return self._last_at + max(self.rtt + 4 * self.rtt_var, TICK_S)
 
     def take(self, position: int, now: float) -> int:

@@ -197,8 +197,7 @@ class Caller:
 
     def _attend(self, session: Session) -> None:
         session.stirred = False
-        outgoing, session.outgoing = session.outgoing, []
-        for datagram in outgoing:
+        for datagram in session.take_datagrams():
             self._send(datagram)
 
     def _handshake(self, version: int, extension: int, kind: int, cookie: int, extensions: bytes = b"") -> bytes:

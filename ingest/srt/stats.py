@@ -62,6 +62,42 @@ class Stats:
     """As negotiated."""
     encrypted: bool
 
+    @classmethod
+    def of(
+        cls,
+        counters: Counters,
+        *,
+        rtt_s: float,
+        rtt_var_s: float,
+        bits_per_s: float,
+        buffer_s: float,
+        buffer_packets: int,
+        buffer_bytes: int,
+        latency_s: float,
+        encrypted: bool,
+    ) -> Stats:
+        """The counters as they are now, and measurements."""
+        return cls(
+            packets=counters.packets,
+            octets=counters.octets,
+            retransmitted=counters.retransmitted,
+            lost=counters.lost,
+            belated=counters.belated,
+            duplicate=counters.duplicate,
+            dropped=counters.dropped,
+            undecryptable=counters.undecryptable,
+            out_of_window=counters.out_of_window,
+            naks=counters.naks,
+            rtt_s=rtt_s,
+            rtt_var_s=rtt_var_s,
+            bits_per_s=bits_per_s,
+            buffer_s=buffer_s,
+            buffer_packets=buffer_packets,
+            buffer_bytes=buffer_bytes,
+            latency_s=latency_s,
+            encrypted=encrypted,
+        )
+
 
 @dataclass(slots=True)
 class PortCounters:
