@@ -18,9 +18,9 @@ from .feed import Directory, Feed
 from .pace import Pace, Rate
 from .rtmp.errors import CloseReason
 from .rtmp.events import Closed, MetadataReceived, PublishEnded, PublishRequested, RejectCode
-from .rtmp.flv import TrackConfigured, TrackRefused
 from .rtmp.session import PublishSession
 from .stream import LiveStream
+from .tracks import TrackConfigured, TrackRefused
 
 log = structlog.get_logger("headwater.ingest")
 

@@ -84,6 +84,11 @@ class Feed:
             self._refused_at = None
             self.stream.packet(packet, now)
 
+    def cue(self, pts: int, section: bytes) -> None:
+        """A cue (SCTE-35 splice_info_section) about the raw source time `pts`."""
+        if self.stream is not None:
+            self.stream.cue(pts, section)
+
     def flush(self, now: float) -> None:
         """Hand on what the stream's timeline says."""
         if self.stream is not None:

@@ -57,6 +57,7 @@ class Codec(enum.StrEnum):
     EAC3 = "eac3"
     FLAC = "flac"
     MP3 = "mp3"
+    MP2 = "mp2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Track:
     codec: Codec
     config: bytes
     """Body of the codec's MP4 configuration: avcC, hvcC, av1C, vpcC, dOps, dac3, dec3 or dfLa box payload
-    (without the box header); for AAC the AudioSpecificConfig; empty for MP3."""
+    (without the box header); for AAC the AudioSpecificConfig; empty for MP2 and MP3."""
     codec_string: str
     """RFC 6381 string for CODECS, such as `avc1.64001f` or `mp4a.40.2`, made from `config`."""
     timescale: int
@@ -104,7 +105,7 @@ class Track:
     channels: int = 0
     frame_samples: int = 0
     """Samples per audio packet where the codec fixes it (AAC 1024 or 960, twice that with SBR,
-    AC-3 1536), else 0 (Opus, FLAC)."""
+    AC-3 1536, MP2 and MP3 1152 or 576), else 0 (Opus, FLAC)."""
     language: str = "und"
     """RFC 5646 tag; `und` when the publisher does not say."""
     name: str = ""

@@ -112,6 +112,10 @@ class LiveStream:
         self.packets[rendition] = self.packets.get(rendition, 0) + 1
         self.timeline.packet(packet, now, self._wall())
 
+    def cue(self, pts: int, section: bytes) -> None:
+        """A cue of the publisher; `flush` follows."""
+        self.timeline.cue(pts, section)
+
     def flush(self, now: float) -> None:
         """Hand on what the timeline said; the epoch is saved before a cut is handed on."""
         events = self.timeline.events()

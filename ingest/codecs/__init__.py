@@ -11,7 +11,7 @@ Flow
 
     Annex B -> annexb.split, annexb.sample; build.from_annexb -> config    (encoders and MPEG-TS)
 
-One file per codec (h264, hevc, av1, vp9, aac, opus, ac3, flac), each with the section numbers of its
+One file per codec (h264, hevc, av1, vp9, aac, opus, ac3, flac, mpa), each with the section numbers of its
 specification; `bits` and `nal` are what they share. A peer's bytes leave as a value or as `BadConfig`.
 
 Not here: decoding, MP4 boxes (origin/cmaf), FLV tags (ingest/rtmp), times.
