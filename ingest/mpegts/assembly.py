@@ -47,9 +47,9 @@ class Channel:
         self.now = 0.0
         self._counters = counters
         self._next = NEVER
-        """Continuity counter of the next packet, when `expected` does not say it."""
+        """Continuity counter of the next packet, as of the last one that was looked at."""
         self._last = b""
-        """Payload of the last packet, when `pieces` does not hold it."""
+        """Payload of that packet."""
 
     def packet(self, head: int, block: bytes, at: int) -> Adaptation | None:
         """Look at one packet. `head`: its first 4 bytes; `at`: where it begins. Returns its adaptation field."""
@@ -61,13 +61,14 @@ class Channel:
         if not head & _PAYLOAD_ONLY:
             # Without payload the counter stands still, and may start anew behind an announced discontinuity.
             if announced:
+                self._settle()
                 self._next, self.expected = NEVER, NEVER
             return adaptation
         start = at + (adaptation.end if adaptation is not None else 4)
         payload = block[start : at + SIZE]
-        wanted = self.expected & 15 if self.expected >= 0 else self._next
-        if wanted not in (NEVER, head & 15):
-            if (head + 1) & 15 == wanted and payload == (self.pieces[-1] if self.pieces else self._last):
+        self._settle()
+        if self._next not in (NEVER, head & 15):
+            if (head + 1) & 15 == self._next and payload == self._last:
                 self._counters.duplicates += 1
                 return adaptation
             if not announced:
@@ -82,6 +83,12 @@ class Channel:
             return adaptation
         self.take(head, payload, adaptation is not None and adaptation.stuffed)
         return adaptation
+
+    def _settle(self) -> None:
+        """Note where the packets that were not looked at have led to."""
+        if self.expected >= 0 and self.pieces:
+            self._next = self.expected & 15
+            self._last = self.pieces[-1]
 
     def take(self, head: int, payload: bytes, stuffed: bool) -> None:
         """Take a payload that follows the one before."""
@@ -202,6 +209,7 @@ class PesChannel(Channel):
 
     def full(self) -> None:
         """See `Channel`: the PES packet has its length, or is longer than allowed."""
+        self._settle()
         if self._open:
             self._counters.oversized += 1
             self._drop()
@@ -214,11 +222,7 @@ class PesChannel(Channel):
         self._ended_by = by
 
     def _drop(self) -> None:
-        if self.pieces:
-            if self.expected >= 0:
-                self._next = self.expected & 15
-            self._last = self.pieces[-1]
-            self.pieces.clear()
+        self.pieces.clear()
         self.expected = NEVER
         self._ended_by = 0
 

@@ -138,4 +138,5 @@ def read_adaptation(block: bytes, packet: int) -> Adaptation:
         if flags & bit and at < limit:
             at += 1 + block[at]
     end = packet + 5 + length
-    return Adaptation(min(5 + length, SIZE), end > at, bool(flags & 0x80), pcr)
+    # A field that says nothing is there to fill up, too.
+    return Adaptation(min(5 + length, SIZE), end > at or not flags, bool(flags & 0x80), pcr)
