@@ -76,7 +76,7 @@ SOURCES = {
     for source in (
         Source("h264-aac", x264(30)),
         Source("hevc-aac", ("-c:v", "libx265", "-preset", "ultrafast", "-g", "30", "-x265-params",
-                            "log-level=error", "-tag:v", "hvc1")),
+                            "log-level=error:info=0", "-tag:v", "hvc1")),
         Source("av1-opus", ("-c:v", "libsvtav1", "-preset", "12", "-g", "30", "-svtav1-params", "pred-struct=1"),
                ("-c:a", "libopus", "-b:a", "96k", "-strict", "-2")),
         Source("audio-only", (), ("-c:a", "aac", "-b:a", "96k")),

@@ -39,7 +39,7 @@ SOURCES_OF_TS = {
         Source("opus", x264(30), ("-c:a", "libopus", "-b:a", "96k")),
         Source("wrap", x264(30), push=("-output_ts_offset", f"{WRAP_S - 8:.3f}", "-mpegts_copyts", "1")),
         Source("hevc-b-frames", ("-c:v", "libx265", "-preset", "ultrafast", "-g", "60", "-x265-params",
-                                 "log-level=error:bframes=3:b-adapt=0", "-tag:v", "hvc1")),
+                                 "log-level=error:info=0:bframes=3:b-adapt=0", "-tag:v", "hvc1")),
     )
 }  # fmt: skip
 ENCRYPTED = ("h264-aac", "b-frames", "hevc-aac", "languages")
