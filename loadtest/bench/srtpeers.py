@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -33,16 +34,21 @@ class Call:
     passphrase: str = ""
     key_bytes: int = 0
     """16, 24 or 32; 0: whatever the peer takes by itself (16)."""
-    more: tuple[str, ...] = ()
-    """Further `name=value` pairs of the URL."""
 
-    def url(self, *, latency_unit: int = 1, mode: str = "caller") -> str:
-        """The URL; `latency_unit`: of a millisecond, 1 for srt-live-transmit and 1000 for ffmpeg."""
-        pairs = [f"mode={mode}", f"latency={self.latency_ms * latency_unit}", *self.more]
+    def for_ffmpeg(self) -> str:
+        """The URL as ffmpeg reads it: microseconds, percent-encoded."""
+        return self._url("caller", self.latency_ms * 1_000, lambda text: quote(text, safe="/:,=?"))
+
+    def for_transmit(self, mode: str = "caller") -> str:
+        """The URL as srt-live-transmit reads it: milliseconds, and (1.5.1) nothing is decoded."""
+        return self._url(mode, self.latency_ms, str)
+
+    def _url(self, mode: str, latency: int, encoded: Callable[[str], str]) -> str:
+        pairs = [f"mode={mode}", f"latency={latency}"]
         if self.stream_id:
-            pairs.append("streamid=" + quote(self.stream_id, safe="/:,="))
+            pairs.append(f"streamid={encoded(self.stream_id)}")
         if self.passphrase:
-            pairs.append("passphrase=" + quote(self.passphrase, safe=""))
+            pairs.append(f"passphrase={encoded(self.passphrase)}")
         if self.key_bytes:
             pairs.append(f"pbkeylen={self.key_bytes}")
         host = "127.0.0.1" if mode == "caller" else ""
@@ -54,17 +60,17 @@ def ffmpeg_caller(path: Path, call: Call, *, loop: bool = False, options: tuple[
     command = [FFMPEG, "-hide_banner", "-v", "warning", "-re"]
     if loop:
         command += ["-stream_loop", "-1"]
-    return [*command, "-i", str(path), *MUXER, *options, call.url(latency_unit=1_000)]
+    return [*command, "-i", str(path), *MUXER, *options, call.for_ffmpeg()]
 
 
 def transmit_caller(call: Call) -> list[str]:
     """The command; it does not try again when it is refused."""
-    return [transmit(), "-a:no", f"-chunk:{TS_DATAGRAM}", "file://con", call.url()]
+    return [transmit(), "-a:no", f"-chunk:{TS_DATAGRAM}", "file://con", call.for_transmit()]
 
 
 def transmit_listener(call: Call) -> list[str]:
     """The command; it ends with its caller."""
-    return [transmit(), "-q", "-a:no", call.url(mode="listener"), "file://con"]
+    return [transmit(), "-q", "-a:no", call.for_transmit("listener"), "file://con"]
 
 
 def transmit() -> str:
