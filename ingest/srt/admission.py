@@ -15,6 +15,7 @@ from .addresses import Address, network_of
 from .errors import HandshakeRefused, RejectCode
 from .limits import (
     ALLOWANCES,
+    DEBT,
     INDUCTION_BUCKETS,
     REJECTION_COST,
     REQUEST_COST,
@@ -75,12 +76,12 @@ class Allowances:
         full = self._limits.allowance
         left, at = self._left.pop(network, (full, now))
         left = min(full, left + (now - at) * self._limits.allowance_per_s)
-        self._left[network] = (max(left - cost, -full), now)
+        self._left[network] = (max(left - cost, -DEBT * full), now)
         if len(self._left) > ALLOWANCES:
             del self._left[next(iter(self._left))]
         if left > 0:
             return Standing.GOOD
-        return Standing.SPENT if left > -full / 2 else Standing.SILENT
+        return Standing.SPENT if left > -DEBT * full / 2 else Standing.SILENT
 
 
 @dataclass(slots=True)

@@ -46,6 +46,15 @@ class Feedback:
         """When `tick` has something to do."""
         return min(self._ack_at, self._nak_at, self.said + KEEPALIVE_S)
 
+    def probe(self, now: float) -> None:
+        """Plan a full ACK although nothing has come: its ACKACK measures the round trip.
+
+        Why: while the very first packet is missing there is no progress to acknowledge, and loss reports would be
+        repeated at the pace of the assumed round trip of 100 ms.
+        """
+        self._ack_planned = True
+        self._ack_at = self.said = now
+
     def progress(self, position: int, now: float) -> bool:
         """Packets up to `position` are there; whether `due` became earlier, or something is to be sent."""
         stirred = not self._ack_planned

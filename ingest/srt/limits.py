@@ -28,8 +28,13 @@ MAX_LATENCY_FIELD_MS = 0xFFFF
 
 REQUEST_COST = 1.0
 """What one question to the shell takes of an address's allowance."""
-REJECTION_COST = 10.0
-"""What a rejected one takes on top. Why: libsrt callers with a wrong passphrase try again for ever."""
+REJECTION_COST = 4.0
+"""What a rejected one takes on top. Why: libsrt callers with a wrong passphrase try again for ever.
+
+One that tries every 3 s stays within `Limits.allowance_per_s`; one that loops without a pause does not.
+"""
+DEBT = 0.1
+"""How far below zero an allowance goes, as a share of the full one: 10 s of quiet pay it back."""
 REFUSED_EVENTS = 64
 """Most `CallerRefused` events that wait; further ones are counted only."""
 SETTLED_S = 10.0

@@ -71,7 +71,8 @@ class Session:
 
     def opened(self, now: float) -> None:
         """The peer has been told that the connection is made."""
-        self._heard = self._feedback.said = now
+        self._heard = now
+        self._feedback.probe(now)
         self._replan(now)
 
     def data(self, sequence: int, flags: int, stamp: int, datagram: bytes, now: float) -> None:
@@ -222,13 +223,16 @@ class Session:
             if isinstance(item, bytes):
                 pieces.append(item)
                 continue
-            if pieces:
-                events.append(DataReceived(self.id, b"".join(pieces), self._arrived))
-                pieces = []
+            self._join(pieces, events)
+            pieces = []
             self.counters.dropped += item
             events.append(PacketsLost(self.id, item))
-        if pieces:
-            events.append(DataReceived(self.id, b"".join(pieces), self._arrived))
+        self._join(pieces, events)
+
+    def _join(self, pieces: list[bytes], events: list[Event]) -> None:
+        # A packet may be empty: it holds its place, and gives nothing.
+        if data := b"".join(pieces):
+            events.append(DataReceived(self.id, data, self._arrived))
 
     def _drop_request(self, datagram: bytes, now: float) -> None:
         """The sender has these packets no more (draft section 3.2.9)."""
