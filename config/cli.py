@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .describe import Loaded
+    from .ladder import Source
 
 FINE, FAILED, BAD_USAGE = 0, 1, 2
 
@@ -139,6 +140,12 @@ def _add_config_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     text = "say whether the configuration is valid, and what is wrong with it"
     check = actions.add_parser("check", help=text, description=f"{_sentence(text)}.", epilog=_SETTINGS_HELP)
     _add_config(check)
+    ladder = check.add_argument_group(
+        "the ladder of a source", "what it would get on this machine; probes the encoders"
+    )
+    ladder.add_argument("--source", metavar="SOURCE", help="WxH[@FPS][:CODEC[+AUDIO...]], as 1920x1080@30, or a file")
+    ladder.add_argument("--stream", default="NAME", metavar="NAME", help="of this stream, whose overrides count")
+    ladder.add_argument("--application", metavar="NAME", help="published to this application (default: the first)")
     text = "print the effective settings: value, source, bounds, default and reason"
     show = actions.add_parser("show", help=text, description=f"{_sentence(text)}.", epilog=_SETTINGS_HELP)
     _add_config(show)
@@ -182,13 +189,47 @@ def _with_settings(options: argparse.Namespace, loaded: Loaded) -> int:
 
             return serve_edge(loaded.settings)
         case _:
-            return _show(options, loaded) if options.action == "show" else _check(loaded)
+            return _show(options, loaded) if options.action == "show" else _check(options, loaded)
 
 
-def _check(loaded: Loaded) -> int:
+def _check(options: argparse.Namespace, loaded: Loaded) -> int:
     changed = len(loaded.sources)
     print(f"{loaded.file or 'no settings file'}: fine, {changed} setting{'' if changed == 1 else 's'} not at default")
-    return FINE
+    return FINE if options.source is None else _check_ladder(options, loaded)
+
+
+def _check_ladder(options: argparse.Namespace, loaded: Loaded) -> int:
+    import asyncio
+
+    from headwater.ingest.encode.capacity import Capacity, wanted
+
+    from . import ladder
+
+    try:
+        source = _source(options.source)
+    except ValueError as error:
+        print(f"headwater config check: --source {error}", file=sys.stderr)
+        return BAD_USAGE
+    settings = loaded.settings.ingest
+    machine = asyncio.run(Capacity(wanted(settings.encode)).get())
+    application = options.application or settings.applications[0]
+    outlook = ladder.outlook(settings.encode, source, machine, options.stream, application)
+    print(f"\n{outlook.text}")
+    return FAILED if outlook.refused else FINE
+
+
+def _source(text: str) -> Source:
+    """A file's tracks, or what the text describes. Raises ValueError."""
+    from . import ladder
+
+    if not Path(text).is_file():
+        return ladder.parse_source(text)
+    from headwater.ingest.encode.worker.look import LookError, tracks
+
+    try:
+        return ladder.Source(*tracks(Path(text)))
+    except LookError as error:
+        raise ValueError(str(error)) from error
 
 
 def _show(options: argparse.Namespace, loaded: Loaded) -> int:

@@ -241,7 +241,7 @@ class _Reading:
             shown = self._known[key].default
         else:
             # Without a key `value` is the whole tree, secrets included.
-            shown = None if detail["type"] == "missing" or not key else _plain(key, value)
+            shown = None if value is None or not key else _plain(key, value)
         return Problem(where, key, shown, _reason(detail), _member_meant(key) if _is_unknown(detail) else None)
 
 

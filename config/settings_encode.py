@@ -137,8 +137,10 @@ class AudioRendition(Section):
         None, pattern=RUNG_NAME, description="Folder in the URL; unset: `audio-64k`, `audio-64k-opus`."
     )
     codec: AudioCodec = Field("aac", description="Audio codec. Why: everything decodes AAC.")
-    channels: Annotated[int, Field(ge=1, le=8, json_schema_extra={"unit": "count"})] = Field(
-        2, description="Most channels; a source with more is mixed down, one with fewer keeps what it has."
+    channels: Literal[1, 2, 6] = Field(
+        2,
+        description="Most channels: mono, stereo or 5.1; a source with more is mixed down, one with fewer keeps the "
+        "next lower of these. Why: phones and browsers have stereo.",
     )
     sample_rate: Literal[16000, 22050, 24000, 32000, 44100, 48000] | None = Field(
         None, description="Hz; unset: the source's, 48000 above it and for Opus."
@@ -153,6 +155,8 @@ class AudioRendition(Section):
     def _consistent(self) -> Self:
         if self.codec == "opus" and self.sample_rate not in (None, 48_000):
             raise wrong("sample_rate", "Opus in MP4 is always 48000")
+        if self.codec == "opus" and self.channels > 2:
+            raise wrong("channels", "Opus has one or two here")
         return self
 
 
@@ -179,11 +183,11 @@ class Overload(Section):
 
     step_down_speed: Speed = Field(
         1.0,
-        description="Below this encoding speed (media seconds per second of work) for `step_down_after_s`: a step "
-        "down. Why: below 1 the ladder falls behind.",
+        description="Below this encoding speed (media seconds per second of work) over `step_down_after_s`: as many "
+        "steps down as it says are needed. Why: below 1 the ladder falls behind.",
     )
     step_down_after_s: Seconds = Field(
-        2, description="How long it has to be too slow. Why: one busy second passes; two are two parts of a segment."
+        2, description="Over how long the speed is taken. Why: one busy second passes; two are two parts of a segment."
     )
     step_down_lag_s: Seconds = Field(
         0.75,

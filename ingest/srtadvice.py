@@ -23,8 +23,8 @@ LEAST_MS = 80
 def needed_ms(rtt_s: float, rtt_var_s: float, loss: float) -> int:
     """The latency that a link needs, rounded up to 10 ms. `loss`: share of packets, 0..1."""
     trips = next(trips for most, trips in ROUND_TRIPS if loss <= most)
-    exact = max(LEAST_MS, trips * (rtt_s + rtt_var_s) * 1_000)
-    return int(-(-exact // 10) * 10)
+    exact_ms = max(LEAST_MS, round(trips * (rtt_s + rtt_var_s) * 1_000))
+    return -(-exact_ms // 10) * 10
 
 
 class LatencyAdviser:

@@ -38,7 +38,7 @@ SLICE = 16 * 1024
 FULL = {
     Pause.AHEAD: "media comes faster than real time: send it at its own pace (ffmpeg -re)",
     Pause.BITRATE: "the bit rate is above ingest.srt.limits.bitrate",
-    Pause.WORK: "reading the stream costs too much",
+    Pause.WORK: "the stream comes faster than it can be read",
 }
 """Why an inbox ran full."""
 
@@ -96,7 +96,7 @@ class SrtPublisher:
         self._adviser = LatencyAdviser(now)
         self._inbox: deque[Piece] = deque()
         self._inbox_bytes = 0
-        self._pause: Pause | None = None
+        self._pause = Pause.WORK
         self._resume: asyncio.TimerHandle | None = None
         self._look: asyncio.TimerHandle | None = self._loop.call_later(LOOK_S, self._on_look)
         self._media_at = now
@@ -152,7 +152,7 @@ class SrtPublisher:
         if self._resume is None:
             self._read(now)
         elif self._inbox_bytes > self._limits.inbox_bytes:
-            self.shut(FULL[self._pause or Pause.WORK])
+            self.shut(FULL[Pause.AHEAD if self.feed.ahead_s(now) > 0 else self._pause])
 
     def lost(self, now: float) -> None:
         """Bytes are missing between what came and what comes."""

@@ -7,23 +7,25 @@ Levels are in the order of what viewers miss least. Each keeps what those before
     half rate    every second frame
     shed         without the highest rung, then without the one below it, ...; the lowest stays
 
-A plan has only the levels that help it: encoders in hardware have no effort steps, a slow frame rate is not halved.
+A plan has only the levels that help it: encoders in hardware have no effort steps, nor has the fastest preset; a slow
+frame rate is not halved.
 
-Down: when the speed was below `step_down_speed` for `step_down_after_s`, or the delay does not come back below
+Down: when the speed over `step_down_after_s` is below `step_down_speed`, or the delay does not come back below
 `step_down_lag_s`; by as many levels as the speed says are needed. Up: one level, when it was calm for a time that
-doubles with each step up that had to be taken back. Above `max_lag_s` of delay nothing that is late is worth encoding:
-`Skip`.
+doubles with each step up to the same level that had to be taken back. Above `max_lag_s` of delay nothing that is late
+is worth encoding: `Skip`. Delay that stays although the worker is fast is the source's own and does not count.
 """
 
 from __future__ import annotations
 
+import enum
 from collections import deque
 from dataclasses import dataclass
 
 from headwater.config.settings_encode import Overload
 from headwater.ingest.media import Rendition
 
-from .cost import EFFORT, weight
+from .cost import EFFORTS, weight
 from .model import Plan
 
 MIN_FPS = 7
@@ -38,8 +40,22 @@ MARGIN = 1.05
 SKIP_AGAIN_S = 2.0
 """After a skip, until the next one. Why: it takes effect at a keyframe, which the source sends every two seconds."""
 
+BUSY_SHARE = 0.6
+"""Part of the time that a worker is at work when it is too slow. Why: one that waits for the source is not."""
+
+MAX_FLOOR_S = 1.0
+"""Delay that is the source's own (frames that refer to later ones, a low frame rate), at most. Why: sixteen frames,
+the most that H.264 reorders, at 16 frames per second."""
+
+MOST_AT_ONCE = 0.5
+"""Part of the work that is left after one decision, at least, where there are levels for it. Why: a stall of a second
+looks like no speed at all, and it takes a while to climb back from the last level."""
+
 MIN_WINDOW = 0.9
 """Part of `step_down_after_s` that has to be seen before the speed counts. Why: progress comes in steps."""
+
+
+_LESS = "the encoders search less"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,14 @@ class Observation:
     """`Progress.level`: the level in force."""
 
 
+class Cause(enum.StrEnum):
+    """Why the level changes, for metrics."""
+
+    SPEED = "speed"
+    LAG = "lag"
+    CALM = "calm"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One step of the level. Several come in order when one would not do."""
@@ -86,6 +110,7 @@ class Change:
     meaning: LevelMeaning
     """Of the new level."""
     reason: str
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +130,18 @@ def levels(plan: Plan) -> tuple[LevelMeaning, ...]:
     if not plan.video:
         return tuple(found)
     effort, divisor = 0, 1
-    if any(weight(rung, 1) < weight(rung) for rung in plan.video):
-        for effort in range(1, len(EFFORT)):
-            text = "the encoders search less" if effort == 1 else "the encoders search least"
-            found.append(_meaning(plan, len(found), effort, divisor, 0, text))
+    for less in range(1, EFFORTS):
+        step = _meaning(plan, len(found), less, divisor, 0, "the encoders search least" if effort else _LESS)
+        if step.work < found[-1].work:
+            effort = less
+            found.append(step)
     slowest = plan.grid / max(rung.divisor for rung in plan.video)
     if slowest / 2 >= MIN_FPS:
         divisor = 2
         found.append(_meaning(plan, len(found), effort, divisor, 0, "half the frame rate"))
     for shed in range(1, len(plan.video)):
         names = " and ".join(str(rung.rendition) for rung in plan.video[:shed])
-        rate = ", the others at half the frame rate" if divisor == 2 else ""
+        rate = ", at half the frame rate" if divisor == 2 else ""
         found.append(_meaning(plan, len(found), effort, divisor, shed, f"without {names}{rate}"))
     return tuple(found)
 
@@ -154,12 +180,13 @@ class Controller:
         self.skips = 0
         self.speed: float | None = None
         """Media seconds per second of work over the last `step_down_after_s`; None: nothing to go by."""
-        self._seen: deque[tuple[float, float, float]] = deque()
+        self._seen: deque[Observation] = deque()
+        self._floor_s = 0.0
         self._since: float | None = None
         self._late_since: float | None = None
         self._late_from = 0.0
         self._calm_since: float | None = None
-        self._calm_s = limits.step_up_after_s
+        self._calm_s = [limits.step_up_after_s] * len(self._levels)  # before a step up to each level
         self._climbed_at: float | None = None
         self._skipped_at: float | None = None
 
@@ -182,7 +209,7 @@ class Controller:
             decisions += self._down(seen) or self._up(seen)
         else:
             self._forget()  # what the level before did says nothing of the one that comes
-        if seen.lag_s > self._limits.max_lag_s and self._may_skip(seen.now):
+        if seen.lag_s - self._floor_s > self._limits.max_lag_s and self._may_skip(seen.now):
             decisions.append(self._skip(seen))
         return decisions
 
@@ -191,48 +218,65 @@ class Controller:
         if self._since is None:
             self._since = seen.now  # what this report speaks of began before
         else:
-            self._seen.append((seen.now, seen.media_s, seen.busy_s))
-        while self._seen and self._seen[0][0] <= seen.now - limits.step_down_after_s:
+            self._seen.append(seen)
+        while self._seen and self._seen[0].now <= seen.now - limits.step_down_after_s:
             self._seen.popleft()
-        busy = sum(work for _, _, work in self._seen)
-        self.speed = sum(media for _, media, _ in self._seen) / busy if busy > 0 else None
-        if seen.lag_s <= limits.step_down_lag_s:
+        self.speed = self._speed(float("-inf"))
+        easy = self.speed is not None and self.speed >= limits.step_up_speed
+        if easy and self._watched(seen.now) >= limits.step_down_after_s:
+            self._floor_s = min(MAX_FLOOR_S, *(earlier.lag_s for earlier in self._seen))
+        lag_s = seen.lag_s - self._floor_s
+        if easy or lag_s <= limits.step_down_lag_s:
             self._late_since = None
         elif self._late_since is None:
             self._late_since, self._late_from = seen.now, seen.lag_s
-        calm = self.speed is not None and self.speed >= limits.step_up_speed
-        if not calm or seen.lag_s > limits.step_down_lag_s / 2:
+        if not easy or lag_s > limits.step_down_lag_s / 2:
             self._calm_since = None
         elif self._calm_since is None:
             self._calm_since = seen.now
 
+    def _speed(self, since: float) -> float | None:
+        media = sum(seen.media_s for seen in self._seen if seen.now > since)
+        busy = sum(seen.busy_s for seen in self._seen if seen.now > since)
+        # No media for hardly any work: the source is silent.
+        return media / busy if media > 0 or busy >= BUSY_SHARE * self._limits.step_down_after_s / 2 else None
+
+    def _watched(self, now: float) -> float:
+        return 0.0 if self._since is None else now - self._since
+
+    def _is_busy(self, now: float) -> bool:
+        watched = min(self._watched(now), self._limits.step_down_after_s)
+        return sum(seen.busy_s for seen in self._seen) >= BUSY_SHARE * watched
+
     def _down(self, seen: Observation) -> list[Decision]:
-        reason = self._trouble(seen)
-        if reason is None or self.level + 1 == len(self._levels):
+        trouble = self._trouble(seen)
+        if trouble is None or self.level + 1 == len(self._levels):
             return []
         if self._climbed_at is not None:
-            self._calm_s = min(2 * self._calm_s, self._limits.step_up_after_max_s)
+            self._calm_s[self.level] = min(2 * self._calm_s[self.level], self._limits.step_up_after_max_s)
             self._climbed_at = None
-        speed = min(1.0, (self.speed or 1.0) / self._limits.step_down_speed)
+        newest = self._speed(seen.now - self._limits.step_down_after_s / 2)
+        newest = 1.0 if newest is None else newest / self._limits.step_down_speed
+        speed = min(1.0, max(newest, MOST_AT_ONCE))
         enough = self.meaning.work * speed / MARGIN
         decisions: list[Decision] = []
         while self.level + 1 < len(self._levels) and (not decisions or self.meaning.work > enough):
-            decisions.append(self._change(1, reason))
+            decisions.append(self._change(1, *trouble))
         return decisions
 
-    def _trouble(self, seen: Observation) -> str | None:
+    def _trouble(self, seen: Observation) -> tuple[Cause, str] | None:
         """Why less work is needed; None: it is not."""
         limits = self._limits
-        watched = 0.0 if self._since is None else seen.now - self._since
-        long_enough = watched >= limits.step_down_after_s * MIN_WINDOW
-        if self.speed is not None and self.speed < limits.step_down_speed and long_enough:
-            return f"encoding at {self.speed:.2f}x of real time for {limits.step_down_after_s:g} s"
+        long_enough = self._watched(seen.now) >= limits.step_down_after_s * MIN_WINDOW
+        slow = self.speed is not None and self.speed < limits.step_down_speed
+        if slow and long_enough and self._is_busy(seen.now):
+            return Cause.SPEED, f"encoding at {self.speed:.2f}x of real time over {limits.step_down_after_s:g} s"
         if self._late_since is None or seen.now - self._late_since < limits.step_down_after_s / 2:
             return None
         if seen.lag_s < self._late_from:  # it comes back by itself
             self._late_since, self._late_from = seen.now, seen.lag_s
             return None
-        return f"{seen.lag_s:.1f} s behind the source"
+        return Cause.LAG, f"{seen.lag_s:.1f} s behind the source"
 
     def _up(self, seen: Observation) -> list[Decision]:
         if self.level == 0 or self._calm_since is None or self.speed is None:
@@ -240,18 +284,23 @@ class Controller:
         calm = seen.now - self._calm_since
         above = self._levels[self.level - 1]
         expected = self.speed * self.meaning.work / above.work
-        if calm < self._calm_s or expected < self._limits.step_down_speed * MARGIN:
+        if calm < self._calm_s[self.level - 1] or expected < self._limits.step_down_speed * MARGIN:
             return []
+        if self._climbed_at is not None:
+            self._held()
         self._climbed_at = seen.now
-        return [self._change(-1, f"calm for {calm:.0f} s, encoding at {self.speed:.2f}x of real time")]
+        return [self._change(-1, Cause.CALM, f"calm for {calm:.0f} s, encoding at {self.speed:.2f}x of real time")]
 
     def _settle(self, now: float) -> None:
         """A step up that held for as long as it was waited for has succeeded."""
-        if self._climbed_at is not None and now - self._climbed_at >= self._calm_s:
-            self._calm_s = max(self._calm_s / 2, self._limits.step_up_after_s)
-            self._climbed_at = None
+        if self._climbed_at is not None and now - self._climbed_at >= self._calm_s[self.level]:
+            self._held()
 
-    def _change(self, step: int, reason: str) -> Change:
+    def _held(self) -> None:
+        self._calm_s[self.level] = max(self._calm_s[self.level] / 2, self._limits.step_up_after_s)
+        self._climbed_at = None
+
+    def _change(self, step: int, cause: Cause, reason: str) -> Change:
         previous = self.level
         self.level += step
         if step > 0:
@@ -259,7 +308,7 @@ class Controller:
         else:
             self.steps_up += 1
         self._forget()
-        return Change(previous, self.meaning, reason)
+        return Change(previous, self.meaning, reason, cause)
 
     def _may_skip(self, now: float) -> bool:
         return self._skipped_at is None or now - self._skipped_at >= SKIP_AGAIN_S

@@ -8,7 +8,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .processes import Peer, free_port, wait_until
+from .processes import Peer, free_port, free_udp_port, wait_until
 from .srtpeers import Call
 
 
@@ -33,8 +33,9 @@ class Headwater:
         """Start it, or start it again on the same ports and state."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.ports:
-            names = ("rtmp", "rtmps", "srt", "origin", "edge", "origin_admin", "edge_admin")
+            names = ("rtmp", "rtmps", "origin", "edge", "origin_admin", "edge_admin")
             self.ports = {name: free_port() for name in names}
+            self.ports["srt"] = free_udp_port()
         config = self.folder / "headwater.toml"
         config.write_text(self._toml())
         self.starts += 1

@@ -8,7 +8,6 @@ transmit_listener   takes one caller and writes the payload to its standard outp
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,10 +78,3 @@ def transmit() -> str:
     if found is None:
         raise FileNotFoundError(f"{TRANSMIT}: install srt-tools")
     return found
-
-
-def free_udp_port() -> int:
-    """A UDP port of loopback that nobody has bound right now, from the range of outgoing ports."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -27,6 +27,8 @@ SHELLS = {
     "headwater.edge.refusals": "logging",
     "headwater.edge.wire": "clock: the Date header",
     "headwater.ingest.connection": "a socket and its timers",
+    "headwater.ingest.encode.capacity": "a process",
+    "headwater.ingest.encode.worker": "processes that use av",
     "headwater.ingest.feed": "logging",
     "headwater.ingest.gate": "clock, logging",
     "headwater.ingest.kek": "a thread",

@@ -20,13 +20,12 @@ from tests.srt_receiver import Receiver
 
 from headwater.ingest.srt.limits import Limits
 from headwater.ingest.srt.stats import Stats
-from headwater.loadtest.bench.processes import FFMPEG
+from headwater.loadtest.bench.processes import FFMPEG, free_udp_port
 from headwater.loadtest.bench.srtcallers import Job, start
 from headwater.loadtest.bench.srtpeers import (
     MUXER,
     Call,
     ffmpeg_caller,
-    free_udp_port,
     transmit_caller,
     transmit_listener,
 )

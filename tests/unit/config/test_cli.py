@@ -46,6 +46,7 @@ def test_help_of_every_command(command: tuple[str, ...], capsys: pytest.CaptureF
         ("config", "check", "--log.level", "loud"),
         ("config", "show", "edge.htp"),
         ("config", "show", "--toml", "--markdown"),
+        ("config", "check", "--nonsense"),
         ("publish",),
         ("publish", "rtmp://127.0.0.1/live/x", "--size", "5x5"),
         ("publish", "rtmp://127.0.0.1/live/x", "--size", "5"),
@@ -78,6 +79,38 @@ def test_config_check(capsys: pytest.CaptureFixture[str]) -> None:
     Path("headwater.toml").write_text("[edge.http]\nport = 1\n")
     assert main(["config", "check"]) == 0
     assert capsys.readouterr().out == "headwater.toml: fine, 1 setting not at default\n"
+
+
+def test_config_check_prints_the_ladder(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("headwater.toml").write_text(
+        "[[ingest.encode.stream]]\nname = 'show'\nenabled = true\nrungs = [{ height = 480, encoder = 'h264_nvenc' }]\n"
+    )
+    assert main(["config", "check", "--source", "1920x1080@30", "--stream", "show"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith('headwater.toml: fine, 1 setting not at default\n\nStream "show" of application "live"')
+    assert "854x480 h264" in said
+    assert " cores; " in said
+    assert main(["config", "check", "--source", "320x180@30", "--application", "other"]) == 0
+    said = capsys.readouterr().out
+    assert "no ladder: ingest.encode.enabled is false for it" in said
+    assert 'Stream "NAME" of application "other"' in said
+
+
+def test_config_check_with_a_source_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check", "--source", "big"]) == 2
+    assert capsys.readouterr().err.startswith("headwater config check: --source big: not WIDTHxHEIGHT[@FPS]")
+    Path("film.mp4").write_bytes(b"no film")
+    assert main(["config", "check", "--source", "film.mp4"]) == 2
+    assert capsys.readouterr().err.startswith("headwater config check: --source film.mp4: ")
+
+
+def test_config_check_of_a_ladder_that_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("headwater.toml").write_text(
+        "[ingest.encode]\nenabled = true\nrefuse_over_capacity = 'refuse'\n"
+        "rungs = [{ height = 2160, preset = 'placebo' }]\n"
+    )
+    assert main(["config", "check", "--source", "3840x2160@60"]) == 1
+    assert "\nRefused: the ladder needs about " in capsys.readouterr().out
 
 
 def test_config_show(capsys: pytest.CaptureFixture[str]) -> None:

@@ -100,3 +100,25 @@ def test_values_as_toml() -> None:
     assert describe.written('a"b') == '"a\\"b"'
     assert describe.written(settings.ingest.publish) == '[{ name = "a", key = (hidden) }]'
     assert describe.value_at(settings, "ingest.rtmp.port") == 1935
+
+
+def test_lists_and_tables_inside_a_list_of_tables() -> None:
+    keys = [table.key for table in describe.tables()]
+    assert "ingest.encode.stream[].rungs[]" in keys
+    assert "ingest.encode.stream[].thumbnails" in keys
+    assert "ingest.encode.rungs" in LEAVES
+    assert LEAVES["ingest.encode.rungs"].shape is Shape.LIST
+    (members,) = [table for table in describe.tables() if table.key == "ingest.encode.stream[]"]
+    assert {leaf.key: leaf.optional for leaf in members.leaves}["ingest.encode.stream[].rungs"]
+
+
+def test_choices_that_are_numbers() -> None:
+    (members,) = [table for table in describe.tables() if table.key == "ingest.encode.audio[]"]
+    (rate,) = [leaf for leaf in members.leaves if leaf.key.endswith("sample_rate")]
+    assert rate.bounds == "one of 16000, 22050, 24000, 32000, 44100, 48000"
+
+
+def test_unset_members_are_not_written() -> None:
+    settings = Settings.model_validate({"ingest": {"encode": {"stream": [{"rungs": [{"height": 360}]}]}}})
+    text = describe.written(settings.ingest.encode.stream)
+    assert text == '[{ name = "*", application = "*", rungs = [{ height = 360, codec = "h264", encoder = "auto" }] }]'

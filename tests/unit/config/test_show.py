@@ -51,3 +51,22 @@ def test_the_reference_names_every_setting_and_no_effective_value() -> None:
     assert "| `port` | `8080` | 0 to 65_535 | Viewers' HTTP. |" in page
     assert "## `[[ingest.publish]]`" in page
     assert "| `key` | (required) |" in page
+
+
+def test_nested_lists_of_tables_load_again(tmp_path: Path) -> None:
+    file = tmp_path / "h.toml"
+    file.write_text(
+        "[ingest.encode]\nenabled = true\n[[ingest.encode.stream]]\nname = 'cam-*'\nrungs = [{ height = 360 }]\n"
+        "[ingest.encode.stream.thumbnails]\nwidth = 160\n"
+    )
+    loaded = load(file, {})
+    again = tmp_path / "again.toml"
+    again.write_text(show.toml(loaded))
+    assert load(again, {}).settings == loaded.settings
+
+
+def test_the_reference_says_keys_of_nested_tables_once() -> None:
+    page = show.markdown()
+    assert "## `[[ingest.encode.stream.rungs]]`\n\nThe keys of `[[ingest.encode.rungs]]`.\n" in page
+    assert "## `[ingest.encode.stream.thumbnails]`\n\nThe keys of `[ingest.encode.thumbnails]`.\n" in page
+    assert page.count("| `bufsize` |") == 1

@@ -8,9 +8,9 @@ from headwater.loadtest.bench.soak import drift_ms, memory_problem
 
 
 def readings(*minutes: float) -> list[tuple[float, float]]:
-    """Sixty readings a minute; the lateness of each minute in seconds, with one outlier that no median sees."""
+    """Sixty readings a minute; the lateness of each minute in seconds, every third one delayed by a busy machine."""
     return [
-        (minute * 60 + second, late + (5.0 if second == 30 else 0.0))
+        (minute * 60 + second, late + (0.3 if second % 3 == 0 else 0.0))
         for minute, late in enumerate(minutes)
         for second in range(60)
     ]

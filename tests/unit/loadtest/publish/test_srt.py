@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import stat
 import threading
 from fractions import Fraction
@@ -11,7 +10,7 @@ from pathlib import Path
 import av
 import pytest
 
-from headwater.loadtest.bench.processes import FFMPEG, Peer, wait_until
+from headwater.loadtest.bench.processes import FFMPEG, Peer, free_udp_port, wait_until
 from headwater.loadtest.publish import PublishOptions, run
 from headwater.loadtest.publish.connection import ConnectFailed
 from headwater.loadtest.publish.flv import TagKind, TagSplitter
@@ -27,12 +26,6 @@ from headwater.loadtest.publish.srt import (
 )
 
 SMALL = {"width": 160, "height": 90, "fps": Fraction(25), "bitrate": 200_000}
-
-
-def free_udp_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def listens(port: int) -> bool:
