@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import aiohttp
 
@@ -74,11 +75,15 @@ async def listen(base: str, renditions: Sequence[str], seconds: float, *, keep: 
     return heard
 
 
-async def follow(follower: PartFollower, heard: Heard, deadline: float, *, keep: bool) -> None:
-    """Take every part of one rendition into `heard` until `deadline`."""
+async def follow(
+    follower: PartFollower, heard: Heard, deadline: float, *, keep: bool, file: BinaryIO | None = None
+) -> None:
+    """Take every part of one rendition into `heard` until `deadline`, and write what came to `file`."""
     await follower.reload()
     heard.init = await follower.init()
     heard.timescale = timescale(heard.init)
+    if file is not None:
+        file.write(heard.init)
     expected: int | None = None
     async for part in follower.parts():
         if part.download is None:
@@ -86,6 +91,8 @@ async def follow(follower: PartFollower, heard: Heard, deadline: float, *, keep:
             expected = None
         else:
             found = chunks(part.download.body)
+            if file is not None:
+                file.write(part.download.body)
             for chunk in found:
                 if expected is not None and chunk.base_time != expected:
                     heard.errors.append(
@@ -122,12 +129,14 @@ def misalignment_s(heard: Mapping[str, Heard]) -> float:
     return max(max(each[msn] for each in starts) - min(each[msn] for each in starts) for msn in shared)
 
 
-def added_delays(passthrough: Heard, rung: Heard, *, settle: int = 8, tolerance_s: float = 0.017) -> list[float]:
-    """Seconds from the arrival of a source part to that of the rung's part with the same end, sorted.
+def added_delays(
+    passthrough: Heard, rung: Heard, *, settle: int = 8, tolerance_s: float = 0.017, ordered: bool = True
+) -> list[float]:
+    """Seconds from the arrival of a source part to that of the rung's part with the same end.
 
     Negative where the rung was first: it knows its last frame, the source waits for the next one. The first `settle`
     parts are left out: they were listed before the client came. `tolerance_s`: half a frame, by which the ends may
-    differ.
+    differ. `ordered`: the shortest first, not in order of time.
     """
     ends = [(part.end, part.arrived) for part in passthrough.parts[settle:]]
     found, at = [], 0
@@ -136,7 +145,7 @@ def added_delays(passthrough: Heard, rung: Heard, *, settle: int = 8, tolerance_
             at += 1
         if at < len(ends) and ends[at][0] <= part.end + tolerance_s:
             found.append(part.arrived - ends[at][1])
-    return sorted(found)
+    return sorted(found) if ordered else found
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

@@ -62,7 +62,12 @@ def command(source: Path, outputs: Mapping[str, Path], rungs: Sequence[Rung], *,
         made += ["-map", f"[o{n}]", "-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency"]
         made += ["-profile:v", "high", "-threads", str(threads), "-b:v", str(rung.bitrate)]
         made += ["-maxrate", str(rung.maxrate), "-bufsize", str(rung.bitrate)]
-        made += ["-x264-params", "scenecut=0:keyint=infinite:min-keyint=1:open-gop=0", "-forced-idr", "1"]
+        made += [
+            "-x264-params",
+            "keyint=infinite:min-keyint=1:scenecut=0:open-gop=0:bframes=0:nal-hrd=none",
+            "-forced-idr",
+            "1",
+        ]
         made += ["-force_key_frames", f"expr:gte(t,n_forced*{SEGMENT_S})", "-f", "mp4", str(outputs[rung.name])]
     return made
 
