@@ -16,13 +16,12 @@ from .events import DataReceived, Event, KeyRefreshRequested, PacketsLost, Sessi
 from .feedback import Feedback
 from .keyring import Keyring, Refresh
 from .keys import KeyAnswer
-from .limits import TICK_S, Limits
+from .limits import Limits
 from .packets import HEADER_BYTES, KEY_SHIFT, RETRANSMITTED, ControlType
+from .schedule import grid_point
 from .stats import Counters, Stats
 
 NEVER = math.inf
-GRID_SLACK = 1e-6
-"""A time that is a point of the grid but for rounding is that point."""
 GRACE_S = 0.05
 """How long a connection lives after the peer's SHUTDOWN.
 
@@ -183,12 +182,13 @@ class Session:
 
     def stats(self, now: float) -> Stats:
         """The session at this moment."""
-        due = self._buffer.next_due()
+        due, acks = self._buffer.next_due(), self._feedback.acks
+        acks.measure(self.counters.packets, self.counters.octets, now)
         return Stats.of(
             self.counters,
-            rtt_s=self._feedback.acks.rtt,
-            rtt_var_s=self._feedback.acks.rtt_var,
-            bits_per_s=self._feedback.acks.bytes_per_s * 8.0,
+            rtt_s=acks.rtt,
+            rtt_var_s=acks.rtt_var,
+            bits_per_s=acks.bytes_per_s * 8.0,
             buffer_s=0.0 if due is None else max(0.0, now + self.latency_s - due),
             buffer_packets=self._buffer.held_packets,
             buffer_bytes=self._buffer.held_bytes,
@@ -293,7 +293,7 @@ class Session:
     def _wake(self, due: float, now: float) -> None:
         """Be woken at the first point of the grid that is not before `due`, and after `now`."""
         if due < self.due and self.closed is None:
-            at = max(math.ceil(due / TICK_S - GRID_SLACK), math.floor(now / TICK_S + GRID_SLACK) + 1) * TICK_S
+            at = grid_point(due, now)
             if at < self.due:
                 self.due = at
                 self.stirred = True
