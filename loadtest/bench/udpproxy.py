@@ -174,6 +174,12 @@ class UdpProxy:
         self._clients.clear()
         self._waiting.clear()
 
+    def inject(self, datagram: bytes) -> None:
+        """Send a datagram to the target as if the first client had: from its address. Nothing when there is none."""
+        for sock in self._clients.values():
+            self._send(datagram, self.there, sock.send)
+            return
+
     def _from_clients(self) -> None:
         for _ in range(TURN_DATAGRAMS):
             try:
