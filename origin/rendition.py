@@ -8,7 +8,7 @@ import math
 from dataclasses import replace
 
 from headwater.config.settings import Origin
-from headwater.ingest.media import Kind, Rendition, StreamStarted, Track
+from headwater.ingest.media import Kind, StreamStarted, TrackStarted
 
 from .catalog import Listed
 from .events import PartClosed, RenditionEnded, SegmentClosed, SegmenterEvent
@@ -39,13 +39,12 @@ def text_body(text: str, content_type: str, *, compressed: bool, modified: int |
 class LiveRendition:
     """Owned by its stream; tells nobody itself."""
 
-    def __init__(
-        self, stream: str, rendition: Rendition, track: Track, started: StreamStarted, settings: Origin
-    ) -> None:
-        self.rendition = rendition
-        self.track = track
+    def __init__(self, stream: str, begun: TrackStarted, started: StreamStarted, settings: Origin) -> None:
+        rendition = self.rendition = begun.rendition
+        self.track = begun.track
         self.segmenter = Segmenter(rendition, started)
         self.window = Window(rendition, started, WindowSettings(settings.window_s, settings.stream_bytes))
+        self.window.promised_independent = begun.independent
         self.ended = False
         self.files_until = math.inf
         """Until when its files stay once it has ended, monotonic seconds (rules 20, 25)."""
@@ -56,6 +55,7 @@ class LiveRendition:
         self._kept_s = settings.window_s + started.target_duration_s
         self._labels = (stream, str(rendition))
         self._peak = 0
+        self._begun = begun
 
     def take(self, metrics: OriginMetrics, now: float) -> bool:
         """Apply what the segmenter published; whether there was anything."""
@@ -120,7 +120,14 @@ class LiveRendition:
         if bitrates is not None:
             self._peak = max(self._peak, bitrates.peak)
             average = bitrates.average
-        return Listed(self.rendition, self.track, self._peak or None, average, self.snapshot.independent_segments)
+        return Listed(
+            self.rendition,
+            self.track,
+            self._peak or None,
+            average,
+            self.snapshot.independent_segments,
+            self._begun.bitrate,
+        )
 
     def mime(self, kind: MediaKind) -> str:
         """Rule 154."""

@@ -1,4 +1,4 @@
-"""`python -m headwater.loadtest.bench [ingest|delay|soak|all]`: prints a Markdown table per benchmark."""
+"""`python -m headwater.loadtest.bench [ingest|delay|ladder|soak|ladder-soak|all]`: a Markdown table per benchmark."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import delay, ingest, soak
+from . import delay, ingest, ladder, ladder_soak, soak
 
 
 def _ingest(folder: Path, arguments: argparse.Namespace) -> int:
@@ -47,19 +47,54 @@ def _soak(folder: Path, arguments: argparse.Namespace) -> int:
     return 1 if found.problems else 0
 
 
-BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {"ingest": _ingest, "delay": _delay, "soak": _soak}
+def _ladder(folder: Path, arguments: argparse.Namespace) -> int:
+    source = ingest.encode_source(folder)
+    found = ladder.measure(source, folder, seconds=arguments.seconds, threads=arguments.threads)
+    for line in ladder.report(found):
+        print(line)
+    return 0
+
+
+def _ladder_soak(folder: Path, arguments: argparse.Namespace) -> int:
+    source = ingest.encode_source(folder)
+    # On a disk: 5 Mbit/s for twenty minutes.
+    with tempfile.TemporaryDirectory(prefix="headwater-soak-") as kept:
+        found = ladder_soak.run(source, Path(kept), seconds=arguments.ladder_seconds, say=print)
+    memory = found.memory_mib
+    print(f"{found.parts} parts in {found.seconds:.0f} s, {found.cpu:.2f} cores, slowest {min(found.speeds):.2f}x")
+    print(f"boundaries off by at most {found.misalignment_ms} ms; frames {found.frames}")
+    print(f"encoder's memory {memory[0]:.0f} MiB at the start, {max(memory):.0f} at most, {memory[-1]:.0f} at the end")
+    for problem in found.problems[:20]:
+        print(f"PROBLEM {problem}")
+    return 1 if found.problems else 0
+
+
+BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
+    "ingest": _ingest,
+    "delay": _delay,
+    "ladder": _ladder,
+    "soak": _soak,
+    "ladder-soak": _ladder_soak,
+}
+
+
+SHORT = ["ingest", "delay", "ladder"]
+"""What `all` are: the figures of docs/benchmarks.md; a soak is asked for by its name."""
 
 
 def main() -> int:
     """Run the named benchmarks; exit code 1 when one of them found something broken."""
     parser = argparse.ArgumentParser(prog="headwater.loadtest.bench", description=__doc__)
-    parser.add_argument("bench", nargs="?", default="all", choices=["all", *BENCHES])
+    parser.add_argument("benches", nargs="*", default="all", choices=["all", *BENCHES])
     parser.add_argument("--streams", type=int, default=10, help="publishers at once (default 10)")
     parser.add_argument("--warm", type=float, default=150, help="seconds before measuring: the window fills (150)")
     parser.add_argument("--seconds", type=float, default=60, help="seconds measured (60)")
     parser.add_argument("--soak-seconds", type=float, default=1_800, help="length of the soak (1800)")
+    parser.add_argument("--ladder-seconds", type=float, default=1_200, help="length of the ladder's soak (1200)")
+    parser.add_argument("--threads", type=int, default=1, help="of each of ffmpeg's encoders in `ladder` (1)")
     arguments = parser.parse_args()
-    names = ["ingest", "delay"] if arguments.bench == "all" else [arguments.bench]
+    asked = [arguments.benches] if isinstance(arguments.benches, str) else arguments.benches
+    names = [name for one in asked for name in (SHORT if one == "all" else [one])]
     with tempfile.TemporaryDirectory(prefix="headwater-bench-", dir=_memory_folder()) as folder:
         return max(BENCHES[name](Path(folder), arguments) for name in names)
 

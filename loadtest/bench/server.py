@@ -25,6 +25,8 @@ class Headwater:
     demo: bool = False
     """Start its demo publisher as well."""
     first_playlist_s: float = 2
+    env: dict[str, str] = field(default_factory=dict)
+    """Environment beside ours."""
     ports: dict[str, int] = field(default_factory=dict)
     peer: Peer | None = None
     starts: int = 0
@@ -41,7 +43,7 @@ class Headwater:
         self.starts += 1
         log = self.folder / f"headwater-{self.starts}.log"
         command = [sys.executable, "-m", "headwater.config.cli", "up", "--config", str(config)]
-        self.peer = Peer(command + ["--demo"] * self.demo, log)
+        self.peer = Peer(command + ["--demo"] * self.demo, log, env=self.env)
         try:
             wait_until(self._ready, timeout_s=40, what="the server is ready", peer=self.peer)
         except BaseException:

@@ -28,6 +28,13 @@ SHELLS = {
     "headwater.edge.wire": "clock: the Date header",
     "headwater.ingest.connection": "a socket and its timers",
     "headwater.ingest.encode.capacity": "a process",
+    "headwater.ingest.encode.crew": "tasks of the running loop",
+    "headwater.ingest.encode.host": "timers of the running loop",
+    "headwater.ingest.encode.ladders": "tasks of the running loop",
+    "headwater.ingest.encode.metrics": "metrics registry",
+    "headwater.ingest.encode.outlet": "logging",
+    "headwater.ingest.encode.process": "a process and its socket",
+    "headwater.ingest.encode.spares": "processes",
     "headwater.ingest.encode.worker": "processes that use av",
     "headwater.ingest.feed": "logging",
     "headwater.ingest.gate": "clock, logging",
@@ -54,6 +61,7 @@ SHELLS = {
     "headwater.origin.metrics": "metrics registry",
     "headwater.origin.rendition": "metrics",
     "headwater.origin.responses": "aiohttp responses",
+    "headwater.origin.stills": "aiohttp responses",
     "headwater.origin.stream": "timers of the running loop",
 }
 """Modules and packages that own I/O, a clock or dice, and which."""

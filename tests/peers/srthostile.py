@@ -11,8 +11,9 @@ import contextlib
 import random
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.srt_sender import Profile, Sender, control, handshake
 
@@ -41,7 +42,7 @@ class Victim:
     """Datagrams of each attack."""
 
 
-Attack = Callable[[Victim, random.Random], Awaitable[None]]
+Attack = Callable[[Victim, random.Random], Coroutine[Any, Any, None]]
 
 
 class Stranger:
