@@ -15,14 +15,19 @@ import asyncio
 import contextlib
 import heapq
 import itertools
+import json
 import random
 import socket
-import threading
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import uvloop
+
+from .processes import running, wait_until
 
 DATAGRAM_BYTES = 2_048
 """Largest datagram that is passed on; SRT's are at most 1,500 bytes."""
@@ -174,6 +179,12 @@ class UdpProxy:
         self._clients.clear()
         self._waiting.clear()
 
+    def inject(self, datagram: bytes) -> None:
+        """Send a datagram to the target as if the first client had: from its address. Nothing when there is none."""
+        for sock in self._clients.values():
+            self._send(datagram, self.there, sock.send)
+            return
+
     def _from_clients(self) -> None:
         for _ in range(TURN_DATAGRAMS):
             try:
@@ -257,18 +268,23 @@ def _socket() -> socket.socket:
 
 
 @contextlib.contextmanager
-def in_thread(*proxies: UdpProxy) -> Iterator[None]:
-    """The proxies on a loop in a thread of their own, for callers without a loop. Ports are known inside the block."""
-    loop = uvloop.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="udp-proxy", daemon=True)
-    thread.start()
-    try:
-        for proxy in proxies:
-            asyncio.run_coroutine_threadsafe(proxy.start(), loop).result(10)
-        yield
-    finally:
-        for proxy in proxies:
-            asyncio.run_coroutine_threadsafe(proxy.close(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+def in_process(target_port: int, there: Link, back: Link, seed: int | str, folder: Path) -> Iterator[int]:
+    """A proxy in front of a port of loopback, in a process of its own: its port.
+
+    Why a process: what the caller computes meanwhile would add to the delay.
+    """
+    job = {"target": target_port, "there": asdict(there), "back": asdict(back), "seed": seed}
+    with running([sys.executable, "-m", __name__, json.dumps(job)], folder / f"network-{target_port}.log") as peer:
+        wait_until(lambda: peer.text().endswith("\n"), timeout_s=20, what="the network is there", peer=peer)
+        yield int(peer.text())
+
+
+async def _main(job: dict[str, Any]) -> None:
+    there, back = Link(**job["there"]), Link(**job["back"])
+    proxy = UdpProxy(("127.0.0.1", job["target"]), there=there, back=back, seed=job["seed"])
+    print(await proxy.start(), flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(_main(json.loads(sys.argv[1])))

@@ -1,4 +1,7 @@
-"""What must hold of every case that `matrix` has pushed and watched, over whatever protocol."""
+"""What must hold of every case that `matrix` has pushed and watched, over whatever protocol.
+
+from .checks import *       # in a test module with a fixture `outcome`
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,11 @@ def rendition_of(track: str) -> str:
     return stem if track[1:] == "0" else f"{stem}-{int(track[1:]) + 1}"
 
 
-def every_track_is_delivered(outcome: Outcome) -> None:
+def test_every_track_is_delivered(outcome: Outcome) -> None:
     assert set(outcome.renditions) == {rendition_of(track) for track in outcome.expected}
 
 
-def part_client_gets_the_encoders_samples(outcome: Outcome) -> None:
+def test_part_client_gets_the_encoders_samples(outcome: Outcome) -> None:
     for track, expected in outcome.expected.items():
         received = outcome.renditions[rendition_of(track)].hashes()
         assert len(received) * largest_frame(outcome) > 5, f"{track}: only {len(received)} samples"
@@ -35,7 +38,7 @@ def largest_frame(outcome: Outcome) -> float:
     return LONGEST_FRAME_S.get(outcome.source.name, 0.05)
 
 
-def parts_concatenate_to_their_segment(outcome: Outcome) -> None:
+def test_parts_concatenate_to_their_segment(outcome: Outcome) -> None:
     for rendition, seen in outcome.renditions.items():
         compared = 0
         for parts in seen.segment_parts().values():
@@ -49,7 +52,7 @@ def parts_concatenate_to_their_segment(outcome: Outcome) -> None:
         assert compared >= 2, f"{rendition}: {compared} segments compared"
 
 
-def parts_keep_the_part_target(outcome: Outcome) -> None:
+def test_parts_keep_the_part_target(outcome: Outcome) -> None:
     for rendition, seen in outcome.renditions.items():
         for earlier, later in itertools.pairwise(seen.parts):
             part = earlier.part
@@ -64,7 +67,7 @@ def late_audio(outcome: Outcome, rendition: str) -> bool:
     return outcome.source.audio_offset_s > 0 and rendition == "audio"
 
 
-def first_part_of_a_segment_is_independent(outcome: Outcome) -> None:
+def test_first_part_of_a_segment_is_independent(outcome: Outcome) -> None:
     if outcome.source.name == "gop-10s":
         assert any(part.part.independent for part in outcome.renditions["source"].parts)
         return
@@ -78,7 +81,7 @@ def complete(seen: Watched) -> list[list[ReceivedPart]]:
     return [parts for parts in seen.segment_parts().values() if parts[0].index == 0]
 
 
-def plain_ffmpeg_decodes_without_error_or_gap(outcome: Outcome) -> None:
+def test_plain_ffmpeg_decodes_without_error_or_gap(outcome: Outcome) -> None:
     complaints = outcome.frames.complaints.splitlines()
     if outcome.source.audio_offset_s:  # ffmpeg asks for the GAP segments before the audio, and skips them
         complaints = [line for line in complaints if not any(word in line for word in ("404", "segment", "Segment"))]
@@ -88,16 +91,5 @@ def plain_ffmpeg_decodes_without_error_or_gap(outcome: Outcome) -> None:
         assert largest_step(times) <= largest_frame(outcome) * 1.5
 
 
-def publisher_saw_no_error(outcome: Outcome) -> None:
+def test_publisher_saw_no_error(outcome: Outcome) -> None:
     assert "rror" not in outcome.push_log
-
-
-CHECKS = (
-    every_track_is_delivered,
-    part_client_gets_the_encoders_samples,
-    parts_concatenate_to_their_segment,
-    parts_keep_the_part_target,
-    first_part_of_a_segment_is_independent,
-    plain_ffmpeg_decodes_without_error_or_gap,
-    publisher_saw_no_error,
-)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from headwater.loadtest.bench.capture import Heard, listen
+from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
 from headwater.loadtest.bench.processes import FFMPEG
 from headwater.loadtest.bench.server import Headwater
 
-from .chromium import browser, figures, open_player, wait_playing
 from .flv_push import FlvPush
 from .ladder import LIP_S, RUNGS, SOUND, TOML, Flashing, decode_audio, decode_video, lip_offsets, metric, wait_offered
 

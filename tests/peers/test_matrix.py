@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 
 import pytest
 from tests.rtmp_replay import replay
@@ -13,7 +12,7 @@ from headwater.ingest.media import Packet
 from headwater.loadtest.bench.server import Headwater
 
 from .certificates import self_signed
-from .checks import CHECKS
+from .checks import *  # noqa: F403  # the tests of every outcome
 from .matrix import Outcome, run_case
 from .sources import SOURCES
 
@@ -59,11 +58,6 @@ def outcome(request: pytest.FixtureRequest, outcomes: dict[str, Outcome | BaseEx
     if isinstance(found, BaseException):
         raise found
     return found
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_case(outcome: Outcome, check: Callable[[Outcome], None]) -> None:
-    check(outcome)
 
 
 def test_segmentation_of_the_byte_stream_does_not_matter(outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from headwater.loadtest.bench.server import Headwater
 from headwater.loadtest.bench.srtpeers import Call, ffmpeg_caller, transmit_caller
 from headwater.loadtest.follow import PartFollower, ReceivedPart
 
-from .checks import CHECKS
+from .checks import *  # noqa: F403  # the tests of every outcome
 from .matrix import Outcome, watch
 from .sources import SOURCES, Source, x264
 
@@ -118,11 +118,6 @@ def outcome(request: pytest.FixtureRequest, outcomes: dict[str, Outcome | BaseEx
     if isinstance(found, BaseException):
         raise found
     return found
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_case(outcome: Outcome, check: Callable[[Outcome], None]) -> None:
-    check(outcome)
 
 
 @pytest.mark.parametrize("case", ["languages", "languages-aes"])
