@@ -227,6 +227,10 @@ class RungGrid:
         self._fresh = True
         self._due = 0
 
+    def free(self) -> None:
+        """The last place that was taken was not shown: the next one may be."""
+        self._due = 0
+
     def set_divisor(self, divisor: int) -> None:
         """Show every `divisor`-th place, from the next IDR on."""
         self._next_divisor = _checked(divisor)

@@ -94,11 +94,13 @@ class AudioRungs:
             self._errors += 1
             return
         source.end = sample.pts + sample.duration
+        timescale = source.decoder.track.timescale
         for frame in source.decoder.decode(sample):
+            pts = frame.pts
+            assert pts is not None
             for rung in list(source.rungs):
-                assert frame.pts is not None
                 try:
-                    self._deliver(rung, rung.encode(frame, frame.pts, source.decoder.track.timescale, sample.arrived))
+                    self._deliver(rung, rung.encode(frame, pts, timescale, sample.arrived))
                 except (av.FFmpegError, ValueError, NoEncoder) as error:
                     source.rungs.remove(rung)
                     self._say(Failed(rung.rung.rendition, str(error) or type(error).__name__))

@@ -42,6 +42,11 @@ AUDIO_DECODERS: Mapping[Codec, str] = {
 }
 
 
+def said(error: Exception) -> str:
+    """What an error of libav says, without the options that PyAV adds."""
+    return str(getattr(error, "strerror", None) or error)
+
+
 class NoDecoder(Exception):
     """There is no decoder for the track, or it does not open; the text says which."""
 
@@ -146,7 +151,7 @@ def _open_video(track: Track, cores: int) -> VideoCodecContext:
             context.options = {"max_frame_delay": "1"}
         context.open()
     except (av.FFmpegError, ValueError) as error:
-        raise NoDecoder(f"{name} does not open: {error}") from None
+        raise NoDecoder(f"{name} does not open: {said(error)}") from None
     return context
 
 
@@ -165,7 +170,7 @@ def _open_audio(track: Track) -> AudioCodecContext:
             context.sample_rate = track.sample_rate
         context.open()
     except (av.FFmpegError, ValueError) as error:
-        raise NoDecoder(f"{name} does not open: {error}") from None
+        raise NoDecoder(f"{name} does not open: {said(error)}") from None
     return context
 
 

@@ -60,8 +60,8 @@ def fit(width: int, height: int, aspect: Fraction, rung_width: int, rung_height:
 def colour_of(frame: VideoFrame) -> Colour:
     """What rungs made from a source say of their colours: what the source says.
 
-    Also for PQ and HLG: with 8 bits there may be bands, but players know how to show it. Why: tone mapping by the scaler
-    costs as much as encoding (29 ms for 720p).
+    Also for PQ and HLG: with 8 bits there may be bands, but players know how to show it. Why: tone mapping by the
+    scaler costs as much as encoding (29 ms for 720p).
     """
     return Colour(int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace))
 
@@ -77,13 +77,16 @@ class Upright:
     def __init__(self) -> None:
         self._graph: Graph | None = None
         self._made_for: tuple[object, ...] = ()
+        self._turn = 0
         self.interlaced = False
         """Interlaced frames came: the deinterlacer stays, and is one frame late."""
 
     def frames(self, frame: VideoFrame, aspect: Fraction) -> list[tuple[VideoFrame, int, Fraction]]:
         """What a decoded frame brings out: frame, `pts` at `VIDEO_TIMESCALE`, and the shape of its pixels."""
-        turn = -frame.rotation % 360
-        turn = turn if turn in _TURNS else 0
+        if frame.key_frame or frame.rotation:
+            # Senders say it with each keyframe.
+            self._turn = -frame.rotation % 360
+        turn = self._turn if self._turn in _TURNS else 0
         self.interlaced = self.interlaced or frame.interlaced_frame
         if not self.interlaced and not turn:
             assert frame.pts is not None
@@ -113,9 +116,9 @@ class Upright:
 class Shaper:
     """One rung's pictures. Keeps its scaler: one per frame would cost 15 MB each.
 
-    Each rung is scaled from the source's picture. Why: made from the next larger rung scaling costs a third less, 7 % of
-    all work, but luma is then 54 dB from what it should be, 0.3 dB of a rung at 43 dB. By libavfilter's scaler and not
-    by `VideoReformatter`, whose chroma samples stand elsewhere: 0.5 dB. So rungs are those of ffmpeg, bit by bit.
+    Each rung is scaled from the source's picture. Why: made from the next larger rung scaling costs a third less, 7 %
+    of all work, but luma is then 54 dB from what it should be, 0.3 dB of a rung at 43 dB. By libavfilter's scaler and
+    not by `VideoReformatter`, whose chroma samples stand elsewhere: 0.5 dB. So rungs are those of ffmpeg, bit by bit.
     """
 
     def __init__(self, width: int, height: int, pixels: str) -> None:

@@ -19,6 +19,7 @@ from headwater.ingest.encode.grid import Take
 from headwater.ingest.encode.model import VideoRung
 from headwater.ingest.media import Codec, Sample, Track, TrackId
 
+from .decode import said
 from .options import video_options
 
 INFINITE_GOP = 1 << 20
@@ -154,11 +155,6 @@ def _open(rung: VideoRung, fps: Fraction, colour: Colour, options: dict[str, str
         context.encode(None)
         raise NoEncoder(f"{rung.encoder} does not know {unknown}")
     return context
-
-
-def said(error: Exception) -> str:
-    """What an error of libav says, without the options that PyAV adds."""
-    return str(getattr(error, "strerror", None) or error)
 
 
 def _track(rung: VideoRung, extradata: bytes, fps: Fraction) -> Track:
