@@ -17,7 +17,18 @@ from headwater.loadtest.bench.processes import FFMPEG
 from headwater.loadtest.bench.server import Headwater
 
 from .flv_push import FlvPush
-from .ladder import LIP_S, RUNGS, SOUND, TOML, Flashing, decode_audio, decode_video, lip_offsets, metric, wait_offered
+from .ladder import (
+    LIP_S,
+    RUNGS,
+    SOUND,
+    SOUND_TOML,
+    Flashing,
+    decode_audio,
+    decode_video,
+    lip_offsets,
+    metric,
+    wait_offered,
+)
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(150)]
 
@@ -38,7 +49,7 @@ LATENCY_S = 4.0
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headwater]:
     """A server with ladders."""
-    server = Headwater(tmp_path_factory.mktemp("changes") / "server", extra=TOML).start()
+    server = Headwater(tmp_path_factory.mktemp("changes") / "server", extra=SOUND_TOML).start()
     yield server
     assert server.stop() == 0
     assert "Traceback" not in server.text(), server.text()

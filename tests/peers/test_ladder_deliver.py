@@ -22,7 +22,7 @@ from .ladder import (
     LIP_S,
     RUNGS,
     SOUND,
-    TOML,
+    SOUND_TOML,
     Flashing,
     check_boundaries,
     decode_audio,
@@ -55,7 +55,7 @@ class Seen:
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """One stream with its ladder, followed by a part client per rendition and decoded by a plain `ffmpeg -i`."""
     folder = tmp_path_factory.mktemp("deliver")
-    server = Headwater(folder / "server", extra=TOML).start()
+    server = Headwater(folder / "server", extra=SOUND_TOML).start()
     push: Peer | None = None
     try:
         push = Flashing(STREAM, seconds=90).start(server, folder)

@@ -83,7 +83,7 @@ class Viewer:
 
     def still(self) -> list[tuple[float, float]]:
         """Unix times from and to of each time that the picture stood for longer than `STILL_S`."""
-        moves: list[float] = [*self.page.evaluate("window.moves"), _unix()]
+        moves: list[float] = self.page.evaluate("[...window.moves, (performance.timeOrigin + performance.now()) / 1e3]")
         return [(a, b) for a, b in itertools.pairwise(moves) if b - a > STILL_S]
 
 
