@@ -1,6 +1,6 @@
 # make run     a server with a demo stream, from nothing but Python 3.11 and make
 # make test    every test        make lint    format, style, types, layers
-# make bench   the figures       make soak    30 minutes of one stream        make fuzz   deep fuzzing
+# make bench   the figures       make soak    30 minutes of one stream, 20 of a ladder        make fuzz   deep fuzzing
 #
 # Everything is installed into .venv; stamp files make the second run quick. `make run ARGS='--edge.http.port 8090'`
 # hands settings on, `make test PYTEST='tests/unit -x'` chooses tests.
@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
 VENDOR := origin/pages/vendor/.fetched
 ARGS ?=
+# `make soak SOAK=ladder-soak` runs one of them.
+SOAK ?= soak ladder-soak
 PYTEST ?=
 
 .DEFAULT_GOAL := help
@@ -45,7 +47,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m headwater.loadtest.bench $(ARGS)
 
 soak: $(VENV)/.dev
-	@$(BIN)/python -m headwater.loadtest.bench soak $(ARGS)
+	@$(BIN)/python -m headwater.loadtest.bench $(SOAK) $(ARGS)
 
 fuzz: $(VENV)/.dev
 	@HEADWATER_FUZZ=deep $(BIN)/python -m pytest tests/fuzz -n auto --timeout 3600 $(PYTEST)

@@ -65,7 +65,7 @@ class Feed:
         if self.stream is None:
             return
         reason = self._streams.refused_track(track)
-        if reason is not None:
+        if reason is not None and not self.stream.makes(track):
             self._tracks.discard(track.id)
             self.refuse(track.id, track.codec.value, reason, now)
             return

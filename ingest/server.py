@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from headwater.config.settings import Ingest, Origin
 from headwater.ingest.media import Sink
 
+from .encode.ladders import Ladders
 from .listen import IngestStartError
 from .metrics import IngestMetrics
 from .pull import Puller
@@ -51,7 +52,8 @@ class IngestServer:
         self.ports: dict[str, int] = {}
         """The bound ports: `rtmp`, `rtmps`, `srt`. Filled by `start`."""
         self._metrics = IngestMetrics(registry, lambda: self._streams.live())
-        self._streams = Streams(settings, origin, state_dir, sink, self._metrics, wall=wall)
+        self._ladders = Ladders(settings.encode, sink, registry)
+        self._streams = Streams(settings, origin, state_dir, sink, self._metrics, self._ladders, wall=wall)
         self._rtmp = RtmpListener(settings, self._streams, self._metrics)
         self._srt_metrics = SrtMetrics(registry, lambda: self._streams.live(), lambda: self._pullers)
         self._srt = SrtListener(settings, self._streams, self._metrics, self._srt_metrics)
@@ -64,6 +66,7 @@ class IngestServer:
             IngestStartError: a listener cannot be bound, a certificate or the state folder cannot be used.
         """
         try:
+            await self._ladders.start()
             self._restore()
             if self.settings.rtmp.enabled:
                 await self._rtmp.start()
@@ -88,6 +91,7 @@ class IngestServer:
             puller.stop()
         self._streams.suspend()
         await self._rtmp.gone_all(DRAIN_S)
+        await self._streams.settle()
 
     async def close(self) -> None:
         """`drain`, then let everything go. Streams are not ended: their state files say where to go on."""
@@ -96,6 +100,7 @@ class IngestServer:
         self._srt.close()
         await asyncio.sleep(0)
         self._streams.clear()
+        await self._ladders.close()
         self._metrics.close()
         self._srt_metrics.close()
 

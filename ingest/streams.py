@@ -17,6 +17,7 @@ from headwater.config.settings import Ingest, Origin
 from headwater.ingest.media import Sink, Track
 
 from .auth import Authority, Refusal, Refused
+from .encode.ladders import Ladders
 from .metrics import IngestMetrics
 from .publisher import Publisher, Wish, printable
 from .state import MOST_FILES, StateStore
@@ -56,6 +57,7 @@ class Streams:
         state_dir: folder of the state files, made when it is not there.
         sink: receives the streams.
         metrics: of ingest.
+        ladders: of the streams.
         wall: Unix seconds now.
     """
 
@@ -66,6 +68,7 @@ class Streams:
         state_dir: Path,
         sink: Sink,
         metrics: IngestMetrics,
+        ladders: Ladders,
         *,
         wall: Callable[[], float] = wall_clock,
     ) -> None:
@@ -77,7 +80,10 @@ class Streams:
         self._store = StateStore(state_dir)
         self._wall = wall
         self._metrics = metrics
+        self._ladders = ladders
         self._streams: dict[str, LiveStream] = {}
+        self._ending: dict[str, LiveStream] = {}
+        """Streams that are over, but for the last of their ladder."""
         self._epochs: dict[str, Epoch] = {}
         self._timeline = TimelineSettings(
             part_target_ms=origin.part_target_ms,
@@ -100,7 +106,7 @@ class Streams:
             self._epochs[saved.name] = saved.epoch
             age = unix - saved.saved_unix
             if not saved.epoch.ended and -60 < age < self._settings.linger_s and self._has_room():
-                self._linger(self._open(saved.name))
+                self._linger(self._open(saved.name, self._application))
                 log.info("stream goes on", stream=saved.name, silent_s=round(age, 1))
 
     def live(self) -> Iterable[LiveStream]:
@@ -115,6 +121,11 @@ class Streams:
         """The server stops: state is saved, a restart goes on."""
         for stream in self._streams.values():
             stream.suspend(time.monotonic())
+
+    async def settle(self) -> None:
+        """After `suspend`: ladders give out what they hold, each within the same short time."""
+        streams = [*self._streams.values(), *self._ending.values()]
+        await asyncio.gather(*(stream.settle() for stream in streams))
 
     def clear(self) -> None:
         """Let everything go. Streams are not ended: their state files say where to go on."""
@@ -150,7 +161,7 @@ class Streams:
         if stream is not None and stream.publisher is not None:
             self._take_over(stream, stream.publisher, now)
         # Taking over may have ended a stream that had no media.
-        stream = self._streams.get(wish.name) or self._open(wish.name)
+        stream = self._streams.get(wish.name) or self._open(wish.name, wish.app)
         log.info("publisher", stream=wish.name, address=publisher.address, protocol=publisher.protocol, by=wish.by)
         self._metrics.publishers.labels(publisher.protocol).inc()
         return stream
@@ -191,15 +202,20 @@ class Streams:
     def _has_room(self) -> bool:
         return len(self._streams) < self._settings.max_streams
 
-    def _open(self, name: str) -> LiveStream:
+    def _open(self, name: str, application: str) -> LiveStream:
+        ending = self._ending.pop(name, None)
+        if ending is not None:
+            ending.cut_short()
         stream = LiveStream(
             name,
             self._timeline,
             self._epochs.get(name),
-            self._sink.open(name),
+            self._sink,
             self._store,
             self._wall,
             self._metrics,
+            self._ladders,
+            application,
         )
         self._streams[name] = stream
         return stream
@@ -223,7 +239,19 @@ class Streams:
                 del self._epochs[forgotten]
                 self._store.forget(forgotten)
         del self._streams[stream.name]
+        if stream.finishing is not None:
+            self._ending[stream.name] = stream
+            stream.finishing.add_done_callback(lambda _: self._finished(stream))
         log.info("stream ended", stream=stream.name)
+
+    def _finished(self, stream: LiveStream) -> None:
+        if self._ending.get(stream.name) is stream:
+            del self._ending[stream.name]
+
+    @property
+    def _application(self) -> str:
+        """Of a stream that goes on before its publisher is back."""
+        return self._settings.applications[0] if self._settings.applications else "live"
 
 
 def _status(stream: LiveStream) -> StreamStatus:

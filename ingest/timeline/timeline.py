@@ -144,6 +144,18 @@ class Timeline:
         if self._output.started and (gather is None or not gather.found):
             watch(self._stage, now, unix)
 
+    # -- what a ladder asks ---------------------------------------------------------------------------------------
+
+    def use_regular_cuts(self, allowed: bool) -> None:
+        """Whether segments may end between keyframes of the source as a rule, where those are too rare."""
+        self._stage.cuts.may_be_regular = allowed
+        if not allowed:
+            self._stage.cuts.regular = False
+
+    def discontinue(self) -> None:
+        """The next cut is a discontinuity."""
+        self._stage.marked = True
+
     # -- what goes out -----------------------------------------------------------------------------------------
 
     def events(self) -> list[StreamEvent]:
@@ -167,6 +179,11 @@ class Timeline:
     def keyframe_interval_s(self) -> float:
         """Seconds between the last two keyframes of the primary; 0.0: not known."""
         return self._stage.cuts.interval / TICKS
+
+    @property
+    def cuts_on_keyframes(self) -> bool:
+        """Segments end on keyframes of the source, as far as it has any."""
+        return not self._stage.cuts.regular
 
     @property
     def drift_s(self) -> float:

@@ -10,6 +10,7 @@ from tests.timeline_kit import IDR, Judge, audio, video
 
 from headwater.config.settings import Ingest, Origin
 from headwater.ingest.auth import Refused
+from headwater.ingest.encode.ladders import Ladders
 from headwater.ingest.feed import TRACKS_S, Feed
 from headwater.ingest.media import Codec, Packet, StreamEvent, Track, TrackId
 from headwater.ingest.metrics import IngestMetrics
@@ -57,7 +58,9 @@ class House:
         self.sink = Sink()
         self.registry = CollectorRegistry()
         metrics = IngestMetrics(self.registry, lambda: self.streams.live())
-        self.streams = Streams(Ingest(), Origin(), folder, self.sink, metrics, wall=lambda: 1_800_000_000.0)
+        settings = Ingest()
+        ladders = Ladders(settings.encode, self.sink, self.registry)
+        self.streams = Streams(settings, Origin(), folder, self.sink, metrics, ladders, wall=lambda: 1_800_000_000.0)
 
     def publish(self, someone: Someone) -> LiveStream | Refused:
         admitted = self.streams.admit(someone, Wish("live", "demo", {}), NOW)
