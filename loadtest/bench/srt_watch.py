@@ -22,7 +22,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from .avsync import make_source, skews
+from .avsync import SOURCE_S, make_source, skews
 from .chromium import browser, figures, open_player, wait_playing
 from .processes import Peer
 from .server import Headwater
@@ -91,10 +91,12 @@ def published(folder: Path, source: Path, *, ladder: bool, seed: int = 5) -> Ite
         server.stop()
 
 
-def run(folder: Path, *, seconds: float, ladder: bool, say: Callable[[str], None]) -> Findings:
-    """Watch it for `seconds`; `say` prints progress."""
+def run(
+    folder: Path, *, seconds: float, ladder: bool, say: Callable[[str], None], source_s: int = SOURCE_S
+) -> Findings:
+    """Watch it for `seconds`; `say` prints progress. `source_s`: length of the file that is pushed in a loop."""
     found = Findings(seconds=seconds)
-    with published(folder, make_source(folder), ladder=ladder) as server, browser() as chromium:
+    with published(folder, make_source(folder, source_s), ladder=ladder) as server, browser() as chromium:
         page = open_player(chromium, server.url(f"/live/{STREAM}/"))
         wait_playing(page)
         page.wait_for_timeout(1_000 * SETTLE_S)
