@@ -15,6 +15,6 @@ Threads
     main        everything else, and the heaviest rungs: while it hangs no Progress is sent
     lane N      scales and encodes some of the rungs, each always the same ones; the main thread waits for it
 
-Nothing outside this package imports `av` in the server (`tests/lint/test_layers.py`). Nothing here knows streams' names,
-playlists, or sockets other than its own.
+Nothing outside this package imports `av` in the server (`tests/lint/test_layers.py`). Nothing here knows streams'
+names, playlists, or sockets other than its own.
 """
