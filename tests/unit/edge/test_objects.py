@@ -171,13 +171,13 @@ def test_a_picture_of_a_stream_is_a_plain_file_that_lives_shortly() -> None:
     """It has its origin's lifetime, is asked for again with its validator, and is not taken for a segment."""
     script = Script()
     core = make_core(script)
-    fields = {"content_type": "image/jpeg", "cache_control": "public, max-age=2, s-maxage=2"}
+    kind, life = "image/jpeg", "public, max-age=2, s-maxage=2"
     viewers = [Viewer(core).get("/live/demo/thumb.jpg", 1.0) for _ in range(3)]
-    script.answer("/live/demo/thumb.jpg", 1.1, b"one", etag='"1"', **fields)
+    script.answer("/live/demo/thumb.jpg", 1.1, b"one", etag='"1"', content_type=kind, cache_control=life)
     assert {viewer.body for viewer in viewers} == {b"one"}
     assert Viewer(core).get("/live/demo/thumb.jpg", 3.0).answer.outcome is Outcome.HIT
     late = Viewer(core).get("/live/demo/thumb.jpg", 3.2)
-    request = script.answer("/live/demo/thumb.jpg", 3.3, b"two", etag='"2"', **fields)
+    request = script.answer("/live/demo/thumb.jpg", 3.3, b"two", etag='"2"', content_type=kind, cache_control=life)
     assert request.etag == '"1"'
     assert late.body == b"two"
     gone = Viewer(core).get("/live/other/thumb.jpg", 4.0)
