@@ -26,7 +26,7 @@ NOTICED_S = 1.5
 """From a fault to its notice: 1 s without a sign of life, and half a second between two signs."""
 RECOVERED_S = 3.0
 """From the notice to a picture that moves for good."""
-STILL_S = 0.3
+STILL_S = 0.5
 """A picture that stands longer than this is seen to stand."""
 
 
