@@ -112,7 +112,8 @@ class SrtPublisher:
     @property
     def silent_since(self) -> float:
         """Monotonic seconds of the last media; a publisher that is not read because it is ahead is not silent."""
-        return time.monotonic() if self._resume is not None else self._media_at
+        now = time.monotonic()
+        return now if self.feed.ahead_s(now) > 0 else self._media_at
 
     def begin(self, stream: LiveStream, now: float) -> None:
         """Its publish was accepted."""

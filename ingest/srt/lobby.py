@@ -133,6 +133,8 @@ class Lobby:
 
     def _induction(self, handshake: hs.Handshake, address: Address, now: float) -> None:
         """Draft section 4.3.1.1: answered with a cookie, whoever it is; nothing is kept."""
+        if self._connected(handshake, address):
+            return
         if not self._gate.admit(address, now):
             self._counters.inductions_throttled += 1
             return
@@ -150,8 +152,21 @@ class Lobby:
         )
         self._send(answer, handshake.socket_id, address, now)
 
+    def _connected(self, handshake: hs.Handshake, address: Address) -> bool:
+        """Whether this caller has a connection, or waits for one: a late copy, or a forgery, is not answered.
+
+        Why: a libsrt caller (seen with 1.5.1 and 1.5.7) ends its connection when the answer to an induction reaches it
+        then. A caller that begins anew has another socket id.
+        """
+        if (address, handshake.socket_id) not in self._by_caller:
+            return False
+        self._counters.repeated += 1
+        return True
+
     def _rendezvous(self, handshake: hs.Handshake, address: Address, now: float) -> None:
         """Draft section 4.3.2: not offered. The answer is as long as the question, and throttled like inductions."""
+        if self._connected(handshake, address):
+            return
         if not self._gate.admit(address, now):
             self._counters.inductions_throttled += 1
             return

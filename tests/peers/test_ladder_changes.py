@@ -7,15 +7,16 @@ import itertools
 import re
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from headwater.loadtest.bench.capture import Heard, listen
+from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
 from headwater.loadtest.bench.processes import FFMPEG
 from headwater.loadtest.bench.server import Headwater
 
-from .chromium import browser, figures, open_player, wait_playing
 from .flv_push import FlvPush
 from .ladder import (
     LIP_S,
@@ -78,11 +79,7 @@ def test_the_rungs_go_on_through_every_change(server: Headwater, folder: Path) -
         wait_playing(page)
         page.select_option("#quality", RUNGS[0])
         page.evaluate("window.sameDocument = true")
-
-        async def watch() -> dict[str, Heard]:
-            return await listen(server.url(f"/live/{STREAM}/"), [*RUNGS, SOUND], len(SOURCES) * SECONDS - 5)
-
-        heard = asyncio.run(watch())
+        heard = _hear(server, len(SOURCES) * SECONDS - 5)
         push.join(SECONDS)
         assert push.error is None
         page.wait_for_timeout(1_000 * AWAY_S)
@@ -101,6 +98,16 @@ def test_the_rungs_go_on_through_every_change(server: Headwater, folder: Path) -
     _check(heard)
     # One encoder process made all of it: a change of the source is nothing to fail at.
     assert metric(server, "headwater_encode_restarts_total", stream=STREAM) == 0
+
+
+def _hear(server: Headwater, seconds: float) -> dict[str, Heard]:
+    """Follow the rungs, in a thread: the browser's driver has the loop of this one."""
+
+    def run() -> dict[str, Heard]:
+        return asyncio.run(listen(server.url(f"/live/{STREAM}/"), [*RUNGS, SOUND], seconds))
+
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(run).result()
 
 
 def _check(heard: dict[str, Heard]) -> None:

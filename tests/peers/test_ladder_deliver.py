@@ -13,11 +13,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from headwater.loadtest.bench.capture import Heard, listen
+from headwater.loadtest.bench.chromium import browser, open_player
 from headwater.loadtest.bench.processes import Peer
 from headwater.loadtest.bench.server import Headwater
 from headwater.origin.hls import reader
 
-from .chromium import browser, open_player
 from .ladder import (
     LIP_S,
     RUNGS,
@@ -208,7 +208,9 @@ def test_the_player_page_offers_the_rungs(seen: Seen) -> None:
         page.select_option("#quality", "144p")
         page.wait_for_function("document.querySelector('video').videoWidth === 256", timeout=15_000)
         page.wait_for_function("window.headwater.ladder !== null")
-        assert page.inner_text("[data-figure=ladder]") == "full quality"
+        told = page.evaluate("window.headwater.ladder")
+        assert page.inner_text("[data-figure=ladder]") == (told["reduced"] if told["level"] else "full quality")
+        assert page.is_visible("#reduced") is bool(told["level"])
         assert page.inner_text("[data-figure=rendition]") == "144p"
         assert page.inner_text("[data-figure=offered]") == ", ".join(("source", *RUNGS))
         assert "real time" in page.inner_text("[data-figure=speed]")

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
 from headwater.loadtest.bench.processes import Peer, wait_until
 from headwater.loadtest.bench.server import Headwater
 
-from .chromium import browser, figures, open_player, wait_playing
 from .ladder import RUNGS, TOML, Flashing, busiest_worker, metric, summary, wait_offered
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(150)]
@@ -26,7 +26,7 @@ NOTICED_S = 1.5
 """From a fault to its notice: 1 s without a sign of life, and half a second between two signs."""
 RECOVERED_S = 3.0
 """From the notice to a picture that moves for good."""
-STILL_S = 0.3
+STILL_S = 0.5
 """A picture that stands longer than this is seen to stand."""
 
 

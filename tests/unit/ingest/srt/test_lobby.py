@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.srt_sender import CONCLUSION, INDUCTION, Profile, Sender, control, handshake
 
 from headwater.ingest.srt.errors import RejectCode
 from headwater.ingest.srt.events import CallerRefused, ConnectionRequested
+from headwater.ingest.srt.handshake import WAVEAHAND
 from headwater.ingest.srt.limits import Limits
 from headwater.ingest.srt.lobby import Lobby
 from headwater.ingest.srt.stats import PortCounters
@@ -51,6 +53,28 @@ def test_a_request_goes_to_the_shell_once() -> None:
     target.closed(event.session, 1.3)
     assert not target._by_caller
     assert target._admission._open_total == 0
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("kind", [INDUCTION, WAVEAHAND])
+def test_a_caller_that_is_known_is_not_asked_to_begin_anew(kind: int, opened: bool) -> None:
+    """libsrt callers end their connection when such an answer comes late."""
+    target = lobby()
+    event = ask(target)
+    if opened:
+        request = target.take(event.session)
+        assert request is not None
+        target.open(event.session, request, 1.2)
+        target.outgoing.clear()
+    version = 4 if kind == INDUCTION else 5
+    known, other = (
+        handshake(kind, version=version, flags=2, sequence=1000, socket_id=number, stamp=0)
+        for number in (Profile().socket_id, 78)
+    )
+    target.receive(known, HOME, 1.3)
+    assert not target.outgoing
+    target.receive(other, HOME, 1.3)
+    assert len(target.outgoing) == 1
 
 
 def test_a_refusal_says_so_in_an_event() -> None:

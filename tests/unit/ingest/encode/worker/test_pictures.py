@@ -124,8 +124,9 @@ def test_a_track_that_ends_gives_what_it_held() -> None:
 def test_the_same_track_again_changes_nothing() -> None:
     clip = video(options=B_FRAMES)
     bench = Bench(plan(rung())).give(TrackStarted(SOURCE, clip.track))
-    for message in cuts_at_keyframes(clip):
-        bench.give(TrackStarted(SOURCE, clip.track), message)
+    for number, message in enumerate(cuts_at_keyframes(clip)):
+        track = dataclasses.replace(clip.track, frame_rate=Fraction(number + 1), name="x")
+        bench.give(TrackStarted(SOURCE, track), message)
     assert len(bench.give(Drain(1)).samples("90p")) == 30
 
 
