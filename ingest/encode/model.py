@@ -82,6 +82,11 @@ class Plan:
     """Passthrough is offered to players, too."""
 
     @property
+    def rungs(self) -> tuple[VideoRung | AudioRung, ...]:
+        """All that is encoded."""
+        return (*self.video, *self.audio)
+
+    @property
     def empty(self) -> bool:
         """There is nothing to do for a worker."""
         return not (self.video or self.audio or self.thumbnails)
