@@ -18,9 +18,6 @@ from .settings_encode import Encode
 from .settings_srt import Passphrase, Pull, Srt
 from .units import GIB, KIB, MIB, BitRate, Bytes, Count, Milliseconds, Port, Seconds
 
-MOST_PASSPHRASES = 4
-"""That may open one stream name. Why: each has to be tried, and a trial costs milliseconds of a core."""
-
 
 class Log(Section):
     """[log]"""
@@ -145,15 +142,14 @@ class Ingest(Section):
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise wrong(f"pull.{index}.name", "another [[ingest.pull]] has this name")
+        passphrases: dict[str, SecretStr] = {}
         for index, entry in enumerate(self.publish):
-            if len(self.passphrases(entry.name)) > MOST_PASSPHRASES:
-                raise wrong(f"publish.{index}.passphrase", f"more than {MOST_PASSPHRASES} passphrases for one name")
+            if (
+                entry.passphrase is not None
+                and passphrases.setdefault(entry.name, entry.passphrase) != entry.passphrase
+            ):
+                raise wrong(f"publish.{index}.passphrase", f"another one than before for {entry.name}: one per name")
         return self
-
-    def passphrases(self, name: str) -> tuple[str, ...]:
-        """The passphrases of the entries that open `name`; empty: none has one."""
-        fitting = [entry.passphrase for entry in self.publish if entry.name in ("*", name)]
-        return tuple(dict.fromkeys(found.get_secret_value() for found in fitting if found is not None))
 
 
 class OriginHttp(Section):

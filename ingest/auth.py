@@ -31,6 +31,16 @@ class Refusal(enum.StrEnum):
     TRACK = "track"
     TRACKS = "tracks"
     STATE = "state"
+    MODE = "mode"
+    """The caller wants to play, not to publish."""
+    SECRET = "secret"  # noqa: S105  # a reason
+    """Another SRT passphrase."""
+    UNSECURE = "unsecure"
+    """Only one side has an SRT passphrase."""
+    CIPHER = "cipher"
+    """An SRT key length or cipher that is not accepted."""
+    HANDSHAKE = "handshake"
+    """An SRT handshake of a version or kind that is not offered."""
 
 
 class Pause(enum.StrEnum):

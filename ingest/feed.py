@@ -55,6 +55,11 @@ class Feed:
         self._refused_at = None
         stream.join(self._publisher, now)
 
+    def expect(self, tracks: frozenset[TrackId]) -> None:
+        """The publisher says which tracks it sends, before it configures them."""
+        if self.stream is not None:
+            self.stream.expect(tracks)
+
     def configure(self, track: Track, now: float) -> None:
         """The publisher configures a track."""
         if self.stream is None:
@@ -83,6 +88,11 @@ class Feed:
         if self.stream is not None and packet.track in self._tracks:
             self._refused_at = None
             self.stream.packet(packet, now)
+
+    def cue(self, pts: int, section: bytes) -> None:
+        """A cue (SCTE-35 splice_info_section) about the raw source time `pts`."""
+        if self.stream is not None:
+            self.stream.cue(pts, section)
 
     def flush(self, now: float) -> None:
         """Hand on what the stream's timeline says."""

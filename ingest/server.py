@@ -14,7 +14,10 @@ from headwater.ingest.media import Sink
 from .encode.ladders import Ladders
 from .listen import IngestStartError
 from .metrics import IngestMetrics
+from .pull import Puller
 from .rtmplisten import RtmpListener
+from .srtlisten import SrtListener
+from .srtmetrics import SrtMetrics
 from .streams import Streams, StreamStatus, wall_clock
 
 __all__ = ["IngestServer", "IngestStartError", "StreamStatus"]
@@ -47,11 +50,14 @@ class IngestServer:
     ) -> None:
         self.settings = settings
         self.ports: dict[str, int] = {}
-        """The bound ports: `rtmp`, `rtmps`. Filled by `start`."""
+        """The bound ports: `rtmp`, `rtmps`, `srt`. Filled by `start`."""
         self._metrics = IngestMetrics(registry, lambda: self._streams.live())
         self._ladders = Ladders(settings.encode, sink, registry)
         self._streams = Streams(settings, origin, state_dir, sink, self._metrics, self._ladders, wall=wall)
         self._rtmp = RtmpListener(settings, self._streams, self._metrics)
+        self._srt_metrics = SrtMetrics(registry, lambda: self._streams.live(), lambda: self._pullers)
+        self._srt = SrtListener(settings, self._streams, self._metrics, self._srt_metrics)
+        self._pullers: list[Puller] = []
 
     async def start(self) -> None:
         """Load the state files, open the streams that were alive a short while ago, bind the listeners.
@@ -65,6 +71,9 @@ class IngestServer:
             if self.settings.rtmp.enabled:
                 await self._rtmp.start()
                 self.ports.update(self._rtmp.ports)
+            if self.settings.srt.enabled:
+                self.ports["srt"] = self._srt.start()
+            self._pull()
         except IngestStartError:
             await self.close()
             raise
@@ -77,6 +86,9 @@ class IngestServer:
         """Take no more publishers and close those there are; streams stay open, so that a restart goes on."""
         self._streams.draining = True
         self._rtmp.stop()
+        self._srt.stop()
+        for puller in self._pullers:
+            puller.stop()
         self._streams.suspend()
         await self._rtmp.gone_all(DRAIN_S)
         await self._streams.settle()
@@ -85,10 +97,19 @@ class IngestServer:
         """`drain`, then let everything go. Streams are not ended: their state files say where to go on."""
         await self.drain()
         self._rtmp.abort()
+        self._srt.close()
         await asyncio.sleep(0)
         self._streams.clear()
         await self._ladders.close()
         self._metrics.close()
+        self._srt_metrics.close()
+
+    def _pull(self) -> None:
+        for pull in self.settings.pull:
+            if pull.enabled:
+                self._pullers.append(Puller(pull, self.settings, self._streams, self._metrics, self._srt_metrics))
+        for puller in self._pullers:
+            puller.start()
 
     def _restore(self) -> None:
         try:

@@ -22,6 +22,7 @@ from headwater.ingest.media import (
     StreamEvent,
     StreamSink,
     Track,
+    TrackId,
     TrackStarted,
 )
 
@@ -135,6 +136,10 @@ class LiveStream:
         """Its ladder delivers a track that players cannot get as it is."""
         return self._ladder is not None and track.kind is Kind.AUDIO
 
+    def expect(self, tracks: frozenset[TrackId]) -> None:
+        """Tracks that the publisher says it sends."""
+        self.timeline.expect(tracks)
+
     def configure(self, track: Track, now: float) -> None:
         """A track of the publisher."""
         self.timeline.configure(track, now, self._wall())
@@ -146,6 +151,10 @@ class LiveStream:
             rendition = self._counts[packet.track] = rendition_of(packet.track)
         self.packets[rendition] = self.packets.get(rendition, 0) + 1
         self.timeline.packet(packet, now, self._wall())
+
+    def cue(self, pts: int, section: bytes) -> None:
+        """A cue of the publisher; `flush` follows."""
+        self.timeline.cue(pts, section)
 
     def flush(self, now: float) -> None:
         """Hand on what the timeline said; the epoch is saved before a cut is handed on."""

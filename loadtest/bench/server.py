@@ -8,7 +8,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .processes import Peer, free_port, wait_until
+from .processes import Peer, free_port, free_udp_port, wait_until
+from .srtpeers import Call
 
 
 @dataclass
@@ -19,6 +20,8 @@ class Headwater:
     extra: str = ""
     certificate: Path | None = None
     """PEM chain and key in one file: RTMPS is on."""
+    srt_settings: str = ""
+    """TOML of [ingest.srt]."""
     demo: bool = False
     """Start its demo publisher as well."""
     first_playlist_s: float = 2
@@ -34,6 +37,7 @@ class Headwater:
         if not self.ports:
             names = ("rtmp", "rtmps", "origin", "edge", "origin_admin", "edge_admin")
             self.ports = {name: free_port() for name in names}
+            self.ports["srt"] = free_udp_port()
         config = self.folder / "headwater.toml"
         config.write_text(self._toml())
         self.starts += 1
@@ -89,6 +93,11 @@ class Headwater:
         """The same over TLS."""
         return f"rtmps://127.0.0.1:{self.ports['rtmps']}/live/{name}"
 
+    def srt(self, name: str, *, latency_ms: int = 120, key: str = "", passphrase: str = "", key_bytes: int = 0) -> Call:
+        """How to publish `name` over SRT. `key`: the publish key."""
+        stream_id = f"publish:live/{name}" + (f"?key={key}" if key else "")
+        return Call(self.ports["srt"], latency_ms, stream_id, passphrase, key_bytes)
+
     def url(self, path: str, *, at: str = "edge") -> str:
         """A URL at the `edge`, `origin`, `origin_admin` or `edge_admin` listener."""
         return f"http://127.0.0.1:{self.ports[at]}{path}"
@@ -130,6 +139,10 @@ host = "127.0.0.1"
 port = {ports["rtmp"]}
 tls_port = {ports["rtmps"]}
 {certificate}
+[ingest.srt]
+host = "127.0.0.1"
+port = {ports["srt"]}
+{self.srt_settings}
 [origin]
 first_playlist_s = {self.first_playlist_s}
 [origin.http]

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from headwater.loadtest.bench.capture import Heard, listen
+from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
 from headwater.loadtest.bench.processes import FFMPEG
 from headwater.loadtest.bench.server import Headwater
 
-from .chromium import browser, figures, open_player, wait_playing
 from .flv_push import FlvPush
 from .ladder import (
     LIP_S,

@@ -13,11 +13,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from headwater.loadtest.bench.capture import Heard, listen
+from headwater.loadtest.bench.chromium import browser, open_player
 from headwater.loadtest.bench.processes import Peer
 from headwater.loadtest.bench.server import Headwater
 from headwater.origin.hls import reader
 
-from .chromium import browser, open_player
 from .ladder import (
     LIP_S,
     RUNGS,

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
 from headwater.loadtest.bench.processes import Peer, wait_until
 from headwater.loadtest.bench.server import Headwater
 
-from .chromium import browser, figures, open_player, wait_playing
 from .ladder import RUNGS, TOML, Flashing, busiest_worker, metric, summary, wait_offered
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(150)]

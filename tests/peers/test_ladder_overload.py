@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
 from headwater.loadtest.bench.processes import Peer, cpu_seconds
 from headwater.loadtest.bench.server import Headwater
 from headwater.origin.hls import reader
 
 from .burner import competing
-from .chromium import browser, figures, open_player, wait_playing
 from .ladder import Flashing, busiest_worker, metric, summary, variants, wait_offered
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]

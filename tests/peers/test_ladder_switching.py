@@ -12,10 +12,10 @@ import pytest
 from playwright.sync_api import Page
 
 from headwater.loadtest.bench.capture import listen
+from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
 from headwater.loadtest.bench.processes import Peer
 from headwater.loadtest.bench.server import Headwater
 
-from .chromium import browser, figures, open_player, wait_playing
 from .ladder import (
     LIP_S,
     RUNGS,

@@ -27,7 +27,12 @@ bars of one pixel help nobody."""
 _PQ, _HLG = 16, 18
 _UNKNOWN = 2
 _BT601 = frozenset({5, 6})
+_BT709, _RGB = 1, 0
+_PRIMARIES = frozenset({1, *range(4, 13), 22})
+_TRANSFERS = frozenset({1, *range(4, 19)})
+_COEFFICIENTS = frozenset({0, 1, *range(4, 15)})
 """Values of H.273; `VideoFrame` has them as they are."""
+_NO_COLOUR = "setparams=color_primaries=unknown:color_trc=unknown:colorspace=unknown"
 _MATRICES = {1: "bt709", 5: "bt601", 6: "smpte170m", 7: "smpte240m", 9: "bt2020"}
 """What the scaler calls them."""
 
@@ -63,7 +68,17 @@ def colour_of(frame: VideoFrame) -> Colour:
     Also for PQ and HLG: with 8 bits there may be bands, but players know how to show it. Why: tone mapping by the
     scaler costs as much as encoding (29 ms for 720p).
     """
-    return Colour(int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace))
+    matrix = int(frame.colorspace)
+    return Colour(
+        _known(int(frame.color_primaries), _PRIMARIES),
+        _known(int(frame.color_trc), _TRANSFERS),
+        _BT709 if matrix == _RGB else _known(matrix, _COEFFICIENTS),
+    )
+
+
+def _known(value: int, values: frozenset[int]) -> int:
+    """A value of H.273 that an encoder takes; what is reserved is unknown."""
+    return value if value in values else _UNKNOWN
 
 
 def is_hdr(frame: VideoFrame) -> bool:
@@ -130,7 +145,7 @@ class Shaper:
     def shape(self, frame: VideoFrame, aspect: Fraction, colour: Colour) -> VideoFrame:
         """`frame`, whose pixels have the shape `aspect`, in the rung's size and colours. `frame` is not changed, nor
         given back: other threads may use it."""
-        key = (frame.width, frame.height, frame.format.name, int(frame.colorspace), int(frame.color_range), aspect)
+        key = (frame.width, frame.height, frame.format.name, *_said(frame), aspect)
         if key != self._made_for:
             self._graph, self._made_for = _graph(frame, self._filters(frame, aspect, colour)), key
         assert self._graph is not None
@@ -144,8 +159,20 @@ class Shaper:
         scale = f"scale={place.width}:{place.height}:flags=bicubic:out_range=tv"
         if _differ(int(frame.colorspace), colour.matrix) and colour.matrix in _MATRICES:
             scale += f":out_color_matrix={_MATRICES[colour.matrix]}"
+        # The scaler refuses reserved values, which senders do send.
+        fixed = [_NO_COLOUR] if _reserved(frame) else []
         bars = [] if (place.width, place.height) == self.size else [f"pad={width}:{height}:{place.left}:{place.top}"]
-        return [scale, f"format={self._pixels}", *bars, "setsar=1"]
+        return [*fixed, scale, f"format={self._pixels}", *bars, "setsar=1"]
+
+
+def _said(frame: VideoFrame) -> tuple[int, int, int, int]:
+    return int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace), int(frame.color_range)
+
+
+def _reserved(frame: VideoFrame) -> bool:
+    """Whether it says something of its colours that H.273 has no meaning for."""
+    pairs = zip(_said(frame), (_PRIMARIES, _TRANSFERS, _COEFFICIENTS), strict=False)
+    return any(value != _UNKNOWN and value not in values for value, values in pairs)
 
 
 def _differ(source: int, wanted: int) -> bool:
@@ -161,7 +188,7 @@ def _graph(frame: VideoFrame, filters: Sequence[str]) -> Graph:
     source = graph.add(
         "buffer",
         f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/{VIDEO_TIMESCALE}"
-        f":colorspace={int(frame.colorspace)}:range={int(frame.color_range)}",
+        f":colorspace={_known(int(frame.colorspace), _COEFFICIENTS)}:range={int(frame.color_range)}",
     )
     steps = [source, *(graph.add(*text.split("=", 1)) for text in filters), graph.add("buffersink")]
     for before, after in pairwise(steps):

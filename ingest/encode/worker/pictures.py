@@ -83,8 +83,9 @@ class Ladder:
 
     def track(self, rendition: Rendition, track: Track) -> None:
         """The source begins, or goes on with another configuration."""
-        if self._decoder is not None and self._decoder.track == track:
-            return
+        known = self._decoder.track if self._decoder is not None else None
+        if known is not None and (known.codec, known.config) == (track.codec, track.config):
+            return  # a frame rate, a name: nothing to a decoder
         self.end_track(rendition)
         self._open(track)
 

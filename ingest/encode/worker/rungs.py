@@ -132,8 +132,13 @@ class VideoRungs:
         """Runs in the rung's lane."""
         assert rung.encoder is not None and self._frame is not None
         if rung.picture is None or rung.shown != self._shown:
-            rung.picture = rung.shaper.shape(self._frame, self._aspect, _known(rung.colour))
             rung.shown = self._shown
+            try:
+                rung.picture = rung.shaper.shape(self._frame, self._aspect, _known(rung.colour))
+            except (av.FFmpegError, ValueError):
+                # One frame that cannot be scaled: the one before it is shown again.
+                if rung.picture is None:
+                    raise
         return rung.encoder.encode(rung.picture, take, arrived)
 
     def flush(self) -> None:
@@ -148,7 +153,7 @@ class VideoRungs:
             self._apply(rung)
         if rung.shed:
             rung.grid.free()
-            if take.idr or rung.end is None or take.dts - rung.end >= HOLE_EVERY:
+            if take.idr or (rung.end is not None and take.dts - rung.end >= HOLE_EVERY):
                 self._hole(rung, take.pts)
             return False
         if rung.end is not None and take.dts - rung.end > self._period / 2:
@@ -237,7 +242,8 @@ class VideoRungs:
         self._say(Failed(rung.plan.rendition, reason))
 
     def _hole(self, rung: _Rung, until: int) -> None:
-        if not rung.failed and (rung.end is None or until > rung.end):
+        # Of a rung that never began nobody waits for anything.
+        if not rung.failed and rung.end is not None and until > rung.end:
             rung.end = until
             self._say(Hole(rung.plan.rendition, until))
 

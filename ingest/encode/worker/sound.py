@@ -25,9 +25,9 @@ from .video import NoEncoder
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """By channels; the resampler mixes whatever comes into it."""
 
-COMPENSATION = {"async": "1000", "min_hard_comp": "0.025"}
-"""Of libswresample. Sound that is off by up to 25 ms is stretched or squeezed by at most 1000 samples per second, which
-is not heard; what is off by more is cut or filled at once. Why: 25 ms is just above one frame of AAC, whose loss is a
+COMPENSATION = {"async": "1000", "min_hard_comp": "0.02"}
+"""Of libswresample. Sound that is off by up to 20 ms is stretched or squeezed by at most 1000 samples per second, which
+is not heard; what is off by more is cut or filled at once. Why: 20 ms is just below one frame of AAC, whose loss is a
 gap and no clock."""
 
 _SAMPLES = {Codec.AAC: "fltp", Codec.OPUS: "flt"}
@@ -93,6 +93,7 @@ class SoundEncoder:
         samples = self._whole_frames()
         rest = self._fifo.read(self._frame, partial=True)
         if rest is not None:
+            rest.pts = None
             self._fifo.write(rest)
             self._fifo.write(self._silence(self._frame - rest.samples))
             samples += self._whole_frames()

@@ -28,7 +28,7 @@ def frames(encoder: str, rate: int, layout: str, bit_rate: int) -> list[bytes]:
         for piece in resampler.resample(frame):
             container.mux(stream.encode(piece))
         container.mux(stream.encode(None))
-    with av.open(io.BytesIO(out.getvalue()), format=container_format) as source:
+    with av.open(io.BytesIO(out.getvalue()), "r", format=container_format) as source:
         return [bytes(packet) for packet in source.demux() if packet.size]
 
 

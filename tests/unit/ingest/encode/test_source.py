@@ -8,13 +8,15 @@ from fractions import Fraction
 from tests.ladder_kit import AUDIO_RUNG, FRAME, PLAN, SOUND, SOURCE, START, begun, cut, frame, frames, sound_track
 
 from headwater.ingest.encode.model import Plan
+from headwater.ingest.encode.replay import SourceEvent
 from headwater.ingest.encode.source import Source
 from headwater.ingest.media import Sample, TrackEnded, TrackStarted
 
 
 def test_nothing_is_kept_before_there_is_a_plan() -> None:
     source = Source(1_000_000)
-    for event in (begun(), cut(0), *frames(0, 10)):
+    events: list[SourceEvent] = [begun(), cut(0), *frames(0, 10)]
+    for event in events:
         source.note(event)
     assert source.changed
     assert source.tracks == {SOURCE: begun().track}
@@ -26,7 +28,8 @@ def test_a_plan_makes_it_keep_what_another_worker_needs() -> None:
     source = Source(1_000_000)
     source.note(begun())
     source.adopt(PLAN)
-    for event in (cut(0), *frames(0, 30)):
+    events: list[SourceEvent] = [cut(0), *frames(0, 30)]
+    for event in events:
         source.note(event)
     assert source.events() == [begun(), cut(0), *frames(0, 30)]
     assert source.begins_with_a_keyframe

@@ -150,5 +150,10 @@ def test_a_source_on_its_side_is_turned(
 def test_colours_of_the_source_are_kept() -> None:
     frame = grey(160, 90)
     assert colour_of(frame) == Colour(2, 2, 2) and not is_hdr(frame)
+    frame.color_primaries, frame.color_trc, frame.colorspace = 3, 3, 3
+    assert colour_of(frame) == Colour(2, 2, 2)
+    assert luma(Shaper(80, 44, "yuv420p").shape(frame, ONE, Colour(2, 2, 2)), 40, 20) == 200
+    frame.colorspace = 0
+    assert colour_of(frame).matrix == 1
     frame.color_primaries, frame.color_trc, frame.colorspace = 9, 16, 9
     assert colour_of(frame) == Colour(9, 16, 9) and is_hdr(frame)

@@ -24,7 +24,7 @@ def frame(width: int = 640, height: int = 360, level: int = 180) -> VideoFrame:
 
 
 def opened(still: Picture) -> VideoFrame:
-    with av.open(io.BytesIO(still.data)) as container:
+    with av.open(io.BytesIO(still.data), "r") as container:
         return next(container.decode(video=0))
 
 

@@ -14,7 +14,7 @@ from tests.worker_kit import START, check_samples, decoded, rung, video
 from headwater.ingest.codecs import annexb, is_random_access
 from headwater.ingest.encode.grid import Take
 from headwater.ingest.encode.model import VideoRung
-from headwater.ingest.encode.worker.options import X26X_PRESETS
+from headwater.ingest.encode.worker.options import X26X_PRESETS, video_options
 from headwater.ingest.encode.worker.picture import Shaper
 from headwater.ingest.encode.worker.video import Colour, NoEncoder, VideoEncoder
 from headwater.ingest.media import Codec, Rendition, Sample
@@ -135,10 +135,10 @@ def test_what_does_not_open_is_told(changes: dict[str, object], reason: str) -> 
 
 
 def test_an_option_that_the_encoder_does_not_know_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from headwater.ingest.encode.worker import video as module
-
-    options = module.video_options(H264, 0, 1, None)
-    monkeypatch.setattr(module, "video_options", lambda *_: {**options, "forced-idrs": "1"})
+    options = video_options(H264, 0, 1, None)
+    monkeypatch.setattr(
+        "headwater.ingest.encode.worker.video.video_options", lambda *_: {**options, "forced-idrs": "1"}
+    )
     with pytest.raises(NoEncoder, match="does not know forced-idrs"):
         VideoEncoder(H264, FPS, Colour())
 
