@@ -42,7 +42,8 @@ def competing(victim: int, share: float, folder: Path) -> Iterator[None]:
 
 def _restrict(victim: int, cpus: set[int], nice: int) -> None:
     """Every thread of it: the kernel counts each for itself."""
-    for task in Path(f"/proc/{victim}/task").iterdir():
+    folder = Path(f"/proc/{victim}/task")
+    for task in folder.iterdir() if folder.exists() else ():
         with contextlib.suppress(ProcessLookupError):
             os.sched_setaffinity(int(task.name), cpus)
             # Only root may take niceness back; without it the victim stays modest.
