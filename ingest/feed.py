@@ -55,6 +55,11 @@ class Feed:
         self._refused_at = None
         stream.join(self._publisher, now)
 
+    def expect(self, tracks: frozenset[TrackId]) -> None:
+        """The publisher says which tracks it sends, before it configures them."""
+        if self.stream is not None:
+            self.stream.expect(tracks)
+
     def configure(self, track: Track, now: float) -> None:
         """The publisher configures a track."""
         if self.stream is None:

@@ -204,11 +204,19 @@ class Puller:
                 if isinstance(event, srt.SessionClosed):
                     closed = event
                 else:
-                    self._event(caller, event, now)
+                    self._guarded(caller, event, now)
         udp.send(caller.datagrams_to_send())
         udp.wake_at(caller.next_timeout(), now)
         if closed is not None:
             self._ended(closed, now)
+
+    def _guarded(self, caller: Caller, event: srt.Event, now: float) -> None:
+        """What goes wrong with a stream ends the connection, and it is called again."""
+        try:
+            self._event(caller, event, now)
+        except Exception:
+            log.exception("srt session failed", stream=self.name)
+            caller.close(caller.session, "an error of the server", now)
 
     def _event(self, caller: Caller, event: srt.Event, now: float) -> None:
         publisher = self._publisher
@@ -217,7 +225,7 @@ class Puller:
                 publisher.receive(event.data, now)
         elif isinstance(event, srt.PacketsLost):
             if publisher is not None:
-                publisher.lost(now)
+                publisher.lost(event.count, now)
         elif isinstance(event, srt.Connected):
             self._connected(caller, event, now)
         elif isinstance(event, srt.KeyRefreshRequested):
@@ -252,7 +260,7 @@ class Puller:
         publisher, self._publisher = self._publisher, None
         if publisher is not None:
             publisher.closed(now)
-            self._srt_metrics.ended(self.name, publisher.last_stats)
+            self._srt_metrics.ended(self.name, publisher)
             self._metrics.connections.labels(PROTOCOL).dec()
             self._metrics.closed.labels(closed.reason.value).inc()
         self._let_go()

@@ -6,6 +6,7 @@ datagrams -> Listener -> ConnectionRequested -> access, passphrase (thread), str
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 
@@ -29,6 +30,9 @@ from .streams import Streams
 from .udp import UdpPort, open_udp, plain
 
 log = structlog.get_logger("headwater.ingest")
+
+WATCH_S = 10.0
+"""Between two looks at what the kernel dropped."""
 
 
 def srt_bind_host(settings: Ingest) -> str:
@@ -78,6 +82,8 @@ class SrtListener:
         self._publishers: dict[srt.SessionId, SrtPublisher] = {}
         self._keys: KeyDeriver | None = None
         self._turning = False
+        self._watch: asyncio.TimerHandle | None = None
+        self._kernel_drops = 0
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -97,6 +103,7 @@ class SrtListener:
             lambda: core.counters, lambda: udp.kernel_drops, lambda: udp.unsent, lambda: keys.derived
         )
         self._say(host, self.udp.port)
+        self._watch = asyncio.get_running_loop().call_later(WATCH_S, self._look)
         return self.udp.port
 
     def stop(self) -> None:
@@ -108,6 +115,8 @@ class SrtListener:
     def close(self) -> None:
         """Let everything go. Idempotent."""
         self.stop()
+        if self._watch is not None:
+            self._watch.cancel()
         if self._keys is not None:
             self._keys.close()
         if self.udp is not None:
@@ -124,6 +133,18 @@ class SrtListener:
             log.info("ingest listens", url=url, address=host, note=how)
         else:
             log.warning("ingest listens", url=url, address=host or "every address", note="anybody can publish: no keys")
+
+    def _look(self) -> None:
+        """Say so when the kernel drops what comes in."""
+        self._watch = asyncio.get_running_loop().call_later(WATCH_S, self._look)
+        drops = self.udp.kernel_drops if self.udp is not None else 0
+        if drops > self._kernel_drops:
+            log.warning(
+                "the kernel dropped datagrams of SRT: the server is too busy, or its UDP receive buffer too small",
+                dropped=drops - self._kernel_drops,
+                how="see the log's start for the buffer, headwater_event_loop_lag_seconds for the load",
+            )
+        self._kernel_drops = drops
 
     # -- what publishers ask ---------------------------------------------------------------------------------------
 
@@ -178,10 +199,10 @@ class SrtListener:
                 publisher = self._publishers.get(session)
                 if publisher is not None:
                     publisher.receive(data, now)
-            case srt.PacketsLost(session, _):
+            case srt.PacketsLost(session, count):
                 publisher = self._publishers.get(session)
                 if publisher is not None:
-                    publisher.lost(now)
+                    publisher.lost(count, now)
             case srt.ConnectionRequested():
                 self._requested(core, event, now)
             case srt.KeyRefreshRequested(session, request):
@@ -271,7 +292,7 @@ class SrtListener:
         if publisher is None:
             return
         publisher.closed(now)
-        self._srt_metrics.ended(publisher.name, publisher.last_stats)
+        self._srt_metrics.ended(publisher.name, publisher)
         self._gate.leave(publisher)
         self._metrics.closed.labels(reason).inc()
         log.info("connection closed", address=publisher.address, protocol="srt", reason=reason, detail=detail)

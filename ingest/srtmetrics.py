@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from .mpegts import Counters as TsCounters
 from .srt.stats import PortCounters, Stats
 from .srtpublisher import SrtPublisher
 
@@ -39,6 +40,13 @@ _GAUGES: tuple[tuple[str, str, Callable[[Stats], float]], ...] = (
     ("latency_seconds", "Latency as negotiated.", lambda stats: stats.latency_s),
     ("encrypted", "1 on an encrypted connection.", lambda stats: stats.encrypted),
 )
+_TS_COUNTERS: tuple[tuple[str, str, Callable[[TsCounters], int]], ...] = (
+    ("discontinuities", "Times that packets of a stream were missing.", lambda ts: ts.discontinuities),
+    ("damaged_pes", "PES packets left out because bytes of them are missing.", lambda ts: ts.damaged),
+    ("malformed", "PES packets, sections and frames that cannot be read.", lambda ts: ts.malformed),
+    ("scrambled_packets", "Packets that the sender encrypted itself.", lambda ts: ts.scrambled),
+    ("skipped_bytes", "Bytes between transport packets.", lambda ts: ts.skipped_bytes),
+)
 _DROPS: tuple[tuple[str, Callable[[PortCounters], int]], ...] = (
     ("malformed", lambda port: port.malformed),
     ("unknown_session", lambda port: port.unknown),
@@ -55,6 +63,32 @@ _HANDSHAKES: tuple[tuple[str, Callable[[PortCounters], int]], ...] = (
     ("rejected", lambda port: port.rejected),
     ("repeated", lambda port: port.repeated),
 )
+
+
+_COUNTER_NAMES = (
+    *((f"headwater_srt_{name}", text) for name, text, _ in _COUNTERS),
+    *((f"headwater_mpegts_{name}", text) for name, text, _ in _TS_COUNTERS),
+)
+
+
+class Demuxed(Protocol):
+    """A demultiplexer, as far as it counts."""
+
+    @property
+    def counters(self) -> TsCounters:
+        """Of its transport stream."""
+
+
+class Counted(Protocol):
+    """A publisher, as far as it counts."""
+
+    @property
+    def last_stats(self) -> Stats | None:
+        """Of its session; None before the first look."""
+
+    @property
+    def demuxer(self) -> Demuxed:
+        """Of its transport stream."""
 
 
 class Port:
@@ -102,16 +136,17 @@ class SrtMetrics(Collector):
         self._streams = streams
         self._pulls = pulls
         self._ended: dict[str, list[int]] = {}
-        """By stream: what its ended sessions counted."""
+        """By stream: what its ended sessions counted, in the order of both tables."""
         registry.register(self)
 
-    def ended(self, stream: str, stats: Stats | None) -> None:
+    def ended(self, stream: str, publisher: Counted) -> None:
         """A session of a stream is over."""
-        if stats is None:
-            return
-        sums = self._ended.setdefault(stream, [0] * len(_COUNTERS))
-        for index, (_, _, read) in enumerate(_COUNTERS):
-            sums[index] += read(stats)
+        self._forget()
+        before = self._ended.get(stream)
+        self._ended[stream] = _sums(before, _figures(publisher))
+
+    def _forget(self) -> None:
+        """The sums of a stream go with it."""
         known = {live.name for live in self._streams()}
         for name in [name for name in self._ended if name not in known]:
             del self._ended[name]
@@ -127,23 +162,26 @@ class SrtMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The series of every stream that came over SRT, and of the port."""
-        rows: list[tuple[str, Stats | None]] = []
+        self._forget()
+        sums: dict[str, list[int]] = {}
+        present: dict[str, Stats] = {}
         for stream in self._streams():
-            publisher = stream.publisher
-            stats = publisher.stats() if isinstance(publisher, SrtPublisher) else None
-            if stats is not None or stream.name in self._ended:
-                rows.append((stream.name, stats))
-        for index, (name, text, read) in enumerate(_COUNTERS):
-            counter = CounterMetricFamily(f"headwater_srt_{name}", text, labels=["stream"])
-            for stream_name, stats in rows:
-                before = self._ended[stream_name][index] if stream_name in self._ended else 0
-                counter.add_metric([stream_name], before + (read(stats) if stats is not None else 0))
+            publisher = stream.publisher if isinstance(stream.publisher, SrtPublisher) else None
+            if publisher is not None and (stats := publisher.stats()) is not None:
+                present[stream.name] = stats
+            if publisher is not None:
+                sums[stream.name] = _sums(self._ended.get(stream.name), _figures(publisher))
+            elif stream.name in self._ended:
+                sums[stream.name] = self._ended[stream.name]
+        for index, (name, text) in enumerate(_COUNTER_NAMES):
+            counter = CounterMetricFamily(name, text, labels=["stream"])
+            for stream_name, figures in sums.items():
+                counter.add_metric([stream_name], figures[index])
             yield counter
         for name, text, value in _GAUGES:
             gauge = GaugeMetricFamily(f"headwater_srt_{name}", text, labels=["stream"])
-            for stream_name, stats in rows:
-                if stats is not None:
-                    gauge.add_metric([stream_name], float(value(stats)))
+            for stream_name, stats in present.items():
+                gauge.add_metric([stream_name], float(value(stats)))
             yield gauge
         if self.port is not None:
             yield from self._port(self.port)
@@ -178,3 +216,13 @@ class SrtMetrics(Collector):
         keys = CounterMetricFamily("headwater_srt_keys_derived", "Passphrases checked by computing (PBKDF2).")
         keys.add_metric([], port.derived_keys())
         yield keys
+
+
+def _figures(publisher: Counted) -> list[int]:
+    stats, ts = publisher.last_stats, publisher.demuxer.counters
+    figures = [read(stats) if stats is not None else 0 for _, _, read in _COUNTERS]
+    return figures + [read(ts) for _, _, read in _TS_COUNTERS]
+
+
+def _sums(before: list[int] | None, figures: list[int]) -> list[int]:
+    return figures if before is None else [one + other for one, other in zip(before, figures, strict=True)]

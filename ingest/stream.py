@@ -22,6 +22,7 @@ from headwater.ingest.media import (
     StreamEvent,
     StreamSink,
     Track,
+    TrackId,
     TrackStarted,
 )
 
@@ -134,6 +135,10 @@ class LiveStream:
     def makes(self, track: Track) -> bool:
         """Its ladder delivers a track that players cannot get as it is."""
         return self._ladder is not None and track.kind is Kind.AUDIO
+
+    def expect(self, tracks: frozenset[TrackId]) -> None:
+        """Tracks that the publisher says it sends."""
+        self.timeline.expect(tracks)
 
     def configure(self, track: Track, now: float) -> None:
         """A track of the publisher."""

@@ -32,5 +32,12 @@ class TrackFinished:
     track: TrackId
 
 
+@dataclass(frozen=True, slots=True)
+class TracksAnnounced:
+    """The tracks that the publisher says it sends, before their configurations are known. Said when they change."""
+
+    tracks: frozenset[TrackId]
+
+
 TrackEvent = TrackConfigured | TrackRefused | TrackFinished | Packet
 """TrackConfigured, then packets and changed configurations, perhaps TrackFinished; per track, in this order."""

@@ -21,6 +21,9 @@ from .responses import Body
 from .segmenter import Segmenter
 from .window import HintedName, MediaKind, Window, WindowSettings
 
+UNKNOWN_RATE = 1 << 40
+"""bit/s, for the order of lists: what is passed through comes before all that was encoded."""
+
 GZIP_LEVEL = 5
 """Why: a playlist of 5 kB takes 60 us, and 9 saves no more than a packet."""
 
@@ -92,6 +95,11 @@ class LiveRendition:
         before = playlist.last_msn + 1
         self.window.backfill(playlist, before, now)
         return before
+
+    @property
+    def place(self) -> tuple[bool, int, str, str]:
+        """In lists: pictures before sound, what was sent before what was encoded, that from the highest rate down."""
+        return self.track.kind is Kind.AUDIO, -self._begun.bitrate or -UNKNOWN_RATE, self.track.id, self.rendition
 
     @property
     def listed(self) -> bool:

@@ -350,7 +350,7 @@ class LiveStream:
         return any(r.window.duration_s >= need for r in live)
 
     def _in_order(self) -> list[LiveRendition]:
-        return sorted(self.renditions.values(), key=lambda r: (r.track.kind is Kind.AUDIO, r.track.id, r.rendition))
+        return sorted(self.renditions.values(), key=lambda r: r.place)
 
     def _offered(self) -> list[LiveRendition]:
         """What the multivariant playlist names. A stream whose video is withdrawn altogether is offered with it."""

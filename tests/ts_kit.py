@@ -18,6 +18,8 @@ IDR, SLICE, SLICE_REST = b"\x65\x88\x80\x10\x20", b"\x41\x9a\x22\x11", b"\x41\x4
 """Slices as far as anybody here reads them: first_mb_in_slice is 0 in the first two, 1 in the last."""
 
 Descriptor = tuple[int, bytes]
+StreamSpec = tuple[int, int, Sequence[Descriptor]]
+"""stream_type, PID, descriptors."""
 
 
 def descriptors(*items: Descriptor) -> bytes:
@@ -47,7 +49,7 @@ def pat(
 
 
 def pmt(
-    streams: Sequence[tuple[int, int, Sequence[Descriptor]]],
+    streams: Sequence[StreamSpec],
     *,
     program: int = 1,
     pcr_pid: int = VIDEO_PID,
@@ -149,7 +151,7 @@ class TsWriter:
         out += [self.packet(pid, data[at : at + 184], head=head) for at in range(room, len(data), 184)]
         return b"".join(out)
 
-    def tables(self, *streams: tuple[int, int, Sequence[Descriptor]]) -> bytes:
+    def tables(self, *streams: StreamSpec) -> bytes:
         """PAT and PMT of one program with these streams."""
         return self.section(0, pat()) + self.section(PMT_PID, pmt(streams))
 

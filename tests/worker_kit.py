@@ -20,6 +20,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from tests.codec_vectors import VPCC
 
 from headwater.ingest.codecs import audio_track, is_random_access, video_track
 from headwater.ingest.encode.model import (
@@ -88,7 +89,8 @@ def _clip(stream: Stream, packets: Sequence[Packet[Any]], kind: Kind) -> Clip:
     codec = _CODECS.get(name) or Codec(name)
     extradata = stream.codec_context.extradata or b""
     if kind is Kind.VIDEO:
-        track, rendition = video_track(TrackId("v0"), codec, extradata), SOURCE
+        config = VPCC if codec is Codec.VP9 else extradata
+        track, rendition = video_track(TrackId("v0"), codec, config), SOURCE
     else:
         config = extradata if codec in (Codec.AAC, Codec.OPUS, Codec.FLAC) else bytes(packets[0])
         track, rendition = audio_track(TrackId("a0"), codec, config), AUDIO

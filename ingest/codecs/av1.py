@@ -275,6 +275,15 @@ def is_shown_key_frame(payload: bytes) -> bool:
     return False
 
 
+def shows(payload: bytes) -> bool:
+    """Whether a frame is shown: OBUs with one, and the hidden ones before it, make a temporal unit (7.5)."""
+    for kind, start, end in _obus(payload):
+        # 5.9.2: show_existing_frame, or show_frame behind frame_type.
+        if kind in (_FRAME_HEADER, _FRAME) and start < end and payload[start] & 0x90:
+            return True
+    return False
+
+
 def tidy(payload: bytes) -> bytes:
     """The temporal unit without temporal delimiters, tile lists, padding and a damaged end; itself if unchanged."""
     at = 0

@@ -64,7 +64,8 @@ class Crew:
         self._owner = owner
         self._policy = Restarts(limits.restart_min_s, limits.restart_max_s)
         self._task: asyncio.Task[None] | None = None
-        self._attached_at = 0.0
+        self.attached_at = 0.0
+        """When the present worker began, monotonic seconds."""
         self._drained = asyncio.Event()
         self._idle = True
         """No worker is wanted."""
@@ -125,7 +126,7 @@ class Crew:
         elif worker.heard_at is None:
             if now - worker.started_at > self._limits.start_s:
                 worker.kill(Fault.HANG, f"it said nothing for {self._limits.start_s:g} s after its start")
-        elif now - max(worker.heard_at, self._attached_at) > self._limits.hang_s:
+        elif now - max(worker.heard_at, self.attached_at) > self._limits.hang_s:
             worker.kill(Fault.HANG, f"it said nothing for {self._limits.hang_s:g} s")
 
     async def drain(self, within_s: float) -> None:
@@ -202,6 +203,6 @@ class Crew:
         self._task = None
         self.worker = worker
         self.feed = self._owner.beginning()
-        self._attached_at = time.monotonic()
+        self.attached_at = time.monotonic()
         worker.attach(self._name, self)
         self.pump()

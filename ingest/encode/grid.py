@@ -149,13 +149,6 @@ class Grid:
         self._previous = pts
         return places
 
-    def idle(self, until: int) -> list[Place]:
-        """Places that end before `until` and have seen no frame: the last one is shown again."""
-        if self._previous is None or not self._times or self._waits:
-            return []
-        steps = min(int((until - self._times[0]) // self._period), self._limit)
-        return self._repeat(max(0, steps))
-
     def _repeat(self, count: int) -> list[Place]:
         assert self._previous is not None or count == 0
         self.duplicated += count
@@ -232,6 +225,10 @@ class RungGrid:
     def restart(self) -> None:
         """The next place is shown, and an IDR: behind a hole, or after a time without an encoder."""
         self._fresh = True
+        self._due = 0
+
+    def free(self) -> None:
+        """The last place that was taken was not shown: the next one may be."""
         self._due = 0
 
     def set_divisor(self, divisor: int) -> None:

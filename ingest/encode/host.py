@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
 from typing import Protocol
 
 import structlog
@@ -34,15 +33,15 @@ from headwater.ingest.media import (
 
 from .control import Change, Controller, Decision, Observation
 from .crew import Crew
+from .fallback import without_hardware
 from .feed import Feed
-from .lag import Lag
 from .model import Adjust, Configure, Failed, FromWorker, Note, Opened, Picture, Plan, Progress, Resume
 from .numbers import Numbers
 from .outlet import Outlet
 from .process import Fault
 from .progress import Deliveries, Phase
-from .replay import Replay
 from .restarts import Again, Rest
+from .source import Source
 from .spares import Spares
 
 log = structlog.get_logger("headwater.encode")
@@ -54,11 +53,10 @@ CATCH_UP_S = 0.5
 after some seconds, and they fit into every player's hold-back."""
 LATE_S = 1.0
 """Seconds behind the source at which the rungs of a worker that is missing list their time as GAP."""
+TRIAL_S = 10.0
+"""Seconds that a worker after a storm of losses has to live before players are sent to its rungs."""
 STALL_S = 5.0
 """Seconds for which frames may wait without one being encoded, while the worker says that it lives."""
-NOTHING = Plan(Fraction(30), None)
-"""Before the tracks are known."""
-
 Planner = Callable[[Mapping[Rendition, Track]], Plan | None]
 """What these source tracks get; None: the machine has no room for it."""
 
@@ -97,14 +95,10 @@ class Ladder:
         self._planner = planner
         self._cutter = cutter
         self._outlet = Outlet(name, sink)
-        self._tracks: dict[Rendition, TrackStarted] = {}
-        self._changed = False
-        """There are tracks that the plan does not know."""
-        self._replay = Replay(None, settings.worker.replay_bytes)
+        self._source = Source(settings.worker.replay_bytes)
         self._deliveries = Deliveries(())
         self._controller: Controller | None = None
         self._tick: asyncio.TimerHandle | None = None
-        self._lag = Lag(NOTHING, VIDEO_TIMESCALE)
         self._regular = True
         """Segments start on keyframes of the source."""
         self._failed: set[Rendition] = set()
@@ -127,7 +121,7 @@ class Ladder:
     @property
     def lag_s(self) -> float:
         """Age of the oldest source sample that the rungs have not come to, seconds."""
-        return self._lag.seconds(time.monotonic())
+        return self._source.lag_s(time.monotonic())
 
     @property
     def holes(self) -> Mapping[Rendition, int]:
@@ -143,18 +137,14 @@ class Ladder:
         if isinstance(event, StreamStarted):
             self._deliveries.set_part(event.part_target_us)
             return
-        if isinstance(event, (Sample, Hole)):
-            self._lag.note(event)
-        elif isinstance(event, Cut):
-            if self._changed:
+        if isinstance(event, Cut):
+            if self._source.changed:
                 self._make_plan(now)
             self._deliveries.cut(event)
-        elif isinstance(event, TrackStarted):
-            self._tracks[event.rendition] = event
-            self._changed = True
-        else:
-            self._track_ended(event, now)
-        self._replay.add(event)
+        elif isinstance(event, TrackEnded):
+            video = self.plan is not None and event.rendition == self.plan.video_source
+            self._outlet.emit(self._deliveries.end_of(event.rendition, video=video), now)
+        self._source.note(event)
         if self.crew.feed is not None:
             self.crew.feed.put(event)
 
@@ -173,18 +163,12 @@ class Ladder:
             self._regular = regular
             self._offer(now)
 
-    def _track_ended(self, event: TrackEnded, now: float) -> None:
-        self._tracks.pop(event.rendition, None)
-        self._changed = True
-        video = self.plan is not None and event.rendition == self.plan.video_source
-        self._outlet.emit(self._deliveries.end_of(event.rendition, video=video), now)
-
     # -- the plan ----------------------------------------------------------------------------------------------------
 
     def _make_plan(self, now: float) -> None:
         """The tracks are known, or others came: what there is goes on, what is new is added."""
-        self._changed = False
-        wanted = self._planner({name: started.track for name, started in self._tracks.items()})
+        self._source.changed = False
+        wanted = self._planner(self._source.tracks)
         if wanted is None:
             if self.plan is None:
                 self.state = LadderState.REFUSED
@@ -194,17 +178,16 @@ class Ladder:
         known = {rung.rendition for rung in plan.rungs} <= set(self._deliveries.rungs)
         if plan.empty and self.plan is not None:
             self.plan = None
+            self._source.forget()
             self.crew.stop()
-        if plan.empty or (plan == self.plan and known):
-            return
+        if not plan.empty and not (plan == self.plan and known):
+            self._adopt(plan, now)
+
+    def _adopt(self, plan: Plan, now: float) -> None:
         self.plan = plan
         self._deliveries.extend(plan.rungs)
         self._controller = Controller(plan, self._settings.overload)
-        self._replay = Replay(plan.video_source if plan.video or plan.thumbnails else None, self._replay.most_bytes)
-        for started in self._tracks.values():
-            self._replay.add(started)
-        sound = self._tracks.get(plan.audio[0].source) if plan.audio else None
-        self._lag = Lag(plan, sound.track.timescale if sound else VIDEO_TIMESCALE, self._lag.end)
+        self._source.adopt(plan)
         self._outlet.plan(self._deliveries.waiting, now)
         self._cutter.use_regular_cuts(bool(plan.video) and self._settings.long_gop == "drop-source")
         log.info("ladder", stream=self.name, rungs=[str(rung.rendition) for rung in plan.rungs], grid=str(plan.grid))
@@ -220,20 +203,20 @@ class Ladder:
         assert self.plan is not None
         now, limits = time.monotonic(), self._settings.worker
         video = self.plan.video_source if self.plan.video else None
-        waits = self._replay.start is None and video is not None
+        waits = video is not None and not self._source.begins_with_a_keyframe
         feed = Feed(video, limits.queue_bytes, limits.queue_s, waits_for_key=waits)
         self.numbers.another_worker()
         self._advanced_at = now
         feed.put(Configure(self.plan))
         farthest = self._deliveries.farthest
         if farthest is not None:
-            position = max(farthest, self._lag.end - int(CATCH_UP_S * VIDEO_TIMESCALE))
+            position = max(farthest, self._source.end - int(CATCH_UP_S * VIDEO_TIMESCALE))
             self._outlet.emit(self._deliveries.skip(position), now)
             feed.put(Resume(position))
-            self._lag.reached(position)
+            self._source.reached(position, delivered=False)
         if self.level:
             feed.put(Adjust(self.level))
-        for event in self._replay.events():
+        for event in self._source.events():
             feed.put(event)
         return feed
 
@@ -245,8 +228,7 @@ class Ladder:
         if position is None or position <= self._position:
             return
         self._position, self._advanced_at = position, now
-        self._lag.reached(position)
-        self._replay.delivered(position)
+        self._source.reached(position)
         if self.crew.feed is not None:
             self.crew.feed.acknowledge(position)
 
@@ -272,6 +254,7 @@ class Ladder:
             self._progress(message, now)
         elif isinstance(message, Picture):
             self._outlet.emit([Still(message.content_type, message.time, message.data)], now)
+            self._runs(now)
         elif isinstance(message, Opened):
             events, other = self._deliveries.opened(message)
             self._outlet.emit(events, now)
@@ -290,19 +273,29 @@ class Ladder:
             return
         self.numbers.frames += self._deliveries.is_video(sample.rendition)
         self._outlet.emit(events, now)
-        if self.state is not LadderState.RUNNING:
+        self._runs(now)
+        if away:
+            self._offer(now)
+
+    def _runs(self, now: float) -> None:
+        """Something was encoded. A worker that follows a storm of losses has to prove itself first."""
+        proven = self.state is not LadderState.PAUSED or now - self.crew.attached_at >= TRIAL_S
+        if self.state is not LadderState.RUNNING and proven:
             self.state = LadderState.RUNNING
             log.info("ladder runs", stream=self.name)
             self._offer(now)
             self._say(now)
-        elif away:
-            self._offer(now)
 
     def _fail(self, message: Failed, now: float) -> None:
         if message.rendition is None:
             self.crew.fail(Fault.CRASH, message.reason)
             return
         log.error("rendition failed", stream=self.name, rendition=message.rendition, reason=message.reason)
+        other = without_hardware(self.plan, message.rendition) if self.plan is not None else None
+        if other is not None:
+            log.warning("rendition goes on without hardware", stream=self.name, rendition=message.rendition)
+            self._adopt(other, now)
+            return
         self._failed.add(message.rendition)
         self._deliveries.fail(message.rendition)
         self._outlet.plan_less(self._deliveries.waiting, now)
@@ -343,15 +336,15 @@ class Ladder:
 
     def _jump(self, reason: str, now: float) -> None:
         """The rungs leave out what is late."""
-        feed = self.crew.feed
-        if feed is None:
-            return
-        position = max(self._position, self._lag.end - int(CATCH_UP_S * VIDEO_TIMESCALE))
+        feed, position = self.crew.feed, self._source.end - int(CATCH_UP_S * VIDEO_TIMESCALE)
+        if feed is None or (position <= self._position and not feed.overflows):
+            return  # what waits is the source's own silence
+        position = max(self._position, position)
         self.numbers.skips += 1
         log.warning("ladder jumps ahead", stream=self.name, reason=reason)
         feed.jump(position)
         self._outlet.emit(self._deliveries.skip(position), now)
-        self._lag.reached(position)
+        self._source.reached(position, delivered=False)
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
@@ -368,7 +361,7 @@ class Ladder:
         if self._outlet.late(now):
             self._outlet.plan_less(self._deliveries.waiting, now)
         missing = self.state in (LadderState.RECOVERING, LadderState.PAUSED)
-        behind = self._lag.end - int(LATE_S * VIDEO_TIMESCALE)
+        behind = self._source.end - int(LATE_S * VIDEO_TIMESCALE)
         position = self._deliveries.position if not missing else None
         if position is not None or missing:
             self._outlet.emit(self._deliveries.follow(behind if position is None else position, every=missing), now)
@@ -387,8 +380,9 @@ class Ladder:
     # -- the end -------------------------------------------------------------------------------------------------------
 
     async def drain(self, within_s: float) -> None:
-        """Give out what the worker holds, for at most `within_s` seconds; then the rungs end where they are."""
+        """Give out what the worker holds, for at most `within_s` seconds; what is missing then becomes a hole."""
         await self.crew.drain(within_s)
+        self._outlet.emit(self._deliveries.skip(self._source.end), time.monotonic())
         self.close()
 
     def close(self) -> None:

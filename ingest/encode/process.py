@@ -106,6 +106,7 @@ class WorkerProcess(asyncio.Protocol):
                 limit=LINE_BYTES,
             )
             worker.pid = worker._process.pid
+            worker._reaper = loop.create_task(worker._reap(worker._process), name=f"encoder {worker.pid}")
             await loop.create_unix_connection(lambda: worker, sock=ours)
         except BaseException:
             ours.close()
@@ -113,7 +114,6 @@ class WorkerProcess(asyncio.Protocol):
             raise
         finally:
             theirs.close()
-        worker._reaper = loop.create_task(worker._reap(worker._process), name=f"encoder {worker.pid}")
         return worker
 
     def attach(self, name: str, receiver: Receiver) -> None:

@@ -40,8 +40,8 @@ class Replay:
     """
 
     def __init__(self, video: Rendition | None, most_bytes: int) -> None:
-        self._video = video
-        self.most_bytes = most_bytes
+        self.video = video
+        self._most_bytes = most_bytes
         self._groups: deque[_Group] = deque()
         self._tracks: dict[Rendition, TrackStarted] = {}
         self._cut: Cut | None = None
@@ -71,7 +71,7 @@ class Replay:
         group.events.append(event)
         if isinstance(event, Sample):
             group.size += len(event.payload)
-            if event.rendition == self._video:
+            if event.rendition == self.video:
                 self._end = max(self._end, event.pts)
         self._bound()
 
@@ -97,7 +97,7 @@ class Replay:
 
     def _group_events(self, group: _Group, first: _Group | None) -> list[SourceEvent]:
         # The cut that opens a later group of a stream without video is not among its events.
-        if group is first or self._video is not None or group.cut is None:
+        if group is first or self.video is not None or group.cut is None:
             return group.events
         return [group.cut, *group.events]
 
@@ -106,16 +106,18 @@ class Replay:
             self._tracks[event.rendition] = event
         elif isinstance(event, TrackEnded):
             self._tracks.pop(event.rendition, None)
+            if event.rendition == self.video:
+                self._groups.clear()  # what was of it is delivered, or is not wanted any more
         elif isinstance(event, Cut):
             self._cut = event
             self._end = max(self._end, event.time)
 
     def _begins(self, event: SourceEvent) -> bool:
-        if self._video is None:
+        if self.video is None:
             return isinstance(event, Cut)
-        return isinstance(event, Sample) and event.rendition == self._video and event.independent
+        return isinstance(event, Sample) and event.rendition == self.video and event.independent
 
     def _bound(self) -> None:
         groups = self._groups
-        while groups and (self.size > self.most_bytes or self._end - groups[0].start > MOST_S * VIDEO_TIMESCALE):
+        while groups and (self.size > self._most_bytes or self._end - groups[0].start > MOST_S * VIDEO_TIMESCALE):
             groups.popleft()

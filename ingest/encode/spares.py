@@ -35,6 +35,8 @@ class Spares:
         self._spare: WorkerProcess | None = None
         self._task: asyncio.Task[None] | None = None
         self._taken = asyncio.Event()
+        self._over = asyncio.Event()
+        self._starts: set[asyncio.Task[WorkerProcess]] = set()
         self._all: set[WorkerProcess] = set()
         """Those whose process is not reaped."""
 
@@ -60,37 +62,50 @@ class Spares:
 
     async def close(self) -> None:
         """End the spare and every worker that was taken; return when their processes are no more."""
+        self._over.set()
+        self._taken.set()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
             self._task = None
+        while self._starts:
+            await asyncio.wait(self._starts)
         self._spare = None
         for worker in list(self._all):
             worker.kill(Fault.DONE, "the server stops")
             await worker.gone()
 
     async def _started(self) -> WorkerProcess:
+        """A new worker. Whoever waits for it may be cancelled: a process that is half started cannot be."""
+        task = asyncio.get_running_loop().create_task(WorkerProcess.start(self._command), name="start of an encoder")
+        self._starts.add(task)
+        task.add_done_callback(self._remember)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_drop)
+            raise
+
+    def _remember(self, task: asyncio.Task[WorkerProcess]) -> None:
+        self._starts.discard(task)
         self._all = {worker for worker in self._all if not worker.reaped}
-        worker = await WorkerProcess.start(self._command)
-        self._all.add(worker)
-        return worker
+        if not task.cancelled() and task.exception() is None:
+            self._all.add(task.result())
 
     async def _keep(self) -> None:
-        while True:
+        while not self._over.is_set():
+            tired = True
             try:
                 self._spare = await self._started()
                 self._taken.clear()
+                tired = await self._watch(self._spare)
             except OSError as error:
                 log.error("encoder cannot be started", reason=error.strerror or str(error))
-                await asyncio.sleep(TIRED_S)
-                continue
-            tired = await self._watch(self._spare)
-            await asyncio.sleep(TIRED_S if tired else PAUSE_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), TIRED_S if tired else PAUSE_S)
 
     async def _watch(self, spare: WorkerProcess) -> bool:
         """Until the spare was taken (False) or is no good (True)."""
-        while True:
+        while not self._over.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._taken.wait(), LOOK_S)
                 return False
@@ -101,3 +116,10 @@ class Spares:
                     self._spare = None
                 spare.kill(Fault.DONE, "silent")
                 return True
+        return False
+
+
+def _drop(task: asyncio.Task[WorkerProcess]) -> None:
+    """Nobody wants it any more."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().kill(Fault.DONE, "nobody wants it")

@@ -15,37 +15,58 @@ _DELIMITER = b"\x12\x00"
 
 
 class Av1Stream:
-    """One AV1 track: a PES packet holds one temporal unit."""
+    """One AV1 track.
 
-    def __init__(self, out: TrackOutput, language: str) -> None:
+    A PES packet holds one access unit: of FFmpeg a temporal unit, by the mapping one frame, shown or not (3.3, 3.4).
+    Hidden frames wait for the shown one, which completes the temporal unit; its PTS is that of the whole, which has
+    no other decode time.
+
+    Args:
+        limit: bytes of a temporal unit.
+    """
+
+    def __init__(self, out: TrackOutput, limit: int, language: str) -> None:
         self.out = out
+        self._limit = limit
         self._language = language
         self._clock = PictureClock()
         self._sequence = b""
+        self._hidden = b""
+        """Access units whose frames are not shown."""
 
     def lost(self) -> None:
-        """Bytes are missing here; nothing is kept between PES packets."""
+        """Bytes are missing here."""
+        self._hidden = b""
 
     def end(self) -> None:
         """Nothing follows."""
+        self._hidden = b""
 
     def pes(self, data: bytes, pts: int | None, dts: int | None, now: float, whole: bool) -> None:
         """Take the payload of a PES packet; one that is not `whole` is dropped."""
+        del dts  # of a frame, not of the temporal unit
         if not whole:
+            self.lost()
             return
-        unit = obus(data)
+        unit = self._hidden + obus(data)
+        self._hidden = b""
+        if av1.shows(unit):
+            self._emit(unit, pts, now)
+        elif len(unit) <= self._limit:
+            self._hidden = unit
+        else:
+            self.out.out.counters.oversized += 1
+
+    def _emit(self, unit: bytes, pts: int | None, now: float) -> None:
         counters = self.out.out.counters
-        placed = self._clock.place(Times(pts, dts))
+        placed = self._clock.place(Times(pts, None))
         if placed is None:
             counters.without_time += 1
             return
         sequence = av1.find_sequence_header(unit)
-        if (
-            sequence is not None
-            and sequence != self._sequence
-            and self.out.configure(Codec.AV1, lambda: self._track(unit))
-        ):
-            self._sequence = sequence
+        changed = sequence is not None and sequence != self._sequence
+        if changed and self.out.configure(Codec.AV1, lambda: self._track(unit)):
+            self._sequence = sequence or b""
         track = self.out.track
         if track is None:
             counters.before_config += 1
@@ -68,7 +89,7 @@ def is_av1(data: bytes) -> bool:
 def obus(data: bytes) -> bytes:
     """The OBUs of a temporal unit, each with its size: as they are, or from the start code format.
 
-    AV1 in MPEG-2 TS 2.2: each OBU behind a start code, with emulation prevention, with or without a size field.
+    AV1 in MPEG-2 TS 3.2: each OBU behind a start code, with emulation prevention, with or without a size field.
     """
     if not data.lstrip(b"\x00").startswith(b"\x01") or START_CODE not in data[:8]:
         return data

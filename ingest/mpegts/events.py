@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from headwater.ingest.tracks import TrackEvent
+from headwater.ingest.tracks import TrackEvent, TracksAnnounced
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,8 @@ class CueReceived:
     """The whole splice_info_section, table_id to CRC_32."""
 
 
-TsEvent = TrackEvent | CueReceived
-"""All that `demux.Demuxer` says."""
+TsEvent = TracksAnnounced | TrackEvent | CueReceived
+"""All that `demux.Demuxer` says: TracksAnnounced whenever the table of streams changes them, then as `TrackEvent`."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Opus in MPEG-TS (ETSI TS 103 491 annex, "Opus in MPEG-TS" 4.1, 4.2): control headers and channels. Sans-IO."""
+"""Opus in MPEG-TS ("OpusTS" of Xiph, as FFmpeg and GStreamer write it): control headers, channels. Sans-IO."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STREAMS = (1, 1, 1, 2, 2, 3, 4, 4, 5)
 _COUPLED = (1, 0, 1, 1, 2, 2, 2, 3, 3)
 """Streams, and coupled ones, by channel_config_code: 0 is dual mono, 1 to 8 are Vorbis' layouts."""
 _MAPPINGS = ("", "\0", "\0\1", "\0\2\1", "\0\1\2\3", "\0\4\1\2\3", "\0\4\1\2\3\5", "\0\4\1\2\3\5\6", "\0\6\1\2\3\4\5\7")
-"""Channel mapping of family 1 by channels (RFC 7845 5.1.1.2; Opus in MPEG-TS table 4-3)."""
+"""Channel mapping of family 1 by channels (RFC 7845 5.1.1.2)."""
 
 
 class OpusFraming:

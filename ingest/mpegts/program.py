@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headwater.ingest.media import Codec, Kind, TrackId
-from headwater.ingest.tracks import TrackFinished
+from headwater.ingest.tracks import TrackFinished, TracksAnnounced
 
 from .adts import AdtsFraming
 from .assembly import Channel, PesChannel, PesReader, SectionChannel
@@ -68,6 +68,7 @@ class Program:
         self._limits = limits
         self._channels = channels
         self._active: dict[int, _Active] = {}
+        self._announced: frozenset[TrackId] = frozenset()
 
     @staticmethod
     def has_media(pmt: Pmt) -> bool:
@@ -88,6 +89,7 @@ class Program:
             active = self._active.get(pid)
             if active is None or active.what != what:
                 self._begin(what, active.track.id if active is not None and active.track is not None else None)
+        self._announce()
         if self.pcr_pid not in self._active and isinstance(self._channels.get(self.pcr_pid), ClockChannel):
             del self._channels[self.pcr_pid]
         self.pcr_pid = pmt.pcr_pid
@@ -98,6 +100,7 @@ class Program:
         """The program is gone."""
         for pid in list(self._active):
             self._stop(pid)
+        self._announce()
         if isinstance(self._channels.get(self.pcr_pid), ClockChannel):
             del self._channels[self.pcr_pid]
         self.pcr_pid = -1
@@ -113,6 +116,12 @@ class Program:
                 self._out.refuse(_by_pid(stream.pid), what.format, f"there are already {len(wanted)} streams")
                 return
             wanted[stream.pid] = what
+
+    def _announce(self) -> None:
+        tracks = frozenset(active.track.id for active in self._active.values() if active.track is not None)
+        if tracks != self._announced:
+            self._announced = tracks
+            self._out.events.append(TracksAnnounced(tracks))
 
     @staticmethod
     def _other(active: _Active, what: Elementary) -> bool:
@@ -169,7 +178,7 @@ class Program:
             codec = Codec.H264 if what.format is Format.H264 else Codec.HEVC
             return NalStream(track, codec, self._limits.pes_bytes, what.language)
         if what.format is Format.AV1:
-            return Av1Stream(track, what.language)
+            return Av1Stream(track, self._limits.pes_bytes, what.language)
         return AudioStream(track, _framing(what), what.language, what.name)
 
     def found_av1(self, active: _Active) -> Av1Stream | None:
@@ -177,7 +186,7 @@ class Program:
         active.track = self._track(Kind.VIDEO, active.what, None)
         if active.track is None:
             return None
-        stream = Av1Stream(active.track, active.what.language)
+        stream = Av1Stream(active.track, self._limits.pes_bytes, active.what.language)
         channel = self._channels.get(active.what.pid)
         if isinstance(channel, PesChannel):
             channel.reader = stream

@@ -11,9 +11,9 @@ from .languages import tag_of
 from .sections import Descriptors, Stream
 
 REGISTRATION, ISO_639, EXTENSION = 0x05, 0x0A, 0x7F
-"""Tags of descriptors: registration (2.6.8), ISO_639_language (2.6.18), extension (EN 300 468 6.2.18.1)."""
+"""Tags of descriptors: registration (2.6.8), ISO_639_language (2.6.18), extension (EN 300 468 6.2.16)."""
 _OPUS_EXTENSION = 0x80
-"""descriptor_tag_extension of the Opus audio descriptor (Opus in MPEG-TS, 4.1): user defined."""
+"""descriptor_tag_extension of the Opus audio descriptor (OpusTS): user defined."""
 _AC4_EXTENSION = 0x15
 
 
@@ -90,6 +90,7 @@ _REGISTERED = {
     b"AC-3": Format.AC3,
     b"EAC3": Format.AC3,
     b"AV01": Format.AV1,  # AV1 in MPEG-2 TS 2.1
+    b"AV1G": Format.AV1,  # GStreamer's own, without start codes
     b"HEVC": Format.HEVC,
     b"Opus": Format.OPUS,
 }

@@ -89,6 +89,14 @@ class Acks:
             self.rtt, self.rtt_var = sample, sample / 2
         return sample
 
+    def measure(self, packets: int, octets: int, now: float) -> None:
+        """Take the rates anew when RATE_SPAN_S has passed; `packets` and `octets` were received in all."""
+        span = now - self._rate_at
+        if span >= RATE_SPAN_S:
+            self.packets_per_s = int((packets - self._rate_packets) / span)
+            self.bytes_per_s = int((octets - self._rate_bytes) / span)
+            self._rate_at, self._rate_packets, self._rate_bytes = now, packets, octets
+
     def fields(self, free: int, packets: int, octets: int, now: float) -> tuple[int, int, int, int, int, int]:
         """What a full ACK says beside the position.
 
@@ -99,11 +107,7 @@ class Acks:
         quick = int((packets - self._period_packets) / max(now - self._last_at, TICK_S))
         self._period_packets = packets
         self.capacity = max(self.capacity, quick)
-        span = now - self._rate_at
-        if span >= RATE_SPAN_S:
-            self.packets_per_s = int((packets - self._rate_packets) / span)
-            self.bytes_per_s = int((octets - self._rate_bytes) / span)
-            self._rate_at, self._rate_packets, self._rate_bytes = now, packets, octets
+        self.measure(packets, octets, now)
         return (
             min(int(self.rtt * MICRO), WORD),
             min(int(self.rtt_var * MICRO), WORD),

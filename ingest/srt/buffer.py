@@ -240,11 +240,16 @@ class ReceiveBuffer:
         self.simple = self._window.early and not self._held and not self.losses
 
     def _too_far(self, sequence: int) -> Arrival:
-        """A packet beyond the window: the sender jumped, or it is a stray.
+        """A packet beyond the window: the window is full, the sender jumped, or it is a stray.
 
-        Why two: after an outage a sender goes on where it is now, which libsrt answers by closing the connection. One
-        stray packet must not move the window, a second one near the first does.
+        Full: it is near the newest one, and the oldest gaps are given up for it. Why two for a jump: after an outage a
+        sender goes on where it is now, which libsrt answers by closing the connection. One stray packet must not move
+        the window, a second one near the first does.
         """
+        if self.position + sequence_offset(sequence, self.expected) - self._highest < self._window.packets:
+            while self.losses and sequence_offset(sequence, self.expected) >= self._window.packets:
+                self._give_up()
+            return self.place(sequence)
         before, self._far = self._far, sequence
         if before is None or abs(sequence_offset(sequence, before)) >= self._window.packets:
             return Arrival.FAR

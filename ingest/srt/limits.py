@@ -66,13 +66,10 @@ class Limits:
     """How long the shell may think about a request. The caller itself gives up earlier: libsrt after 3 s."""
     connect_s: float = 3.0
     """How long `Caller` waits for the listener: libsrt's default."""
-    flow_window: int = 8_192
-    """Packets between the first missing and the newest one, at most: libsrt's receive buffer.
-
-    At 8 Mbit/s they are 11 s.
-    """
+    flow_window: int = 25_600
+    """Packets between the first missing and the newest one, at most: libsrt's default. At 25 Mbit/s they are 10 s."""
     buffer_bytes: int = 12 * MIB
-    """Payload that waits in one session, at most: 8 192 packets of 1456 bytes."""
+    """Payload that waits in one session, at most: as much as libsrt's receive buffer. At 8 Mbit/s it is 12 s."""
     sessions: int = 256
     """Connections of the port, waiting ones included."""
     sessions_per_address: int = 64

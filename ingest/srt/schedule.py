@@ -5,6 +5,17 @@ from __future__ import annotations
 import heapq
 import math
 
+from .limits import TICK_S
+
+GRID_SLACK = 1e-6
+"""A time that is a point of the grid but for rounding is that point."""
+
+
+def grid_point(due: float, now: float) -> float:
+    """The first point of the grid of TICK_S that is not before `due`, and after `now`."""
+    step = max(math.ceil(due / TICK_S - GRID_SLACK), math.floor(now / TICK_S + GRID_SLACK) + 1)
+    return step * TICK_S
+
 
 class Schedule:
     """Due times by key, the earliest first."""

@@ -16,13 +16,18 @@ from .events import DataReceived, Event, KeyRefreshRequested, PacketsLost, Sessi
 from .feedback import Feedback
 from .keyring import Keyring, Refresh
 from .keys import KeyAnswer
-from .limits import TICK_S, Limits
+from .limits import Limits
 from .packets import HEADER_BYTES, KEY_SHIFT, RETRANSMITTED, ControlType
+from .schedule import grid_point
 from .stats import Counters, Stats
 
 NEVER = math.inf
-GRID_SLACK = 1e-6
-"""A time that is a point of the grid but for rounding is that point."""
+GRACE_S = 0.05
+"""How long a connection lives after the peer's SHUTDOWN.
+
+Why: networks reorder; the SHUTDOWN must not overtake the last packets. When some are missing it is a round trip, for
+those that were sent again already.
+"""
 KEY_QUESTION_S = 5.0
 """Shortest time between two questions for a key. Why: each costs a PBKDF2; senders change keys after hours."""
 
@@ -65,6 +70,7 @@ class Session:
         self._feedback = Feedback(peer_id, self._buffer.position, self.counters, now)
         self._limits = limits
         self._heard = self._arrived = now
+        self._leaving_at = NEVER
         self._locked_out = 0
         self._asked_at = -NEVER
         self._events: list[Event] = []
@@ -115,7 +121,7 @@ class Session:
         elif kind == ControlType.DROPREQ:
             self._drop_request(datagram, now)
         elif kind == ControlType.SHUTDOWN:
-            self.close(CloseReason.PEER, "the peer closed the connection", now, tell=False)
+            self._peer_leaves(now)
         elif kind == ControlType.USER and first & 0xFFFF == packets.UserType.KMREQ:
             self._key_request(datagram[HEADER_BYTES:], now)
         # Keep-alives say that the peer is there. ACK, NAK and the rest are for senders.
@@ -126,6 +132,9 @@ class Session:
             return
         if now - self._heard >= self._limits.idle_s:
             self.close(CloseReason.IDLE, f"nothing was heard for {self._limits.idle_s:g} s", now)
+            return
+        if now >= self._leaving_at:
+            self.close(CloseReason.PEER, "the peer closed the connection", now, tell=False)
             return
         self._buffer.release(now)
         self._progress(now)
@@ -173,12 +182,13 @@ class Session:
 
     def stats(self, now: float) -> Stats:
         """The session at this moment."""
-        due = self._buffer.next_due()
+        due, acks = self._buffer.next_due(), self._feedback.acks
+        acks.measure(self.counters.packets, self.counters.octets, now)
         return Stats.of(
             self.counters,
-            rtt_s=self._feedback.acks.rtt,
-            rtt_var_s=self._feedback.acks.rtt_var,
-            bits_per_s=self._feedback.acks.bytes_per_s * 8.0,
+            rtt_s=acks.rtt,
+            rtt_var_s=acks.rtt_var,
+            bits_per_s=acks.bytes_per_s * 8.0,
             buffer_s=0.0 if due is None else max(0.0, now + self.latency_s - due),
             buffer_packets=self._buffer.held_packets,
             buffer_bytes=self._buffer.held_bytes,
@@ -234,6 +244,13 @@ class Session:
         if data := b"".join(pieces):
             events.append(DataReceived(self.id, data, self._arrived))
 
+    def _peer_leaves(self, now: float) -> None:
+        """SHUTDOWN (draft section 3.2.7): what is on its way may still come."""
+        if self._leaving_at == NEVER:
+            wait = max(GRACE_S, self._feedback.acks.rtt) if self._buffer.losses else GRACE_S
+            self._leaving_at = now + min(wait, self.latency_s)
+            self._replan(now)
+
     def _drop_request(self, datagram: bytes, now: float) -> None:
         """The sender has these packets no more (draft section 3.2.9)."""
         try:
@@ -267,7 +284,7 @@ class Session:
         """Be woken for everything that may happen."""
         if self.closed is not None:
             return
-        due = min(self._feedback.due, self._heard + self._limits.idle_s)
+        due = min(self._feedback.due, self._heard + self._limits.idle_s, self._leaving_at)
         release = self._buffer.next_due()
         if release is not None and release < due:
             due = release
@@ -276,7 +293,7 @@ class Session:
     def _wake(self, due: float, now: float) -> None:
         """Be woken at the first point of the grid that is not before `due`, and after `now`."""
         if due < self.due and self.closed is None:
-            at = max(math.ceil(due / TICK_S - GRID_SLACK), math.floor(now / TICK_S + GRID_SLACK) + 1) * TICK_S
+            at = grid_point(due, now)
             if at < self.due:
                 self.due = at
                 self.stirred = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headwater.ingest.codecs import refine
-from headwater.ingest.media import Metadata, MetadataKind, Packet, StreamEvent, Track
+from headwater.ingest.media import Metadata, MetadataKind, Packet, StreamEvent, Track, TrackId
 
 from .advice import Adviser
 from .anchors import reference
@@ -57,6 +57,11 @@ class Timeline:
         self._gather = Gather(self._settings.late_track_ms / 1_000, expected)
         self._gather_since = now
         self._next_tick = now + TICK_S
+
+    def expect(self, tracks: frozenset[TrackId]) -> None:
+        """Tracks that the present publisher says it sends: its media begins with them, if they come in time."""
+        if self._gather is not None:
+            self._gather.expect(tracks)
 
     def configure(self, track: Track, now: float, unix: float) -> None:
         """A track of the present publisher, or its changed configuration."""

@@ -34,6 +34,10 @@ WARM_S = 10
 SETTLE_S = 4.0
 """Left out of the comparison: ffmpeg's rate control begins there, ours has been running."""
 
+DISTURBED = ("level_changes_total", "level", "skips_total", "frames_dropped_total", "frames_duplicated_total",
+             "holes_total", "decode_errors_total")  # fmt: skip
+"""Metrics of a ladder that was too slow, or had to mend something: then the figures are not of the job."""
+
 ENCODE = "[ingest.encode]\nenabled = true\n[ingest.encode.thumbnails]\ninterval_s = {thumbnails}\n"
 
 
@@ -52,6 +56,8 @@ class Ours:
     resident_mib: float
     """Of the worker, at the end."""
     media_s: float
+    disturbed: dict[str, float]
+    """What an undisturbed ladder has none of: metric (without its prefix) -> how much it grew meanwhile."""
 
 
 @dataclass
@@ -98,6 +104,7 @@ def ours(source: Path, folder: Path, *, seconds: float) -> Ours:
             time.sleep(WARM_S)
             pids = workers(server)
             before, origin, began = _cpu(pids), cpu_seconds(server.pid), time.monotonic()
+            counted = _counted(server)
             heard = asyncio.run(listen(server.url(f"/live/{STREAM}/"), names, seconds))
             if workers(server) != pids:
                 raise RuntimeError("the worker was replaced while it was measured")
@@ -107,9 +114,14 @@ def ours(source: Path, folder: Path, *, seconds: float) -> Ours:
                 origin_cpu_s=cpu_seconds(server.pid) - origin,
                 resident_mib=sum(resident_bytes(pid) for pid in pids) / (1 << 20),
                 media_s=time.monotonic() - began,
+                disturbed={name: _counted(server)[name] - counted[name] for name in DISTURBED},
             )
     finally:
         server.stop()
+
+
+def _counted(server: Headwater) -> dict[str, float]:
+    return {name: server.metric(f"headwater_encode_{name}") for name in DISTURBED}
 
 
 def offered(server: Headwater, stream: str = STREAM) -> set[str]:
@@ -160,7 +172,7 @@ def measure(source: Path, folder: Path, *, seconds: float, threads: int) -> Comp
     mine = ours(source, folder, seconds=seconds)
     msns = common(mine.heard)
     if len(msns) * SEGMENT_S < SETTLE_S + 2 * SEGMENT_S:
-        raise RuntimeError(f"only {len(msns)} segments came whole in every rendition")
+        raise RuntimeError(f"only {len(msns)} segments came whole in every rendition; {mine.disturbed}")
     first, last = msns[0], msns[-1]
     if msns != list(range(first, last + 1)):
         raise RuntimeError(f"segments are missing: {msns}")
@@ -191,6 +203,7 @@ def report(found: Compared) -> list[str]:
     """The tables, in Markdown."""
     mine, peer = found.ours, found.peer
     ours_cost, peer_cost = mine.worker_cpu_s / mine.media_s, peer.cpu_s / peer.media_s
+    frames = {name: sum(part.frames for part in one.parts) for name, one in mine.heard.items()}
     lines = [
         f"\nLadder 1080p30 at 6 Mbit/s -> {', '.join(rung.name for rung in RUNGS)} (libx264 veryfast), "
         f"{mine.media_s:.0f} s\n",
@@ -215,5 +228,11 @@ def report(found: Compared) -> list[str]:
     for name, delays in found.delays.items():
         p50, p99 = percentile(delays, 0.5), percentile(delays, 0.99)
         lines.append(f"| {name} | {len(delays)} | {1e3 * p50:.1f} | {1e3 * p99:.1f} | {found.start[name]:.2f} |")
+    lines += [
+        f"\nDISTURBED: {name} grew by {count:g}: the machine has too much to do; this is not the whole job."
+        for name, count in mine.disturbed.items()
+        if count
+    ]
+    lines.append(f"\nFrames heard: {frames}.")
     lines.append(f"\nBoundaries of all renditions differ by at most {1e3 * misalignment_s(mine.heard):.1f} ms.")
     return lines

@@ -32,10 +32,11 @@ NEEDED = (
 )
 PROBE_S = 10.0
 """For an ffmpeg to say what it knows."""
-LINGER_S = 2
-"""For libsrt to send what it has when the file or the picture ends; in live mode it would drop it."""
-FAREWELL_S = 4.0
-"""For ffmpeg to leave. Why: its linger time, and some."""
+LAST_WORDS_S = 0.5
+"""Between the last picture and the end of the pipe. Why: at its end libsrt drops what it has not sent, and with its own
+linger option ffmpeg ends without taking leave of the server."""
+FAREWELL_S = 3.0
+"""For ffmpeg to leave."""
 WORDS = 4_096
 """Bytes kept of what ffmpeg says last."""
 REFUSALS = {
@@ -101,7 +102,7 @@ def arguments_of(ffmpeg: str, options: PublishOptions, target: SrtUrl) -> list[s
 
 def url_of(target: SrtUrl) -> str:
     """The URL as ffmpeg reads it: latency in microseconds, everything else percent-encoded."""
-    values: dict[str, str] = {"pkt_size": "1316", "linger": f"{LINGER_S}"}
+    values: dict[str, str] = {"pkt_size": "1316"}
     if target.stream_id:
         values["streamid"] = target.stream_id
     if target.passphrase:
@@ -174,7 +175,7 @@ class SrtConnection:
         """Ends it; `politely`: lets it send what it has."""
         process = self._process
         if politely and self._feeds:
-            self.exchange(time.monotonic())
+            self.exchange(time.monotonic() + LAST_WORDS_S)
         if process.stdin is not None:
             with contextlib.suppress(OSError):
                 process.stdin.close()

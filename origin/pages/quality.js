@@ -62,8 +62,9 @@ function applyChoice() {
   let at = levelNames().lastIndexOf(figures.choice);
   if (at < 0) figures.choice = AUTO;
   if (figures.withdrawn.includes(figures.choice)) at = -1;
-  // The picture changes at the next segment, without a stop.
-  if (hls.manualLevel !== at) hls.nextLevel = at;
+  // What is buffered is played. `nextLevel` would throw it away, and hls.js 1.7 takes parts that it threw away for
+  // loaded when it comes back to a level soon: a hole.
+  if (hls.manualLevel !== at) hls.loadLevel = at;
 }
 
 function choose(name) {

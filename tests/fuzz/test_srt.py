@@ -2,7 +2,7 @@
 
 The invariant: nothing leaves the face but documented errors; SessionClosed comes once and last; what comes out is in
 order and adds up; what is kept stays within the limits; time always moves on; in the end everything is forgotten.
-`HEADWATER_FUZZ=deep` runs 600,000 cases.
+`HEADWATER_FUZZ=deep` runs 570,000 cases.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ from headwater.ingest.srt.negotiation import read_answer, read_request
 from headwater.ingest.srt.streamid import parse
 
 DEEP = os.environ.get("HEADWATER_FUZZ") == "deep"
-MUTATIONS = 45_000 if DEEP else 40
+MUTATIONS = 50_000 if DEEP else 40
 """Cases per conversation and shard of the seeded mutator."""
 SHARDS = 4
 """Parts of the mutator's seeds, so that workers can share them."""
-EXAMPLES = 20_000 if DEEP else 60
+EXAMPLES = 10_000 if DEEP else 60
 """Cases per hypothesis test."""
 START = 1000.0
 HOME: Address = ("192.0.2.1", 4000)
@@ -234,7 +234,7 @@ def test_mutated_conversations(kind: str, shard: int) -> None:
     for seed in range(shard, SHARDS * MUTATIONS, SHARDS):
         dice = random.Random(f"{kind} {seed}")
         # Whole conversations are rare: most cases spend their time on the part that the mutations hit.
-        script = recorded[: dice.choice((2, 4, 12, 30, len(recorded)))]
+        script = recorded[: len(recorded) if dice.random() < 0.03 else dice.choice((2, 3, 4, 6, 12, 24))]
         harness = Harness(dice)
         share = dice.choice((0.05, 0.2, 0.6))
         try:

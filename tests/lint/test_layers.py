@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -97,6 +98,18 @@ def test_every_module_is_core_or_shell() -> None:
 def test_no_module_is_both() -> None:
     shells, core = set(SHELLS), sans_io()
     assert not [module for module in modules() if listed_under(module, shells) and listed_under(module, core)]
+
+
+def test_only_the_workers_use_the_codec_library() -> None:
+    """A crash inside it must not be one of the server."""
+    users = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for folder in ("config", "edge", "ingest", "origin")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"^\s*(import|from) av\b", path.read_text(), re.MULTILINE)
+    }
+    assert users
+    assert all(name.startswith("ingest.encode.worker.") for name in users), users
 
 
 def test_the_lists_name_what_exists() -> None:

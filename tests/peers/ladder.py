@@ -31,8 +31,6 @@ enabled = true
 height = 240
 [[ingest.encode.rungs]]
 height = 144
-[[ingest.encode.audio]]
-bitrate = 64000
 [ingest.encode.thumbnails]
 interval_s = 2
 [ingest.encode.overload]
@@ -41,6 +39,8 @@ step_down_lag_s = 8
 max_lag_s = 9
 """
 """Small pictures that are hardly ever given up, so that what is tested is not the machine's speed."""
+SOUND_TOML = TOML + "[[ingest.encode.audio]]\nbitrate = 64000\n"
+"""With a rendition of sound, too."""
 
 FLASH_S = 0.1
 """Length of each flash and beep; one begins at each whole second."""

@@ -22,7 +22,7 @@ from .ladder import (
     LIP_S,
     RUNGS,
     SOUND,
-    TOML,
+    SOUND_TOML,
     Flashing,
     check_boundaries,
     decode_audio,
@@ -55,7 +55,7 @@ class Seen:
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """One stream with its ladder, followed by a part client per rendition and decoded by a plain `ffmpeg -i`."""
     folder = tmp_path_factory.mktemp("deliver")
-    server = Headwater(folder / "server", extra=TOML).start()
+    server = Headwater(folder / "server", extra=SOUND_TOML).start()
     push: Peer | None = None
     try:
         push = Flashing(STREAM, seconds=90).start(server, folder)
@@ -208,7 +208,9 @@ def test_the_player_page_offers_the_rungs(seen: Seen) -> None:
         page.select_option("#quality", "144p")
         page.wait_for_function("document.querySelector('video').videoWidth === 256", timeout=15_000)
         page.wait_for_function("window.headwater.ladder !== null")
-        assert page.inner_text("[data-figure=ladder]") == "full quality"
+        told = page.evaluate("window.headwater.ladder")
+        assert page.inner_text("[data-figure=ladder]") == (told["reduced"] if told["level"] else "full quality")
+        assert page.is_visible("#reduced") is bool(told["level"])
         assert page.inner_text("[data-figure=rendition]") == "144p"
         assert page.inner_text("[data-figure=offered]") == ", ".join(("source", *RUNGS))
         assert "real time" in page.inner_text("[data-figure=speed]")

@@ -26,7 +26,7 @@ NOTICED_S = 1.5
 """From a fault to its notice: 1 s without a sign of life, and half a second between two signs."""
 RECOVERED_S = 3.0
 """From the notice to a picture that moves for good."""
-STILL_S = 0.3
+STILL_S = 0.5
 """A picture that stands longer than this is seen to stand."""
 
 
@@ -83,7 +83,7 @@ class Viewer:
 
     def still(self) -> list[tuple[float, float]]:
         """Unix times from and to of each time that the picture stood for longer than `STILL_S`."""
-        moves: list[float] = [*self.page.evaluate("window.moves"), _unix()]
+        moves: list[float] = self.page.evaluate("[...window.moves, (performance.timeOrigin + performance.now()) / 1e3]")
         return [(a, b) for a, b in itertools.pairwise(moves) if b - a > STILL_S]
 
 

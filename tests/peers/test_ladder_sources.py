@@ -22,7 +22,7 @@ from headwater.loadtest.fragments import boxes
 from .ladder import (
     LIP_S,
     SOUND,
-    TOML,
+    SOUND_TOML,
     Flashing,
     check_boundaries,
     decode_audio,
@@ -97,7 +97,7 @@ FRAMED = ["ntsc", "vfr", "fields", "portrait", "turned", "stretched", "drop-gop1
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headwater]:
     """One server for all sources."""
-    server = Headwater(tmp_path_factory.mktemp("sources") / "server", extra=TOML + KEEP + FIELDS).start()
+    server = Headwater(tmp_path_factory.mktemp("sources") / "server", extra=SOUND_TOML + KEEP + FIELDS).start()
     yield server
     code = server.stop()
     assert code == 0

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -226,3 +227,14 @@ async def test_rungs_end_with_their_source_and_return_with_it() -> None:
         await until(lambda: sink.count(LOW) > count + 10)
         assert [started.rendition for started in sink.of(TrackStarted)].count(HIGH) == 2
         assert ladder.crew.restarts[Fault.HANG] == 0
+
+
+async def test_an_encoder_in_hardware_that_does_not_open_gives_way_to_software() -> None:
+    plan = replace(PLAN, video=(replace(PLAN.video[0], encoder="h264_nvenc", preset="p4"), PLAN.video[1]))
+    async with show(plan=plan) as (playing, ladder, sink, _):
+        await until(lambda: sink.count(HIGH) >= 30 and sink.count(LOW) >= 30)
+        assert ladder.plan is not None
+        assert [rung.encoder for rung in ladder.plan.video] == ["libx264", "libx264"]
+        assert sink.samples(HIGH)[0].pts == playing.start
+        assert sum(ladder.crew.restarts.values()) == 0
+        assert all(offer.offered for offer in sink.of(Offered))

@@ -141,7 +141,7 @@ def test_a_drop_request_ends_the_waiting() -> None:
     assert talk.data() == b"".join(payloads(3)) + b"seen" * 200
     assert sender.acks[-1][1] == sender.next_sequence
     # Ranges that make no sense change nothing.
-    for first, last in ((lost[0], lost[3]), (5, 4), (0, (1 << 31) - 1), (lost[0], lost[0] + 9000)):
+    for first, last in ((lost[0], lost[3]), (5, 4), (0, (1 << 31) - 1), (lost[0], lost[0] + 30_000)):
         sender.drop(first, last, talk.now)
     talk.settle()
     talk.play(sender, payloads(3), 0.01)
@@ -360,6 +360,21 @@ def test_shutdown_delivers_what_waits_behind_a_gap() -> None:
     talk.run(talk.now + 0.1)
     assert talk.data() == b"seen" * 30
     assert talk.lost == {talk.session(): 1}
+    assert talk.closed[talk.session()].reason is CloseReason.PEER
+
+
+def test_a_shutdown_that_overtakes_the_last_packets_costs_none() -> None:
+    talk = Talk()
+    sender = connected(talk)
+    talk.play(sender, payloads(10), 0.01)
+    sender.send(b"last" * 10, talk.now)
+    late = sender.outgoing.pop()
+    sender.shutdown(talk.now)
+    talk.settle()
+    talk.run(talk.now + 0.03)
+    talk.inject(late, ("192.0.2.1", 4000))
+    talk.run(talk.now + 0.1)
+    assert talk.data() == b"".join(payloads(10)) + b"last" * 10
     assert talk.closed[talk.session()].reason is CloseReason.PEER
 
 

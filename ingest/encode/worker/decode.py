@@ -42,6 +42,11 @@ AUDIO_DECODERS: Mapping[Codec, str] = {
 }
 
 
+def said(error: Exception) -> str:
+    """What an error of libav says, without the options that PyAV adds."""
+    return str(getattr(error, "strerror", None) or error)
+
+
 class NoDecoder(Exception):
     """There is no decoder for the track, or it does not open; the text says which."""
 
@@ -76,6 +81,12 @@ class VideoDecoder:
         except av.FFmpegError:
             self.errors += 1
             return []
+
+    def still(self, sample: Sample) -> list[VideoFrame]:
+        """The frame of a keyframe that stands alone, at once, whatever order the source's frames come in."""
+        frames = self.decode(sample) + self.close()
+        self._context.flush_buffers()
+        return frames
 
     def close(self) -> list[VideoFrame]:
         """The frames that it still holds. Nothing may be decoded after it."""
@@ -140,7 +151,7 @@ def _open_video(track: Track, cores: int) -> VideoCodecContext:
             context.options = {"max_frame_delay": "1"}
         context.open()
     except (av.FFmpegError, ValueError) as error:
-        raise NoDecoder(f"{name} does not open: {error}") from None
+        raise NoDecoder(f"{name} does not open: {said(error)}") from None
     return context
 
 
@@ -159,7 +170,7 @@ def _open_audio(track: Track) -> AudioCodecContext:
             context.sample_rate = track.sample_rate
         context.open()
     except (av.FFmpegError, ValueError) as error:
-        raise NoDecoder(f"{name} does not open: {error}") from None
+        raise NoDecoder(f"{name} does not open: {said(error)}") from None
     return context
 
 

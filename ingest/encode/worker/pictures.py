@@ -19,6 +19,7 @@ from headwater.ingest.media import Rendition, Sample, Track
 from .decode import NoDecoder, VideoDecoder
 from .picture import Upright, is_hdr
 from .rungs import VideoRungs
+from .stills import Stills
 
 _MOST_ARRIVALS = 128
 """Frames between a sample and its picture, whose arrival is remembered. Why: decoders hold 16 at most."""
@@ -43,6 +44,7 @@ class Ladder:
         self._rungs = VideoRungs(plan, say, cores) if plan.video else None
         self._grid: Grid | None = None
         self._decoder: VideoDecoder | None = None
+        self._stills = Stills(plan.thumbnails) if plan.thumbnails else None
         self._upright = Upright()
         self._errors = 0
         self._arrivals: dict[int, float] = {}
@@ -81,8 +83,9 @@ class Ladder:
 
     def track(self, rendition: Rendition, track: Track) -> None:
         """The source begins, or goes on with another configuration."""
-        if self._decoder is not None and self._decoder.track == track:
-            return
+        known = self._decoder.track if self._decoder is not None else None
+        if known is not None and (known.codec, known.config) == (track.codec, track.config):
+            return  # a frame rate, a name: nothing to a decoder
         self.end_track(rendition)
         self._open(track)
 
@@ -118,6 +121,12 @@ class Ladder:
         decoder = self._decoder
         if decoder is None:
             self._errors += 1
+            return
+        if self._rungs is None:
+            # Stills alone cost a keyframe now and then.
+            self.position = sample.pts + sample.duration
+            if sample.independent and self._stills is not None and self._stills.due(sample.pts):
+                self._frames(decoder.still(sample), decoder.sample_aspect)
             return
         self._arrivals[sample.pts] = sample.arrived
         if len(self._arrivals) > _MOST_ARRIVALS:
@@ -165,7 +174,11 @@ class Ladder:
 
     def _frame(self, frame: VideoFrame, pts: int, aspect: Fraction) -> None:
         if is_hdr(frame):
-            self._tell("the source has a high dynamic range: the rungs have 8 bits and are not tone-mapped")
+            self._tell(
+                "the source has a high dynamic range: the rungs have it too, with 8 bits, and are not tone-mapped"
+            )
+        if self._stills is not None:
+            self._still(self._stills, frame, pts, aspect)
         rungs, grid = self._rungs, self._grid
         if rungs is None or grid is None:
             return
@@ -174,6 +187,13 @@ class Ladder:
             if not place.repeated:
                 rungs.show(frame, aspect)
             self._place(rungs, place, arrived)
+
+    def _still(self, stills: Stills, frame: VideoFrame, pts: int, aspect: Fraction) -> None:
+        try:
+            for picture in stills.offer(frame, pts, aspect):
+                self._say(picture)
+        except (av.FFmpegError, ValueError) as error:
+            self._tell(f"no still: {error}")
 
     def _place(self, rungs: VideoRungs, place: Place, arrived: float) -> None:
         rungs.place(place, arrived)

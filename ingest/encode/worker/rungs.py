@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 import av
 from av.video.frame import VideoFrame
@@ -20,7 +21,7 @@ from headwater.ingest.media import VIDEO_TIMESCALE, Hole, Sample
 
 from .lanes import Lanes, spread
 from .options import threads_for
-from .picture import Cascade, colour_of
+from .picture import Shaper, colour_of
 from .video import Colour, NoEncoder, VideoEncoder
 
 HOLE_EVERY = VIDEO_TIMESCALE // 2
@@ -32,10 +33,13 @@ Say = Callable[[FromWorker], None]
 @dataclasses.dataclass(slots=True)
 class _Rung:
     plan: VideoRung
-    index: int
     lane: int
     grid: RungGrid
     threads: int
+    shaper: Shaper
+    picture: VideoFrame | None = None
+    """Of the source's frame `shown`."""
+    shown: int = 0
     encoder: VideoEncoder | None = None
     colour: Colour | None = None
     config: bytes = b""
@@ -66,15 +70,14 @@ class VideoRungs:
         fps = float(plan.grid)
         threads = [threads_for(rung, fps, cores) for rung in plan.video]
         self._lanes: Lanes[list[Sample]] = Lanes(min(cores, len(plan.video)))
-        # Rungs of one size share a picture, which only one thread may touch.
-        sizes = sorted({(rung.width, rung.height) for rung in plan.video}, reverse=True)
-        loads = [sum(_load(rung) for rung in plan.video if (rung.width, rung.height) == size) for size in sizes]
-        lanes = dict(zip(sizes, spread(loads, self._lanes.count), strict=True))
+        lanes = spread([_load(rung) for rung in plan.video], self._lanes.count)
         self._rungs = [
-            _Rung(rung, index, lanes[rung.width, rung.height], RungGrid(rung.divisor), threads[index])
-            for index, rung in enumerate(plan.video)
+            _Rung(rung, lane, RungGrid(rung.divisor), count, Shaper(rung.width, rung.height, _pixels(rung)))
+            for rung, lane, count in zip(plan.video, lanes, threads, strict=True)
         ]
-        self._cascade = Cascade([(rung.width, rung.height, _pixels(rung)) for rung in plan.video])
+        self._frame: VideoFrame | None = None
+        self._aspect = Fraction(1)
+        self._shown = 0
 
     def start(self, position: int) -> None:
         """What was delivered before, by this worker or another, ends at `position`."""
@@ -102,7 +105,8 @@ class VideoRungs:
 
     def show(self, frame: VideoFrame, aspect: Fraction) -> None:
         """The picture of the places that follow."""
-        self._cascade.show(frame, aspect)
+        self._frame, self._aspect = frame, aspect
+        self._shown += 1
         for rung in self._rungs:
             if rung.colour is None:
                 rung.colour = colour_of(frame)
@@ -115,19 +119,27 @@ class VideoRungs:
             take = None if rung.failed else rung.grid.take(place)
             if take is None or not self._ready(rung, take):
                 continue
-            try:
-                picture = self._cascade.picture(rung.index, _known(rung.colour))
-            except (av.FFmpegError, ValueError) as error:
-                self._fail(rung, f"the picture cannot be scaled: {error}")
-                continue
             working.append((rung, take))
-            jobs.append((rung.lane, _job(rung.encoder, picture, take, arrived)))
+            jobs.append((rung.lane, partial(self._encode, rung, take, arrived)))
         for (rung, take), result in zip(working, self._lanes.run(jobs), strict=True):
             if isinstance(result, BaseException):
                 self._fail(rung, str(result) or type(result).__name__)
                 continue
             self._deliver(rung, result)
             rung.end = take.dts + take.duration
+
+    def _encode(self, rung: _Rung, take: Take, arrived: float) -> list[Sample]:
+        """Runs in the rung's lane."""
+        assert rung.encoder is not None and self._frame is not None
+        if rung.picture is None or rung.shown != self._shown:
+            rung.shown = self._shown
+            try:
+                rung.picture = rung.shaper.shape(self._frame, self._aspect, _known(rung.colour))
+            except (av.FFmpegError, ValueError):
+                # One frame that cannot be scaled: the one before it is shown again.
+                if rung.picture is None:
+                    raise
+        return rung.encoder.encode(rung.picture, take, arrived)
 
     def flush(self) -> None:
         """Give out all that encoders hold; the next frame of each rung is an IDR."""
@@ -140,7 +152,8 @@ class VideoRungs:
         if take.idr:
             self._apply(rung)
         if rung.shed:
-            if take.idr or rung.end is None or take.dts - rung.end >= HOLE_EVERY:
+            rung.grid.free()
+            if take.idr or (rung.end is not None and take.dts - rung.end >= HOLE_EVERY):
                 self._hole(rung, take.pts)
             return False
         if rung.end is not None and take.dts - rung.end > self._period / 2:
@@ -229,18 +242,14 @@ class VideoRungs:
         self._say(Failed(rung.plan.rendition, reason))
 
     def _hole(self, rung: _Rung, until: int) -> None:
-        if not rung.failed and (rung.end is None or until > rung.end):
+        # Of a rung that never began nobody waits for anything.
+        if not rung.failed and rung.end is not None and until > rung.end:
             rung.end = until
             self._say(Hole(rung.plan.rendition, until))
 
     def _deliver(self, rung: _Rung, samples: list[Sample]) -> None:
         for sample in samples:
             self._say(sample)
-
-
-def _job(encoder: VideoEncoder | None, picture: VideoFrame, take: Take, arrived: float) -> Callable[[], list[Sample]]:
-    assert encoder is not None
-    return lambda: encoder.encode(picture, take, arrived)
 
 
 def _known(colour: Colour | None) -> Colour:

@@ -19,14 +19,15 @@ from headwater.ingest.codecs.errors import BadConfig
 from headwater.ingest.encode.model import AudioRung
 from headwater.ingest.media import Codec, Sample, Track, TrackId
 
+from .decode import said
 from .video import NoEncoder
 
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """By channels; the resampler mixes whatever comes into it."""
 
-COMPENSATION = {"async": "1000", "min_hard_comp": "0.025"}
-"""Of libswresample. Sound that is off by up to 25 ms is stretched or squeezed by at most 1000 samples per second, which
-is not heard; what is off by more is cut or filled at once. Why: 25 ms is just above one frame of AAC, whose loss is a
+COMPENSATION = {"async": "1000", "min_hard_comp": "0.02"}
+"""Of libswresample. Sound that is off by up to 20 ms is stretched or squeezed by at most 1000 samples per second, which
+is not heard; what is off by more is cut or filled at once. Why: 20 ms is just below one frame of AAC, whose loss is a
 gap and no clock."""
 
 _SAMPLES = {Codec.AAC: "fltp", Codec.OPUS: "flt"}
@@ -92,6 +93,7 @@ class SoundEncoder:
         samples = self._whole_frames()
         rest = self._fifo.read(self._frame, partial=True)
         if rest is not None:
+            rest.pts = None
             self._fifo.write(rest)
             self._fifo.write(self._silence(self._frame - rest.samples))
             samples += self._whole_frames()
@@ -174,7 +176,7 @@ def _open(rung: AudioRung) -> AudioCodecContext:
             context.options = {"application": "audio", "frame_duration": "20", "vbr": "constrained"}
         context.open()
     except (av.FFmpegError, ValueError, KeyError) as error:
-        raise NoEncoder(f"{rung.encoder} does not open: {error}") from None
+        raise NoEncoder(f"{rung.encoder} does not open: {said(error)}") from None
     if context.options:
         unknown = ", ".join(sorted(context.options))
         context.encode(None)

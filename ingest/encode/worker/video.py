@@ -19,6 +19,7 @@ from headwater.ingest.encode.grid import Take
 from headwater.ingest.encode.model import VideoRung
 from headwater.ingest.media import Codec, Sample, Track, TrackId
 
+from .decode import said
 from .options import video_options
 
 INFINITE_GOP = 1 << 20
@@ -147,7 +148,7 @@ def _open(rung: VideoRung, fps: Fraction, colour: Colour, options: dict[str, str
         context.options = options
         context.open()
     except (av.FFmpegError, ValueError) as error:
-        raise NoEncoder(f"{rung.encoder} does not open: {error}") from None
+        raise NoEncoder(f"{rung.encoder} does not open: {said(error)}") from None
     if context.options:
         # What is left over the encoder does not know: it would not do what it was asked for.
         unknown = ", ".join(sorted(context.options))

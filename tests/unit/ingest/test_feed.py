@@ -58,9 +58,8 @@ class House:
         self.sink = Sink()
         self.registry = CollectorRegistry()
         metrics = IngestMetrics(self.registry, lambda: self.streams.live())
-        settings = Ingest()
-        ladders = Ladders(settings.encode, self.sink, self.registry)
-        self.streams = Streams(settings, Origin(), folder, self.sink, metrics, ladders, wall=lambda: 1_800_000_000.0)
+        ladders = Ladders(Ingest().encode, self.sink, self.registry)
+        self.streams = Streams(Ingest(), Origin(), folder, self.sink, metrics, ladders, wall=lambda: 1_800_000_000.0)
 
     def publish(self, someone: Someone) -> LiveStream | Refused:
         admitted = self.streams.admit(someone, Wish("live", "demo", {}), NOW)

@@ -187,17 +187,6 @@ def test_screen_capture_shows_each_change_at_its_time() -> None:
     assert (made.grid.duplicated, made.grid.dropped) == (43, 1)
 
 
-def test_idle_time_repeats_the_last_frame() -> None:
-    made = ladder(Fraction(30))
-    made.frame(START)
-    assert made.grid.idle(START + 5_999) == []
-    assert [p.shown for p in made.place(made.grid.idle(START + 30_000))] == [START] * 9
-    assert made.grid.next_time == START + 30_000
-    made.frame(START + 30_000)
-    check_continuity(made)
-    assert (made.grid.duplicated, made.grid.dropped) == (9, 0)
-
-
 def test_twice_the_rate_drops_every_other_frame() -> None:
     for ms in (False, True):
         made = ladder(Fraction(30))
@@ -264,7 +253,6 @@ def test_a_hole_starts_the_grid_anew_with_an_idr() -> None:
     made.hole(START + 500_000)
     assert made.grid.next_time is None
     assert made.frame(START + 499_999) == []
-    assert made.grid.idle(START + 499_999) == []
     for number in range(4):
         made.frame(START + 500_001 + 3_600 * number)
     assert [t.dts - START for t in made.takes[1] if t.idr] == [0, 500_001]

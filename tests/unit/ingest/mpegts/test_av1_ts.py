@@ -15,7 +15,7 @@ TEMPORAL, SEQUENCE, FRAME = AV1_KEY_FRAME[:2], AV1_KEY_FRAME[2:17], AV1_KEY_FRAM
 
 def stream() -> tuple[Av1Stream, Output]:
     out = Output()
-    return Av1Stream(TrackOutput(out, TrackId("v0")), "und"), out
+    return Av1Stream(TrackOutput(out, TrackId("v0")), 1_000, "und"), out
 
 
 def test_temporal_units() -> None:
@@ -44,7 +44,7 @@ def test_what_cannot_be_used_is_counted() -> None:
     reader.end()
     assert out.events == []
     assert (out.counters.without_time, out.counters.before_config) == (1, 1)
-    reader.pes(TEMPORAL + b"\x0a\x01\xff", 900, None, 1.0, True)
+    reader.pes(TEMPORAL + b"\x0a\x01\xff" + FRAME, 900, None, 1.0, True)
     assert [type(event) for event in out.events] == [TrackRefused]
 
 
@@ -75,3 +75,26 @@ def test_how_ffmpeg_sends_it_is_recognised() -> None:
     assert not is_av1(AV1_SHOW_EXISTING)
     assert not is_av1(b"\x20\x00\x0f\x10")
     assert not is_av1(b"")
+
+
+def test_hidden_frames_wait_for_the_shown_one() -> None:
+    """By the mapping each frame is an access unit of its own, and temporal delimiters may be missing."""
+    reader, out = stream()
+    reader.pes(AV1_KEY_FRAME, 900, None, 1.0, True)
+    out.events.clear()
+    hidden, shown = b"\x32\x02\x20\x55", b"\x32\x02\x30\x66"
+    reader.pes(hidden, 4_500, 4_500, 2.0, True)
+    assert out.events == []
+    reader.pes(shown, 8_100, 4_500, 3.0, True)
+    assert out.events == [Packet(TrackId("v0"), 8_100, 0, False, hidden + shown, 3.0)]
+    out.events.clear()
+    # A loss takes the hidden ones along; so does what never ends.
+    reader.pes(hidden, 4_500, 4_500, 4.0, True)
+    reader.lost()
+    for _ in range(500):
+        reader.pes(hidden, 4_500, 4_500, 4.0, True)
+        assert len(reader._hidden) <= 1_000
+    assert out.counters.oversized == 1
+    reader.end()
+    reader.pes(shown, 11_700, None, 5.0, True)
+    assert out.events == [Packet(TrackId("v0"), 11_700, 0, False, shown, 5.0)]

@@ -76,6 +76,10 @@ def test_rates() -> None:
     assert octets == pytest.approx(800 * 1332, rel=0.02)
     assert 800 <= capacity <= 810
     assert acks.fields(-5, 800, 1, 1.0)[2] == 0
+    acks.measure(800, 800 * 1332, 1.2)
+    assert acks.bytes_per_s > 0, "too early"
+    acks.measure(800, 800 * 1332, 9.0)
+    assert (acks.packets_per_s, acks.bytes_per_s) == (0, 0), "a stream that stopped"
 
 
 def test_numbers_wrap_past_zero() -> None:

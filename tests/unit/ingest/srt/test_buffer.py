@@ -135,6 +135,19 @@ def test_a_far_packet_is_dropped_and_a_second_one_moves_the_window() -> None:
     assert target.simple
 
 
+def test_a_full_window_gives_the_oldest_gap_up() -> None:
+    target = buffer(packets=10)
+    feed(target, 6, 8, 9, 10, 11, 12, 13, 14)
+    assert feed(target, 15) == [Arrival.HELD], "8 to 15 wait for 7"
+    assert drain(target) == [1, b"6,"]
+    assert feed(target, 20) == [Arrival.GAP]
+    assert drain(target)[:2] == [1, b"8,"]
+    assert feed(target, 29) == [Arrival.GAP]
+    assert feed(target, 39) == [Arrival.FAR]
+    assert target.expected == 20 + 1
+    assert drain(target)[-1] == b"20,"
+
+
 def test_bytes_are_bounded_by_giving_up_the_oldest_gap() -> None:
     target = buffer(octets=100)
     for number in (6, 8, 9, 10):

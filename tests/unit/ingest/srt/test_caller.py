@@ -1,4 +1,4 @@
-"""The caller's face; its conversations are in tests/talk/test_srt_pull.py."""
+"""The caller's face; its conversations are in tests/talk/test_srt_caller.py."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ def test_defaults() -> None:
     assert limits.sessions_per_address <= limits.sessions
     assert limits.half_open_per_address <= limits.half_open
     assert limits.half_open <= limits.sessions
-    assert limits.buffer_bytes >= limits.flow_window * 1456
+    assert limits.buffer_bytes * 8 / 10e6 > limits.max_latency_s, "10 Mbit/s with the longest latency"
     assert limits.flow_window < 1 << 30
     assert MIN_NAK_INTERVAL_S >= TICK_S
     assert limits.idle_s > 1.0, "keep-alives come each second"

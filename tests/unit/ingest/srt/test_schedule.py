@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import random
 
-from headwater.ingest.srt.schedule import Schedule
+import pytest
+
+from headwater.ingest.srt.schedule import Schedule, grid_point
 
 
 def test_the_last_word_counts() -> None:
@@ -53,3 +55,14 @@ def test_against_a_table_and_bounded() -> None:
             for key in due:
                 del table[key]
         assert len(schedule._heap) <= 64 + 4 * 20 + 1
+
+
+@pytest.mark.parametrize(
+    ("due", "now", "point"),
+    [(0.0, 0.0, 0.01), (0.013, 0.0, 0.02), (0.02, 0.0, 0.02), (0.013, 0.02, 0.03), (86_400.07, 86_400.07, 86_400.08)],
+)
+def test_the_grid(due: float, now: float, point: float) -> None:
+    found = grid_point(due, now)
+    assert found == pytest.approx(point, abs=1e-9)
+    assert found > now
+    assert grid_point(found, now) == found

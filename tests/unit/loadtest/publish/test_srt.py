@@ -128,7 +128,7 @@ def test_urls() -> None:
         parse_srt_target("srt://h")
     target = parse_srt_target("srt://h:1?streamid=#!::r=live/x,m=publish&passphrase=a long secret&latency=120")
     assert url_of(target) == (
-        "srt://h:1?pkt_size=1316&linger=2&streamid=%23%21%3A%3Ar%3Dlive%2Fx%2Cm%3Dpublish&passphrase=a%20long%20secret&pbkeylen=16"
+        "srt://h:1?pkt_size=1316&streamid=%23%21%3A%3Ar%3Dlive%2Fx%2Cm%3Dpublish&passphrase=a%20long%20secret&pbkeylen=16"
         "&latency=120000"
     )
     command = arguments_of("ffmpeg", PublishOptions("", file=Path("a.ts"), audio=False, duration_s=2.5), target)
