@@ -336,10 +336,10 @@ class Ladder:
 
     def _jump(self, reason: str, now: float) -> None:
         """The rungs leave out what is late."""
-        feed = self.crew.feed
-        if feed is None:
-            return
-        position = max(self._position, self._source.end - int(CATCH_UP_S * VIDEO_TIMESCALE))
+        feed, position = self.crew.feed, self._source.end - int(CATCH_UP_S * VIDEO_TIMESCALE)
+        if feed is None or (position <= self._position and not feed.overflows):
+            return  # what waits is the source's own silence
+        position = max(self._position, position)
         self.numbers.skips += 1
         log.warning("ladder jumps ahead", stream=self.name, reason=reason)
         feed.jump(position)

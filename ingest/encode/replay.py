@@ -106,6 +106,8 @@ class Replay:
             self._tracks[event.rendition] = event
         elif isinstance(event, TrackEnded):
             self._tracks.pop(event.rendition, None)
+            if event.rendition == self.video:
+                self._groups.clear()  # what was of it is delivered, or is not wanted any more
         elif isinstance(event, Cut):
             self._cut = event
             self._end = max(self._end, event.time)

@@ -318,6 +318,20 @@ async def test_the_end_of_a_stream_waits_for_the_last_of_its_ladder(tmp_path: Pa
         assert max(lengths.values()) - min(lengths.values()) < 0.2
 
 
+async def test_a_server_that_stops_lets_the_ladder_give_out_what_it_holds(tmp_path: Path) -> None:
+    """The stream goes on after a restart: nothing is ended."""
+    async with serving(tmp_path) as (server, stream):
+        encoder = Encoder(SHORT)
+        encoder.join(stream)
+        await encoder.play_until(server.live, stream)
+        stream.suspend(time.monotonic())
+        await stream.settle()
+        ends = {name: server.playlist(name).position for name in ("source", *RUNGS)}
+        assert {end.last_msn for end in ends.values()} == {ends["source"].last_msn}
+        assert not any(server.playlist(name).ended for name in RUNGS)
+        await stream.settle()
+
+
 async def test_a_new_stream_of_the_name_does_not_wait_for_the_end_of_the_old(tmp_path: Path) -> None:
     async with serving(tmp_path) as (server, stream):
         encoder = Encoder(SHORT)

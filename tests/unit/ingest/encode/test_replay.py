@@ -85,3 +85,14 @@ def test_without_video_each_cut_is_a_beginning() -> None:
     assert [event for event in replay.events() if isinstance(event, Cut)] == [cut(0), cut(1), cut(2)]
     replay.delivered(cut(1).time)
     assert replay.events() == [sound, cut(1), frame(50, SOUND), cut(2), frame(100, SOUND)]
+
+
+def test_a_video_that_ended_is_not_given_again() -> None:
+    replay = started()
+    replay.add(frame(0))
+    replay.add(TrackEnded(SOURCE))
+    replay.add(cut(1))
+    assert replay.events() == [cut(1)]
+    replay.add(begun())
+    replay.add(frame(50))
+    assert replay.events() == [begun(), cut(1), frame(50)]
