@@ -39,8 +39,17 @@ step_down_lag_s = 8
 max_lag_s = 9
 """
 """Small pictures that are hardly ever given up, so that what is tested is not the machine's speed."""
-SOUND_TOML = TOML + "[[ingest.encode.audio]]\nbitrate = 64000\n"
-"""With a rendition of sound, too."""
+SOUND_TOML = (
+    TOML
+    + """
+[ingest.encode.worker]
+hang_s = 6
+queue_s = 9
+[[ingest.encode.audio]]
+bitrate = 64000
+"""
+)
+"""With a rendition of sound, too, and a worker that is waited for."""
 
 FLASH_S = 0.1
 """Length of each flash and beep; one begins at each whole second."""

@@ -81,7 +81,7 @@ CASES = {
             Fraction(25),
         ),
         Case(Flashing("portrait", size="360x640"), TALL),
-        Case(Flashing("turned", push=("-bsf:v", "h264_metadata=rotate=90")), TALL),
+        Case(Flashing("turned", push=("-bsf:v", "h264_metadata=display_orientation=insert:rotate=90")), WIDE),
         Case(Flashing("stretched", size="480x360", filters="setsar=4/3"), WIDE),
         Case(Flashing("drop-gop10", gop=300), WIDE, unlisted=("source",), follow_s=13),
         Case(Flashing("keep-gop10", gop=300), WIDE, follow_s=23),
@@ -90,6 +90,8 @@ CASES = {
     )
 }  # fmt: skip
 ROUNDS = [list(CASES)[:5], list(CASES)[5:]]
+LIPS = [name for name, case in CASES.items() if case.sizes and case.sound and name != "turned"]
+"""Cases with picture and sound whose flash is as wide as the picture."""
 FRAMED = ["ntsc", "vfr", "fields", "portrait", "turned", "stretched", "drop-gop10", "picture-only"]
 """Cases whose segments are two seconds long, with video."""
 
@@ -177,7 +179,7 @@ def _length(one: Heard, msn: int) -> float:
     return parts[-1].end - parts[0].start
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if CASES[name].sizes and CASES[name].sound])
+@pytest.mark.parametrize("name", LIPS)
 def test_picture_and_sound_belong_together(outcomes: dict[str, dict[str, Heard] | BaseException], name: str) -> None:
     case, heard = CASES[name], heard_of(outcomes, name)
     shared = check_boundaries(heard, frame_lengths(case))
@@ -225,17 +227,34 @@ def test_a_long_gop_is_cut_regularly_and_its_source_is_not_offered(
     heard = heard_of(outcomes, "drop-gop10")
     for rung in WIDE:
         lengths = [_length(heard[rung], msn) for msn in heard[rung].whole()]
-        assert len(lengths) >= 4 and max(lengths) < 2.1 and min(lengths) > 1.9, lengths
+        # The first ones may be from before the GOP was known to be long.
+        assert max(lengths) < 4.3 and all(1.9 < length < 2.1 for length in lengths[-3:]), lengths
 
 
 def test_a_long_gop_is_kept_whole_where_that_is_wanted(
     outcomes: dict[str, dict[str, Heard] | BaseException],
 ) -> None:
+    """The source is offered, and wherever it is cut, the rungs can be joined."""
     heard = heard_of(outcomes, "keep-gop10")
     shared = check_boundaries(heard, frame_lengths(CASES["keep-gop10"]))
-    for name in ("source", *WIDE):
-        lengths = [_length(heard[name], msn) for msn in shared]
-        assert all(9.9 < length < 10.1 for length in lengths), (name, lengths)
+    for rung in WIDE:
+        for msn in shared:
+            frames = len(decode_video(heard[rung], [msn]).times)
+            assert abs(frames - 30 * _length(heard[rung], msn)) < 0.5, (rung, msn)
+
+
+def test_turned_pictures_are_upright(outcomes: dict[str, dict[str, Heard] | BaseException]) -> None:
+    """What was sent lying on its side stands in the middle of each rung, in its own shape."""
+    heard = heard_of(outcomes, "turned")
+    shared = check_boundaries(heard, frame_lengths(CASES["turned"]))
+    with av.open(io.BytesIO(media(heard["240p"], shared[:1])), "r") as container:
+        for frame in itertools.islice(container.decode(video=0), 5, 30):
+            assert isinstance(frame, VideoFrame)
+            plane = frame.planes[0]
+            rows = [bytes(plane)[y * plane.line_size :][: frame.width] for y in range(0, frame.height, 8)]
+            # 240 rows of a picture of 9 : 16 are 135 columns; the bars beside it are black.
+            assert max(max(row[:140] + row[-140:]) for row in rows) < 24
+            assert max(max(row[150:-150]) for row in rows) > 60
 
 
 def test_rungs_have_square_pixels(outcomes: dict[str, dict[str, Heard] | BaseException], server: Headwater) -> None:
