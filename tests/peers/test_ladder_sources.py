@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import io
 import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 import pytest
@@ -37,8 +39,9 @@ from .ladder import (
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
 
 FOLLOW_S = 8
+SMALL = SOUND_TOML.replace("height = 240", "height = 144", 1).replace("height = 144\n[ingest", "height = 90\n[ingest")
 KEEP = '[[ingest.encode.stream]]\nname = "keep-*"\nlong_gop = "keep-source"\n'
-FIELDS = '[[ingest.encode.stream]]\nname = "fields"\n[[ingest.encode.stream.rungs]]\nheight = 360\n'
+FIELDS = '[[ingest.encode.stream]]\nname = "fields"\n[[ingest.encode.stream.rungs]]\nheight = 180\n'
 
 
 @dataclass(frozen=True)
@@ -62,31 +65,36 @@ class Case:
         return [name for name in [*listed, *self.sizes, *sounds] if name not in self.unlisted]
 
 
-WIDE = {"240p": (426, 240), "144p": (256, 144)}
-TALL = {"240p": (240, 426), "144p": (144, 256)}
-_X264 = Flashing("").video
+WIDE = {"144p": (256, 144), "90p": (160, 90)}
+TALL = {"144p": (144, 256), "90p": (90, 160)}
+
+
+def _source(name: str, **more: Any) -> Flashing:
+    return dataclasses.replace(Flashing(name, size="320x180", seconds=40), **more)
+
+
 CASES = {
     case.source.name: case
     for case in (
-        Case(Flashing("ntsc", fps="30000/1001"), WIDE, Fraction(30_000, 1_001)),
+        Case(_source("ntsc", fps="30000/1001"), WIDE, Fraction(30_000, 1_001)),
         Case(
-            Flashing("vfr", filters="select='lt(mod(t,4),2)+not(mod(n,3))'", output=("-fps_mode", "vfr")),
+            _source("vfr", filters="select='lt(mod(t,4),2)+not(mod(n,3))'", output=("-fps_mode", "vfr")),
             WIDE,
         ),
         Case(
-            Flashing("fields", fps="50", gop=50, filters="tinterlace=mode=interleave_top,setfield=tff",
+            _source("fields", fps="50", gop=50, filters="tinterlace=mode=interleave_top,setfield=tff",
                      video=("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-x264-params", "tff=1"),
                      output=("-flags:v", "+ildct+ilme")),
-            {"360p": (640, 360)},
+            {"180p": (320, 180)},
             Fraction(25),
         ),
-        Case(Flashing("portrait", size="360x640"), TALL),
-        Case(Flashing("turned", push=("-bsf:v", "h264_metadata=display_orientation=insert:rotate=90")), WIDE),
-        Case(Flashing("stretched", size="480x360", filters="setsar=4/3"), WIDE),
-        Case(Flashing("drop-gop10", gop=300), WIDE, unlisted=("source",), follow_s=13),
-        Case(Flashing("keep-gop10", gop=300), WIDE, follow_s=23),
-        Case(Flashing("sound-only", video=()), {}),
-        Case(Flashing("picture-only", audio=()), WIDE, sound=False),
+        Case(_source("portrait", size="180x320"), TALL),
+        Case(_source("turned", push=("-bsf:v", "h264_metadata=display_orientation=insert:rotate=90")), WIDE),
+        Case(_source("stretched", size="240x180", filters="setsar=4/3"), WIDE),
+        Case(_source("drop-gop10", gop=300), WIDE, unlisted=("source",), follow_s=13),
+        Case(_source("keep-gop10", gop=300), WIDE, follow_s=23),
+        Case(_source("sound-only", video=()), {}),
+        Case(_source("picture-only", audio=()), WIDE, sound=False),
     )
 }  # fmt: skip
 ROUNDS = [list(CASES)[:5], list(CASES)[5:]]
@@ -99,7 +107,7 @@ FRAMED = ["ntsc", "vfr", "fields", "portrait", "turned", "stretched", "drop-gop1
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headwater]:
     """One server for all sources."""
-    server = Headwater(tmp_path_factory.mktemp("sources") / "server", extra=SOUND_TOML + KEEP + FIELDS).start()
+    server = Headwater(tmp_path_factory.mktemp("sources") / "server", extra=SMALL + KEEP + FIELDS).start()
     yield server
     code = server.stop()
     assert code == 0
@@ -199,7 +207,7 @@ def test_fields_are_made_frames(outcomes: dict[str, dict[str, Heard] | BaseExcep
     heard = heard_of(outcomes, "fields")
     shared = check_boundaries(heard, frame_lengths(CASES["fields"]))
     assert comb(heard["source"], shared) > 1.0
-    assert comb(heard["360p"], shared) < 0.9
+    assert comb(heard["180p"], shared) < 0.9
 
 
 def comb(one: Heard, msns: list[int]) -> float:
@@ -247,21 +255,21 @@ def test_turned_pictures_are_upright(outcomes: dict[str, dict[str, Heard] | Base
     """What was sent lying on its side stands in the middle of each rung, in its own shape."""
     heard = heard_of(outcomes, "turned")
     shared = check_boundaries(heard, frame_lengths(CASES["turned"]))
-    with av.open(io.BytesIO(media(heard["240p"], shared[:1])), "r") as container:
+    with av.open(io.BytesIO(media(heard["144p"], shared[:1])), "r") as container:
         for frame in itertools.islice(container.decode(video=0), 5, 30):
             assert isinstance(frame, VideoFrame)
             plane = frame.planes[0]
             rows = [bytes(plane)[y * plane.line_size :][: frame.width] for y in range(0, frame.height, 8)]
-            # 240 rows of a picture of 9 : 16 are 135 columns; the bars beside it are black.
-            assert max(max(row[:140] + row[-140:]) for row in rows) < 24
-            assert max(max(row[150:-150]) for row in rows) > 60
+            # 144 rows of a picture of 9 : 16 are 81 columns; the bars beside it are black.
+            assert max(max(row[:72] + row[-72:]) for row in rows) < 24
+            assert max(max(row[90:-90]) for row in rows) > 60
 
 
 def test_rungs_have_square_pixels(outcomes: dict[str, dict[str, Heard] | BaseException], server: Headwater) -> None:
     heard = heard_of(outcomes, "stretched")
     for rung in WIDE:
         assert b"pasp" not in heard[rung].init or _pasp(heard[rung].init) == (1, 1)
-    assert any(kind == b"moov" for kind, _, _ in boxes(heard["240p"].init))
+    assert any(kind == b"moov" for kind, _, _ in boxes(heard["144p"].init))
     assert metric(server, "headwater_encode_decode_errors_total") == 0
 
 
