@@ -8,6 +8,7 @@ import io
 import json
 import re
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,8 +151,11 @@ def wait_offered(server: Headwater, stream: str, names: Iterable[str], *, timeou
 
 
 def busiest_worker(server: Headwater) -> int:
-    """Process id of the encoder process that works (another one waits to take over)."""
-    return max(workers(server), key=cpu_seconds)
+    """Process id of the encoder process that works; another one waits to take over."""
+    before = {pid: cpu_seconds(pid) for pid in workers(server)}
+    time.sleep(0.7)
+    used = {pid: cpu_seconds(pid) - before[pid] for pid in workers(server) if pid in before}
+    return max(used, key=lambda pid: used[pid])
 
 
 def metric(server: Headwater, name: str, **labels: str) -> float:

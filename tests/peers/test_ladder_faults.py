@@ -132,10 +132,10 @@ def viewers(server: Headwater, chromium: Browser) -> list[Viewer]:
 @pytest.mark.parametrize("fault", [kill, stop, fail], ids=["SIGKILL", "SIGSTOP", "exception"])
 def test_viewers_stay(server: Headwater, viewers: list[Viewer], fault: Callable[[int], None], tmp_path: Path) -> None:
     source, rung = viewers
-    rung.page.wait_for_timeout(3_000)
+    rung.page.wait_for_timeout(1_500)
     for viewer in viewers:
         viewer.mark()
-    source.page.wait_for_timeout(1_000)
+    source.page.wait_for_timeout(500)
     lost = metric(server, "headwater_encode_restarts_total", stream=STREAM)
     pid, began = busiest_worker(server), _unix()
     fault(pid)
@@ -146,7 +146,7 @@ def test_viewers_stay(server: Headwater, viewers: list[Viewer], fault: Callable[
     )
     noticed = _unix()
     assert noticed - began < NOTICED_S
-    rung.page.wait_for_timeout(6_000)
+    rung.page.wait_for_timeout(1_000 * (RECOVERED_S + 1.5))
     _sees_nothing(source)
     stood = rung.still()
     print(

@@ -92,7 +92,7 @@ CASES = {
         Case(_source("turned", push=("-bsf:v", "h264_metadata=display_orientation=insert:rotate=90")), WIDE),
         Case(_source("stretched", size="240x180", filters="setsar=4/3"), WIDE),
         Case(_source("drop-gop10", gop=300), WIDE, unlisted=("source",), follow_s=13),
-        Case(_source("keep-gop10", gop=300), WIDE, follow_s=23),
+        Case(_source("keep-gop10", gop=300), WIDE, follow_s=14),
         Case(_source("sound-only", video=()), {}),
         Case(_source("picture-only", audio=()), WIDE, sound=False),
     )
