@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
-from headwater.origin.hls import reader
 from headwater.origin.hls.model import MediaPlaylist, Segment
 from headwater.origin.hls.reader import PlaylistError
 
 from .client import Client
-from .urls import absolute, decoded, with_directives
+from .urls import absolute, decoded, read, with_directives
 from .values import MAX_FILE_BYTES, QUICK_S, Answer, Ask, Probe, RenditionRecord
 from .values import ProbeKind as K
 
@@ -63,11 +63,9 @@ class Prober:
         text, error = decoded(answer.body)
         after = None
         if answer.ok and not error and method == "GET":
-            try:
-                after = reader.read(text)
-            except PlaylistError:
-                text = ""
-        probe = Probe(kind, before, answer.bare(), after, text)
+            with suppress(PlaylistError):
+                after = read(text)
+        probe = Probe(kind, before, answer.bare(), after, text if answer.ok else "")
         self._record.probes.append(probe)
         return probe
 
@@ -108,11 +106,10 @@ class Prober:
             playlist = await self._plain(K.PLAIN)
             if playlist is None:
                 return
-            opened = len(playlist.open.parts) if playlist.open else 0
-            if parts and opened:
-                await self._ask(K.LISTED, playlist, {"msn": playlist.last_msn + 1, "part": opened - 1})
-                ordered = {"part": opened - 1, "msn": playlist.last_msn + 1}
-                await self._ask(K.ORDER, playlist, ordered)
+            msn, part = _last_part(playlist)
+            if parts and part >= 0:
+                await self._ask(K.LISTED, playlist, {"msn": msn, "part": part})
+                await self._ask(K.ORDER, playlist, {"part": part, "msn": msn})
             old = max(0, playlist.media_sequence - 3)
             await self._ask(K.OLD, playlist, {"msn": old, **({"part": 0} if parts else {})})
 
@@ -169,6 +166,14 @@ class Prober:
         gap = _gap_uri(playlist)
         if gap is not None:
             await self._file(K.GAP_FILE, absolute(self._record.url, gap))
+
+
+def _last_part(playlist: MediaPlaylist) -> tuple[int, int]:
+    """The last part that is listed; its index is negative when there is none."""
+    at = playlist.position
+    if at.open_parts:
+        return at.last_msn + 1, at.open_parts - 1
+    return at.last_msn, at.last_part_count - 1
 
 
 def _all(playlist: MediaPlaylist) -> list[Segment]:

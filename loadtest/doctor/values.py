@@ -112,6 +112,11 @@ def holds(playlist: MediaPlaylist, msn: int | None, part: int | None) -> bool:
     return part is not None and at.last_msn + 1 == msn and at.open_parts > part
 
 
+def has_parts(playlist: MediaPlaylist) -> bool:
+    """Whether any part is listed."""
+    return any(s.parts for s in playlist.segments) or (playlist.open is not None and bool(playlist.open.parts))
+
+
 class FileKind(enum.StrEnum):
     """What a file is listed as."""
 
@@ -208,6 +213,17 @@ class RenditionRecord:
     def playlists(self) -> list[MediaPlaylist]:
         """Those that could be read, in order."""
         return [version.playlist for version in self.versions if version.playlist is not None]
+
+    @property
+    def steady(self) -> list[Version]:
+        """Versions whose numbers are not below those of an earlier one (rule 12 speaks of the others)."""
+        found: list[Version] = []
+        highest = -1
+        for version in self.versions:
+            if version.playlist is not None and version.playlist.media_sequence >= highest:
+                highest = version.playlist.media_sequence
+                found.append(version)
+        return found
 
     @property
     def last(self) -> MediaPlaylist | None:

@@ -16,7 +16,7 @@ from headwater.origin.hls.model import ByteRange, HintType, MediaPlaylist, Segme
 
 from . import choose, mp4
 from .client import Client
-from .urls import absolute, decoded, with_directives
+from .urls import absolute, decoded, read, with_directives
 from .values import (
     MAX_FILE_BYTES,
     Again,
@@ -139,10 +139,10 @@ class Watch:
         whole = [file for file in record.files.values() if file.answer.ok]
         gone = [file for file in whole if file.key not in listed]
         kept = [file for file in whole if file.key in listed]
-        for file in [*gone[-AGAIN:], *kept[:AGAIN]]:
+        for file in [*_slid_out(record, listed), *gone[-AGAIN:], *kept[:AGAIN]]:
             answer = await self.fetch(_ask_file(file.key))
             second = File(file.kind, file.key, answer.bare(), len(answer.body), _digest(answer.body))
-            record.again.append(Again(file, second, file in gone))
+            record.again.append(Again(file, second, file.key not in listed))
 
 
 class _Follower:
@@ -200,7 +200,7 @@ class _Follower:
         parsed = None
         if answer.ok and not error:
             try:
-                parsed = reader.read(text)
+                parsed = read(text)
             except reader.PlaylistError as problem:
                 error = str(problem)
         version = Version(answer.bare(), text if answer.ok else "", parsed, error, msn, part)
@@ -263,14 +263,15 @@ class _Follower:
         if key in self._inits or len(self._inits) >= MAX_FILES or self._watch.sated:
             return
         self._inits[key] = asyncio.Event()
-        downloads.create_task(self._download(kind, key, init))
+        downloads.create_task(self._download(kind, key, init, self._hints.pop(key, None)))
 
-    async def _download(self, kind: FileKind, key: FileKey, init: FileKey | None) -> None:
+    async def _download(
+        self, kind: FileKind, key: FileKey, init: FileKey | None, hint: asyncio.Task[Answer] | None
+    ) -> None:
         try:
-            hint = self._hints.pop(key, None)
-            if hint is not None:
-                answer = await hint
-            else:
+            answer = await hint if hint is not None else None
+            if answer is None or not answer.ok:  # a hint that was refused may have been listed all the same
+                hint = None
                 async with self._slots:
                     answer = await self._watch.fetch(_ask_file(key))
             self._watch.take_bytes(len(answer.body))
@@ -322,6 +323,15 @@ def keys_of(base: str, playlist: MediaPlaylist) -> Iterable[FileKey]:
             yield key_of(absolute(base, segment.map.uri), segment.map.byterange)
         for part in segment.parts:
             yield key_of(absolute(base, part.uri), part.byterange)
+
+
+def _slid_out(record: RenditionRecord, listed: set[FileKey]) -> list[File]:
+    """The newest segment that left the playlist during the watch; it was never downloaded."""
+    first = record.playlists[0]
+    segments = [s for s in first.segments if s.uri is not None and not s.gap]
+    keys = [key_of(absolute(record.url, s.uri or ""), s.byterange) for s in segments]
+    gone = [key for key in keys if key not in listed and key not in record.files]
+    return [File(FileKind.SEGMENT, key, Answer(_ask_file(key), 200), 0, b"") for key in gone[-1:]]
 
 
 def _ask_file(key: FileKey, timeout_s: float = 15.0) -> Ask:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headwater.loadtest.doctor.findings import Seen
-from headwater.loadtest.doctor.values import QUICK_S, Probe, Recording, RenditionRecord, Version, holds
+from headwater.loadtest.doctor.values import QUICK_S, Probe, Recording, RenditionRecord, Version, has_parts, holds
 from headwater.loadtest.doctor.values import ProbeKind as K
 
 SLOW_S = 0.8
@@ -31,8 +31,12 @@ def check(recording: Recording) -> Iterator[Seen]:
 
 def _early(record: RenditionRecord) -> Iterator[Seen]:
     """Answers of the watch that do not hold what was waited for."""
+    last = record.last
+    if last is not None and last.part_target is not None and not has_parts(last):
+        return  # rule 36 says it
     asked = [v for v in record.versions if v.msn is not None and v.playlist is not None]
-    missed = [v for v in asked if not v.satisfied]
+    steady = record.steady
+    missed = [v for v in asked if not v.satisfied and v in steady]
     if asked and len(missed) * 2 > len(asked) and len(missed) > 1:
         yield Seen(32, record.name, f"{len(missed)} of {len(asked)} answers came before what was asked for was listed")
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headwater.loadtest.doctor.findings import Seen
-from headwater.loadtest.doctor.values import Recording, RenditionRecord, low_latency
+from headwater.loadtest.doctor.values import Recording, RenditionRecord, has_parts, low_latency
 from headwater.origin.hls.model import MediaPlaylist
 
 MILLI = 0.0005
@@ -73,8 +73,7 @@ def _part_values(record: RenditionRecord, playlist: MediaPlaylist, part: float) 
         yield Seen(60, record.name, f"PART-TARGET is {part:g} s")
     if playlist.ended:
         return
-    has_parts = any(p.parts for p in playlist.segments) or (playlist.open is not None and playlist.open.parts)
-    if not has_parts:
+    if not has_parts(playlist):
         rule = 36 if playlist.control.can_block_reload else 27
         yield Seen(rule, record.name, "EXT-X-PART-INF, but no EXT-X-PART")
     elif not playlist.control.can_block_reload:
@@ -88,9 +87,11 @@ def _window(record: RenditionRecord, playlists: list[MediaPlaylist]) -> Iterator
     length = sum(segment.duration for segment in last.segments)
     need = 3 * last.target_duration
     removed = last.media_sequence > first.media_sequence
-    if length + MILLI < need:
-        rule = 16 if removed else 18
-        yield Seen(rule, record.name, f"{length:.1f} s in all, three target durations are {need} s")
+    began = sum(segment.duration for segment in first.segments)
+    if removed and length + MILLI < need:
+        yield Seen(16, record.name, f"{length:.1f} s are left, three target durations are {need} s")
+    elif not removed and began + MILLI < need:
+        yield Seen(18, record.name, f"{began:.1f} s in all, three target durations are {need} s")
     elif len(last.segments) < 6:
         yield Seen(17, record.name, f"{len(last.segments)} segments")
     if length > LONG_WINDOW_S and last.part_target is not None and last.control.can_skip_until is None:

@@ -180,7 +180,13 @@ def _offsets(places: list[Placed]) -> dict[int, float]:
     for place in places:
         fragment = next((f for f in place.look.fragments if f.samples), None)
         track = place.init.track(fragment.track) if place.init and fragment else None
-        if fragment is None or track is None or not track.timescale or place.segment.date_us is None:
+        if (
+            fragment is None
+            or fragment.tfdt is None
+            or track is None
+            or not track.timescale
+            or place.segment.date_us is None
+        ):
             continue
         if place.part is None or place.index == 0:
             earliest = min(sample.pts for sample in fragment.samples)

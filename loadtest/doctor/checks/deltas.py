@@ -29,12 +29,11 @@ def _delta(record: RenditionRecord, probe: Probe, full: Probe | None) -> Iterato
     delta, before = probe.after, probe.before
     if before is None:
         return
+    lines = tags.lines(probe.text)
     if delta is None:
-        if probe.answer.status >= 400:
-            yield Seen(102, record.name, f"{probe.kind}: {probe.answer.status}")
+        yield from _none(record, probe, lines)
         return
     until = before.control.can_skip_until
-    lines = tags.lines(probe.text)
     if any(line.name == "#EXT-X-SKIP" for line in lines) and not delta.skipped:
         yield Seen(107, record.name, "SKIPPED-SEGMENTS=0")
         return
@@ -49,6 +48,16 @@ def _delta(record: RenditionRecord, probe: Probe, full: Probe | None) -> Iterato
     if not found and full is not None and full.after is not None:
         found = list(_merged(record, delta, before, full.after))
     yield from found
+
+
+def _none(record: RenditionRecord, probe: Probe, lines: list[tags.Line]) -> Iterator[Seen]:
+    """There is no delta that can be read."""
+    order = list(_order(record, lines))
+    yield from order
+    if probe.answer.status >= 400 and probe.answer.status != 503:
+        yield Seen(102, record.name, f"{probe.kind}: {probe.answer.status}")
+    elif not order and any(line.name == "#EXT-X-SKIP" for line in lines):
+        yield Seen(112, record.name, f"{probe.kind}: the delta update cannot be read")
 
 
 def _order(record: RenditionRecord, lines: list[tags.Line]) -> Iterator[Seen]:
@@ -72,18 +81,16 @@ def _skipped(record: RenditionRecord, delta: MediaPlaylist, before: MediaPlaylis
 def _merged(
     record: RenditionRecord, delta: MediaPlaylist, before: MediaPlaylist, full: MediaPlaylist
 ) -> Iterator[Seen]:
-    if delta.position != full.position and delta.last_msn == full.last_msn:
+    if _end(delta) != _end(full):
         return  # another version: nothing to compare
     numbers = (delta.media_sequence, delta.discontinuity_sequence)
     wanted = (full.media_sequence, full.discontinuity_sequence)
-    shift = delta.last_msn - full.last_msn
-    if delta.position != full.position:
-        if numbers == wanted and 0 < abs(shift) <= len(full.segments):
-            yield Seen(104, record.name, f"SKIPPED-SEGMENTS={delta.skipped} makes {delta.last_msn} the last segment, "
-                       f"it is {full.last_msn}")  # fmt: skip
-        return
     if numbers != wanted:
         yield Seen(104, record.name, f"sequence numbers {numbers}, of the full playlist {wanted}")
+        return
+    if delta.last_msn != full.last_msn:
+        said = f"SKIPPED-SEGMENTS={delta.skipped} makes {delta.last_msn} the last segment"
+        yield Seen(104, record.name, f"{said}, it is {full.last_msn}")
         return
     try:
         whole = merge(delta, before)
@@ -96,6 +103,12 @@ def _merged(
             return
     if len(whole.segments) != len(full.segments) or _tail(whole) != _tail(full):
         yield Seen(112, record.name, "the merged playlist is not the full one")
+
+
+def _end(playlist: MediaPlaylist) -> tuple[object, ...]:
+    """The live edge by its names, which tells versions apart whatever their numbers say."""
+    last = playlist.segments[-1].uri if playlist.segments else None
+    return (last, tuple(part.uri for part in playlist.open.parts) if playlist.open else ())
 
 
 def _plain(segment: Segment) -> tuple[object, ...]:

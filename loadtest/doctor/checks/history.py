@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from headwater.loadtest.doctor.findings import Seen
-from headwater.loadtest.doctor.values import FileKind, Recording, RenditionRecord, Version
+from headwater.loadtest.doctor.values import FileKind, Recording, RenditionRecord, Version, has_parts
 from headwater.origin.hls.model import MediaPlaylist, Part, Segment
 
 SLACK_S = 1.0
@@ -113,7 +113,7 @@ def _path(uri: str | None) -> str:
 def _names(record: RenditionRecord) -> Iterator[Seen]:
     """One name for two places (rule 23)."""
     places: dict[tuple[str, object], tuple[int, int]] = {}
-    for playlist in record.playlists:
+    for playlist in (v.playlist for v in record.steady if v.playlist):
         for segment in (*playlist.segments, *((playlist.open,) if playlist.open else ())):
             named = [((part.uri, part.byterange), index) for index, part in enumerate(segment.parts) if not part.gap]
             if segment.uri is not None and not segment.gap:
@@ -138,7 +138,7 @@ def _pace(recording: Recording, record: RenditionRecord) -> Iterator[Seen]:
     if worst > 1.5 * last.target_duration + slack + polled:
         yield Seen(19, record.name, f"{worst:.1f} s without a new segment, TARGETDURATION is {last.target_duration}")
         return
-    if last.part_target is None or not last.control.can_block_reload:
+    if last.part_target is None or not last.control.can_block_reload or not has_parts(last):
         return
     positions = [(v, (v.playlist.last_msn, v.playlist.position.open_parts)) for v in versions if v.playlist]
     worst = max(_arrivals(positions, end), default=0.0)
@@ -170,7 +170,7 @@ def _again(record: RenditionRecord) -> Iterator[Seen]:
                 yield Seen(
                     rule, record.name, f"{again.first.kind} {name} is listed and {again.second.answer.status} now"
                 )
-        elif again.second.answer.ok and again.second.digest != again.first.digest:
+        elif again.second.answer.ok and again.first.digest and again.second.digest != again.first.digest:
             yield Seen(23, record.name, f"{name} had {again.first.size} bytes, then {again.second.size} others")
 
 

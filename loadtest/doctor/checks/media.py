@@ -40,6 +40,11 @@ class Placed:
         )
 
     @property
+    def holed(self) -> bool:
+        """A part of the segment is a GAP: what is missing in its file is listed as missing."""
+        return any(part.gap for part in self.segment.parts)
+
+    @property
     def look(self) -> Look:
         """What was read."""
         return self.file.look or Look(Form.OTHER)
@@ -178,7 +183,7 @@ def _scale(place: Placed, track: int) -> int:
 
 
 def _segment_time(where: str, place: Placed) -> Iterator[Seen]:
-    if place.look.error:
+    if place.look.error or place.holed:
         return
     for track, fragments in list(_tracks(place).items())[:1]:
         scale = _scale(place, track)
@@ -197,9 +202,9 @@ def _segment_time(where: str, place: Placed) -> Iterator[Seen]:
 def _continuity(where: str, places: list[Placed]) -> Iterator[Seen]:
     """Decode times within a file, and from each file to the next where they are neighbours."""
     for place in places:
-        for fragments in _tracks(place).values():
+        for fragments in _tracks(place).values() if place.part is not None or not place.holed else ():
             for first, second in pairwise(fragments):
-                if first.end != second.start:
+                if None not in (first.tfdt, second.tfdt) and first.end != second.start:
                     yield Seen(204, where, f"within {place.name}: {second.start - first.end:+d} ticks at {first.end}")
     for one, other in pairwise(places):
         if not _neighbours(one, other) or (other.segment.discontinuity and one.segment.msn != other.segment.msn):
@@ -209,6 +214,8 @@ def _continuity(where: str, places: list[Placed]) -> Iterator[Seen]:
         before, after = _tracks(one), _tracks(other)
         for track in before.keys() & after.keys():
             end, start, scale = before[track][-1].end, after[track][0].start, _scale(other, track)
+            if before[track][-1].tfdt is None or after[track][0].tfdt is None:
+                continue
             if end != start and abs(end - start) > max(1, scale // 1000):
                 shown = f"{(start - end) / scale:+.3f} s" if scale else f"{start - end:+d} ticks"
                 yield Seen(204, where, f"between {one.name} and {other.name}: {shown}")
@@ -216,7 +223,7 @@ def _continuity(where: str, places: list[Placed]) -> Iterator[Seen]:
 
 def _neighbours(one: Placed, other: Placed) -> bool:
     if one.part is None:
-        return other.segment.msn == one.segment.msn + 1
+        return other.segment.msn == one.segment.msn + 1 and not (one.holed or other.holed)
     if one.segment.msn == other.segment.msn:
         return other.index == one.index + 1
     last = one.segment.uri is not None and one.index == len(one.segment.parts) - 1
@@ -231,7 +238,7 @@ def _together(where: str, whole: list[Placed]) -> Iterator[Seen]:
     for places in by_msn.values():
         parts = [p for p in places if p.part is not None]
         segment = next((p for p in places if p.part is None), None)
-        if segment is None or not parts or len(parts) != len(segment.segment.parts):
+        if segment is None or not parts or len(parts) != sum(not part.gap for part in segment.segment.parts):
             continue
         if segment.look.error or any(p.look.error for p in parts):
             continue

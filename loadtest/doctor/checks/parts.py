@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from headwater.loadtest.doctor.findings import Seen
 from headwater.loadtest.doctor.urls import absolute
-from headwater.loadtest.doctor.values import Answer, Recording, RenditionRecord, Version, key_of, low_latency
+from headwater.loadtest.doctor.values import Answer, Recording, RenditionRecord, Version, has_parts, key_of, low_latency
 from headwater.origin.hls.model import HintType, MediaPlaylist, Part, RenditionReport, Segment
 
 EPSILON = 1e-6
@@ -75,8 +75,12 @@ def _overlaps(where: str, segment: Segment) -> Iterator[Seen]:
 def _hints(record: RenditionRecord) -> Iterator[Seen]:
     for playlist in record.playlists:
         kinds = [hint.type for hint in playlist.hints]
-        has_parts = playlist.open is not None or any(s.parts for s in playlist.segments)
-        if has_parts and playlist.part_target is not None and not playlist.ended and HintType.PART not in kinds:
+        if (
+            has_parts(playlist)
+            and playlist.part_target is not None
+            and not playlist.ended
+            and HintType.PART not in kinds
+        ):
             yield Seen(61, record.name, f"no PART hint after segment {playlist.last_msn}")
         if len(set(kinds)) != len(kinds):
             yield Seen(63, record.name, f"{len(kinds)} hints: {', '.join(h.uri[:60] for h in playlist.hints[:4])}")
@@ -163,7 +167,7 @@ def _reports(recording: Recording) -> Iterator[Seen]:
                 yield Seen(
                     77, record.name, f"{report.uri[:80]} has no LAST-{'MSN' if report.last_msn is None else 'PART'}"
                 )
-        for version in record.versions:
+        for version in record.steady:
             yield from _fresh(recording, record, version, known)
 
 
@@ -197,13 +201,15 @@ def _wrong(
     said = (report.last_msn, report.last_part if report.last_part is not None else 1 << 30)
     target = version.playlist.part_target or 1.0 if version.playlist else 1.0
     slack = target + 1.0 + recording.lag
-    earlier = [v.playlist for v in other.versions if v.playlist and v.at <= version.answer.first - slack]
-    later = [v.playlist for v in other.versions if v.playlist and v.at >= version.at + slack]
+    earlier = [v.playlist for v in other.steady if v.playlist and v.at <= version.answer.first - slack]
+    later = [v.playlist for v in other.steady if v.playlist and v.at >= version.at + slack]
     if earlier and said < (position := _position(earlier[-1])):
         behind = position[0] - said[0]
         rule = 76 if behind > 1 else 78
         return rule, f"LAST-MSN={said[0]}, LAST-PART={report.last_part}; it stood at {_at(position)} before"
-    if later and said[0] > (position := _position(later[0]))[0]:
+    # Of a playlist without parts only what is complete can be seen.
+    open_one = 0 if other.last is not None and has_parts(other.last) else 1
+    if later and said[0] > (position := _position(later[0]))[0] + open_one:
         return 76, f"LAST-MSN={said[0]}, LAST-PART={report.last_part}; it came to {_at(position)} only after"
     closed = next((p for p in later[:1] for s in p.segments if s.msn == said[0]), None)
     if closed is not None and report.last_part is not None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
 from headwater.origin.hls import attributes
 
 MAX_LINES = 100_000
+MAX_KEPT = 1_000
+"""Characters of a line that is remembered: 4 MB in all."""
 
 LISTS = frozenset({
     "#EXT-X-PART-INF", "#EXT-X-SERVER-CONTROL", "#EXT-X-PART", "#EXT-X-MAP", "#EXT-X-KEY", "#EXT-X-PRELOAD-HINT",
@@ -38,7 +41,7 @@ class Line:
 def lines(text: str) -> list[Line]:
     """All tags and URIs."""
     found: list[Line] = []
-    for number, raw in enumerate(text.split("\n", MAX_LINES), 1):
+    for number, raw in enumerate(text.removeprefix("\ufeff").split("\n", MAX_LINES), 1):
         line = raw.rstrip("\r")
         if not line.strip():
             continue
@@ -50,15 +53,22 @@ def lines(text: str) -> list[Line]:
 
 
 def _tag(number: int, line: str) -> Line:
+    known = _parsed(line) if len(line) <= MAX_KEPT else _parsed.__wrapped__(line)
+    return Line(number, known.name, known.value, known.attributes, known.problem, known.repeated, known.spaced)
+
+
+@functools.lru_cache(maxsize=4_096)
+def _parsed(line: str) -> Line:
+    """A playlist says most of its lines again in each version."""
     name, _, value = line.partition(":")
     if name not in LISTS:
-        return Line(number, name, value)
+        return Line(0, name, value)
     try:
         read = attributes.parse(value)
     except attributes.PlaylistError as error:
         text = str(error)
-        return Line(number, name, value, problem=text, repeated="repeated" in text)
-    return Line(number, name, value, read, spaced=_spaced(value))
+        return Line(0, name, value, problem=text, repeated="repeated" in text)
+    return Line(0, name, value, read, spaced=_spaced(value))
 
 
 def _spaced(value: str) -> bool:

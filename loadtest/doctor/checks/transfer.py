@@ -183,7 +183,7 @@ def _ranges(record: RenditionRecord) -> Iterator[Seen]:
                 yield Seen(
                     141, record.name, f"bytes=0-99 got {probe.text} bytes, {answer.header('content-range')[:60]!r}"
                 )
-        elif answer.status not in (200, 0):
+        elif answer.status not in (200, 0, 404, 410):
             yield Seen(141, record.name, f"bytes=0-99 of a segment: {answer.status}")
     ranges = any(probe.answer.status == 206 for probe in record.probe(K.RANGE))
     for probe in record.probe(K.RANGE_PAST):
