@@ -43,7 +43,7 @@ START_S = 62.0
 CHANGE_S = 64
 """Stream time of the discontinuity with a new init section; a multiple of the GOP."""
 END_S = 92.0
-WATCH_S = 6.5
+WATCH_S = 5.5
 WINDOW_S = 36
 TRIP_S = 0.004
 NAMES = ("source", "audio")
@@ -93,7 +93,9 @@ class Tape:
 
 @functools.cache
 def tape() -> Tape:
-    stream = LiveStream("demo", Origin(window_s=WINDOW_S), OriginMetrics(CollectorRegistry()), unix=lambda: float(EPOCH_S), earlier=None)
+    stream = LiveStream(
+        "demo", Origin(window_s=WINDOW_S), OriginMetrics(CollectorRegistry()), unix=lambda: float(EPOCH_S), earlier=None
+    )
     now = [0.0]
     feed = RealFeed(_Sink(stream), lambda: now[0])
     feed.start()
@@ -167,8 +169,6 @@ class Reply:
     status: int
     headers: dict[str, str]
     body: bytes
-    first_after_s: float = 0.0
-    """Between head and first byte."""
     lasts_s: float = 0.0
     """Between first and last byte."""
     delay_s: float = 0.0
@@ -234,18 +234,17 @@ class Server(Client):
             async with asyncio.timeout(ask.timeout_s):
                 await asyncio.sleep(TRIP_S)
                 reply = await self._reply(ask)
-                await asyncio.sleep(reply.delay_s)
+                if reply.delay_s:
+                    await asyncio.sleep(reply.delay_s)
                 first = loop.time()
-                await asyncio.sleep(reply.first_after_s)
                 first_byte = loop.time()
-                await asyncio.sleep(reply.lasts_s)
+                if reply.lasts_s:
+                    await asyncio.sleep(reply.lasts_s)
         except TimeoutError:
             return Answer(ask, 0, {}, b"", ask.url, sent, loop.time(), loop.time(), loop.time(), 0, "not finished")
         headers = {name.lower(): value for name, value in reply.headers.items()}
         body = reply.body if ask.method != "HEAD" else b""
-        return Answer(
-            ask, reply.status, headers, body, ask.url, sent, first, first_byte, loop.time(), reply.redirects
-        )
+        return Answer(ask, reply.status, headers, body, ask.url, sent, first, first_byte, loop.time(), reply.redirects)
 
     async def _reply(self, ask: Ask) -> Reply:
         parts = urlsplit(ask.url)
@@ -346,5 +345,3 @@ def examine(fault: Fault = GOOD) -> Report:
 def found(report: Report, *, advice: bool = False) -> dict[int, tuple[str, ...]]:
     """Rules of the report with what was seen; advice left out unless asked for."""
     return {f.rule.number: f.seen for f in report.findings if advice or f.severity.value != "advice"}
-
-

@@ -20,7 +20,3 @@ def markdown() -> str:
         f"| {r.number} | {r.severity} | {r.title} | {r.source} | {r.players} | {r.mend} |" for r in RULES.values()
     ]
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    print(markdown(), end="")  # noqa: T201 (made to be pasted)

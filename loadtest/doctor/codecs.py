@@ -36,6 +36,11 @@ def av1(av1c: bytes) -> str:
     return f"av01.{profile}.{level:02d}{tier}.{depth:02d}"
 
 
+def vp9(entry: str, vpcc: bytes) -> str:
+    """`vp09.PP.LL.DD` from VPCodecConfigurationRecord, after version and flags."""
+    return f"{entry}.{vpcc[4]:02d}.{vpcc[5]:02d}.{vpcc[6] >> 4:02d}"
+
+
 def mp4a(esds: bytes) -> str:
     """`mp4a.40.N` from an ES_Descriptor (the body of `esds` after version and flags)."""
     at = 0

@@ -313,6 +313,10 @@ def _original(sinf: bytes, count: _Count) -> str:
     return ""
 
 
+_WHOLE = ("Opus", "ac-3", "ec-3", "fLaC", "ac-4")
+"""Sample entries whose name is the whole codec string."""
+
+
 def _configured(track: TrackLook, inner: dict[str, bytes]) -> TrackLook:
     entry = track.entry
     if "avcC" in inner:
@@ -325,4 +329,6 @@ def _configured(track: TrackLook, inner: dict[str, bytes]) -> TrackLook:
         return replace(track, codec=codecs.av1(inner["av1C"]))
     if "esds" in inner:
         return replace(track, codec=codecs.mp4a(inner["esds"][4:]))
-    return replace(track, codec=entry.lower())
+    if "vpcC" in inner:
+        return replace(track, codec=codecs.vp9(entry, inner["vpcC"]))
+    return replace(track, codec=entry.lower() if entry in _WHOLE else "")

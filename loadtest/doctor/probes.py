@@ -195,4 +195,4 @@ def _sibling(uri: str, base: str) -> str:
     url = absolute(base, uri).partition("?")[0]
     folder, _, file = url.rpartition("/")
     _, dot, ending = file.rpartition(".")
-    return f"{folder}/{NO_NAME}{dot}{ending}"
+    return f"{folder}/{NO_NAME}{dot}{ending if dot else ''}"

@@ -41,7 +41,7 @@ DOWNLOADS = 6
 """At one time and rendition."""
 AGAIN = 3
 """Files per rendition that are asked for a second time."""
-LAG_TICK_S = 0.05
+LAG_TICK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,11 @@ class Watch:
         recording.entry = answer.bare()
         if not answer.ok:
             return False
-        text, error = decoded(answer.body)
+        text, _ = decoded(answer.body)
         recording.entry_text = text
         if "#EXT-X-STREAM-INF" not in text:
             recording.renditions.append(RenditionRecord(choose.short(answer.url), answer.url))
-            return not error
+            return True
         try:
             recording.multivariant = multivariant.read(text)
         except reader.PlaylistError as problem:

@@ -11,6 +11,7 @@ from headwater.loadtest.doctor.looks import TrackLook
 from headwater.loadtest.doctor.values import FileKind, Recording, RenditionRecord
 from headwater.origin.hls.multivariant import Media, Multivariant, Variant
 
+from . import tags
 from .media import Placed, placed
 
 PEAK_SHARE = 1.25
@@ -26,6 +27,10 @@ def check(recording: Recording) -> Iterator[Seen]:
         return
     yield from _advice(recording, playlist)
     yield from _groups(playlist)
+    for line in tags.lines(recording.entry_text):
+        said = (line.attributes or {}).get
+        if line.name == "#EXT-X-MEDIA" and (said("DEFAULT"), said("AUTOSELECT")) == ("YES", "NO"):
+            yield Seen(178, tags.quoted(line, "NAME") or "", "DEFAULT=YES with AUTOSELECT=NO")
     yield from _captions(playlist)
     for variant in playlist.variants:
         yield from _variant(variant)
@@ -78,8 +83,6 @@ def _groups(playlist: Multivariant) -> Iterator[Seen]:
     groups: dict[tuple[str, str], list[Media]] = {}
     for media in playlist.media:
         groups.setdefault((media.type, media.group), []).append(media)
-        if media.default and "AUTOSELECT=NO" in media.extra:
-            yield Seen(178, media.name, "DEFAULT=YES with AUTOSELECT=NO")
     for (kind, group), members in groups.items():
         twice = [name for name, count in Counter(m.name for m in members).items() if count > 1]
         if twice:
@@ -159,7 +162,7 @@ def _same(said: str, real: str) -> bool:
     if codecs.family(one) != codecs.family(other):
         return False
     a, b = one.split("."), other.split(".")
-    if codecs.family(one) == "av01":  # AV1 in ISOBMFF 5: what follows the first four may be left out
+    if codecs.family(one) in ("av01", "vp09"):  # what follows the first four may be left out
         a, b = a[:4], b[:4]
     if codecs.family(one) == "hvc1":  # ISO/IEC 14496-15 E.3: trailing constraint bytes of zero are left out
         a, b = a[:4], b[:4]
