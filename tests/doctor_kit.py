@@ -139,6 +139,15 @@ def _uris(playlist: MediaPlaylist) -> list[str]:
     return named + [s.map.uri for s in segments if s.map]
 
 
+def _text_of(model: MediaPlaylist, delta: bool) -> str:
+    return writer.render(model, delta=Skip.YES if delta else None)
+
+
+@functools.cache
+def _rendered(index: int, rendition: str, delta: bool) -> str:
+    return _text_of(tape().versions[index][rendition], delta)
+
+
 @dataclass
 class Asked:
     """One request, as a fault sees it."""
@@ -224,7 +233,7 @@ class Server(Client):
     async def until(self, at: float) -> None:
         if at > self.fault.frozen_at:
             await asyncio.sleep(1_000)
-        while self.now() < at - 1e-9:
+        while self.now() < at - 1e-9:  # noqa: ASYNC110 (virtual time)
             await asyncio.sleep(max(0.001, at - self.now()))
 
     async def fetch(self, ask: Ask) -> Answer:
@@ -296,7 +305,9 @@ class Server(Client):
             index = await self._wait(asked, Directives(decision.msn, decision.part))
         model = self._model(asked, index)
         skip = asked.directives.skip if decision.delta else None
-        text = writer.render(model, delta=Skip.YES if skip else None)
+        text = (
+            _rendered(index, asked.rendition, bool(skip)) if self.fault.model is None else _text_of(model, bool(skip))
+        )
         if self.fault.text is not None:
             text = self.fault.text(asked, text)
         return self._text(asked, text, 24 if asked.directives.msn is not None else 2)

@@ -76,11 +76,8 @@ def media(
         lines.append(
             f"#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:{msn * duration // 60 % 60:02.0f}:{msn * duration % 60:06.3f}Z"
         )
-        lines += [
-            f'#EXT-X-PART:DURATION={duration / parts:.3f},URI="p{msn}.{n}.m4s"'
-            for n in range(parts)
-            if msn >= first + count - parts_on
-        ]
+        shown = parts if msn >= first + count - parts_on else 0
+        lines += [f'#EXT-X-PART:DURATION={duration / parts:.3f},URI="p{msn}.{n}.m4s"' for n in range(shown)]
         lines += [f"#EXTINF:{duration:.3f},", f"s{msn}.m4s"]
     lines += [f'#EXT-X-PART:DURATION={part_target:.3f},URI="p{first + count}.{n}.m4s"' for n in range(opened)]
     if parts or opened:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 from tests.doctor_kit import BASE, GOOD, Asked, Fault, Reply, examine, found, tape
 from tests.live_feed import EPOCH_S
 
+from headwater.loadtest.doctor import probes, watch
 from headwater.loadtest.doctor.catalogue import RULES
-from headwater.loadtest.doctor.findings import Severity
+from headwater.loadtest.doctor.checks import form
+from headwater.loadtest.doctor.findings import Seen, Severity
 from headwater.loadtest.doctor.probes import NO_NAME
+from headwater.origin.hls import reader
 from headwater.origin.hls.directives import Decision, Reject, Serve
 from headwater.origin.hls.model import MediaPlaylist, Segment
 
@@ -94,6 +98,12 @@ def refuse(when: Callable[[Asked], bool]) -> Callable[[Asked, Decision], Decisio
     return lambda asked, decision: Reject(400, "no") if when(asked) else decision
 
 
+def just_msn(asked: Asked) -> bool:
+    """`_HLS_msn` alone, of a segment that comes."""
+    number = value(asked, "_HLS_msn")
+    return len(asked.query) == 1 and number.isdigit() and 1_000 < int(number) < 1_500
+
+
 def value(asked: Asked, name: str) -> str:
     return dict(asked.query).get(name, "")
 
@@ -128,7 +138,7 @@ def without_parts(asked: Asked, playlist: MediaPlaylist) -> MediaPlaylist:
 def plain_hls(asked: Asked, playlist: MediaPlaylist) -> MediaPlaylist:
     bare = without_parts(asked, playlist)
     control = replace(bare.control, part_hold_back=None)
-    off = tuple(replace(s, duration=s.duration + 0.3) if s.msn % 4 == 0 else s for s in bare.segments)
+    off = tuple(replace(s, duration=s.duration + 0.3) if s.msn == 1_031 else s for s in bare.segments)
     return replace(bare, part_target=None, control=control, reports=(), segments=off)
 
 
@@ -222,9 +232,31 @@ def no_delta(asked: Asked, decision: Decision) -> Decision:
 
 
 def slow(seconds: float, when: Callable[[Asked], bool], kind: str = "delay_s") -> Callable[[Asked, Reply], Reply]:
-    return lambda asked, reply: replace(reply, **{kind: seconds}) if when(asked) else reply
+    def reply(asked: Asked, made: Reply) -> Reply:
+        if when(asked):
+            setattr(made, kind, seconds)
+        return made
+
+    return reply
 
 
+def _names(start_s: float, kind: str) -> set[str]:
+    """Files of video that were published before."""
+    return {key for key, (at, _) in tape().files.items() if at <= start_s and re.match(f"source/{kind}", key)}
+
+
+class _Lazy:
+    """Names that are on the tape, read when they are first needed."""
+
+    def __init__(self, start_s: float, kind: str) -> None:
+        self._of = (start_s, kind)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _names(*self._of)
+
+
+OLDEST = _Lazy(38.0, "s")
+BEFORE = _Lazy(62.0, "p")
 FAULTS: dict[str, Fault] = {
     "byte order mark": Fault({1}, text=sub(r"\A", "\ufeff", of="source")),
     "space in a list": Fault({1}, text=sub("YES,PART-HOLD-BACK", "YES, PART-HOLD-BACK")),
@@ -282,7 +314,8 @@ FAULTS: dict[str, Fault] = {
     "part tags go too early": Fault({58}, model=old_parts_gone),
     "no hint": Fault({61}, text=sub("^#EXT-X-PRELOAD-HINT:TYPE=PART.*\n", "")),
     "no map hint": Fault({62}, text=sub("^#EXT-X-PRELOAD-HINT:TYPE=MAP.*\n", "")),
-    "two hints": Fault({63}, text=sub('^(#EXT-X-PRELOAD-HINT:TYPE=PART.*\n)', r'\1#EXT-X-PRELOAD-HINT:TYPE=PART,URI="x.m4s"' "\n")),
+    "two hints": Fault({63}, text=sub(
+        '^(#EXT-X-PRELOAD-HINT:TYPE=PART.*\n)', r'\1#EXT-X-PRELOAD-HINT:TYPE=PART,URI="x"' "\n")),
     "a wrong hint": Fault({64}, text=sub('(TYPE=PART,URI=")p', r"\1q")),
     "hints are refused": Fault({65}, refuse_hints=True),
     "parts trickle": Fault({66}, reply=slow(0.45, lambda a: "/p" in a.path, "lasts_s")),
@@ -293,9 +326,7 @@ FAULTS: dict[str, Fault] = {
     "report without part": Fault({77}, text=sub(r",LAST-PART=\d+", "")),
     "stale report": Fault({78}, text=lambda a, t: re.sub(r"LAST-MSN=(\d+)", lambda m: f"LAST-MSN={int(m[1]) - 1}", t)),
     "directives in addresses": Fault({79}, text=sub(r"^(s\d+\.m4s)", r"\1?_HLS_msn=5")),
-    "msn is answered early": Fault({80}, decide=serve(lambda a: a.query[0:1] and len(a.query) == 1
-                                                      and 1_000 < int(value(a, "_HLS_msn") or 0) < 1_500
-                                                      if value(a, "_HLS_msn").isdigit() else False)),
+    "msn is answered early": Fault({80}, decide=serve(just_msn)),
     "part is answered early": Fault({81}, decide=serve(lambda a: value(a, "_HLS_part") == "2")),
     "part past the end is refused": Fault({82}, decide=refuse(lambda a: 50 <= (a.directives.part or 0) < 1_000)),
     "old positions are refused": Fault({83}, decide=refuse(lambda a: (a.directives.msn or 9_999) < 1_015)),
@@ -373,25 +404,24 @@ FAULTS: dict[str, Fault] = {
 }  # fmt: skip
 
 
-def _names(start_s: float, kind: str) -> set[str]:
-    """Files of video that were published before."""
-    return {key for key, (at, _) in tape().files.items() if at <= start_s and re.match(f"source/{kind}", key)}
-
-
-class _Lazy:
-    """Names that are on the tape, read when they are first needed."""
-
-    def __init__(self, start_s: float, kind: str) -> None:
-        self._of = (start_s, kind)
-
-    def __contains__(self, name: object) -> bool:
-        return name in _names(*self._of)
-
-
-OLDEST = _Lazy(38.0, "s")
-BEFORE = _Lazy(62.0, "p")
 USUAL = {176, 184}
 """Advice on the good stream: one variant, no I-frame playlist."""
+
+
+@pytest.fixture(autouse=True)
+def _read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most texts are those of the good stream: they are parsed and checked once for all tests."""
+    monkeypatch.setattr(watch, "read", READ)
+    monkeypatch.setattr(probes, "read", READ)
+    monkeypatch.setattr(form, "media_playlist", lambda where, text: [replace(seen, where=where) for seen in FORM(text)])
+
+
+READ = functools.lru_cache(maxsize=2_000)(reader.read)
+
+
+@functools.lru_cache(maxsize=2_000)
+def FORM(text: str, check: Callable[[str, str], Iterator[Seen]] = form.media_playlist) -> list[Seen]:
+    return list(check("", text))
 
 
 def test_nothing_is_found_on_the_good_stream() -> None:

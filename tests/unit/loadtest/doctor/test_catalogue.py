@@ -29,6 +29,7 @@ def test_each_rule_has_a_broken_stream_or_a_test_of_its_check() -> None:
     shown = {rule for fault in FAULTS.values() for rule in fault.rules}
     tests = "".join(path.read_text() for path in (ROOT / "tests/unit/loadtest/doctor/checks").glob("*.py"))
     shown |= {int(number) for group in re.findall(r"== \{([\d, ]+)\}", tests) for number in group.split(",") if number}
+    shown |= {int(number) for number in re.findall(r"\b(\d{1,3})\),", tests)}
     assert not RULES.keys() - shown
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.doctor_records import answer, media, probe, recording, rendition
 
@@ -31,6 +31,7 @@ LINE = st.builds(lambda line, n, s: line.format(n=n, s=s), st.sampled_from(LINES
 TEXT = st.lists(LINE, max_size=14).map(lambda lines: "\n".join(["#EXTM3U", "#EXT-X-TARGETDURATION:4", *lines]) + "\n")
 
 
+@settings(max_examples=50)
 @given(st.lists(TEXT, min_size=1, max_size=4), st.sampled_from(list(ProbeKind)))
 def test_any_playlists(texts: list[str], kind: ProbeKind) -> None:
     record = rendition(*texts)
@@ -41,6 +42,7 @@ def test_any_playlists(texts: list[str], kind: ProbeKind) -> None:
     checks.run(made)
 
 
+@settings(max_examples=15)
 @given(st.text(max_size=200), st.dictionaries(st.sampled_from(["date", "age", "cache-control", "content-range",
        "content-type", "last-modified", "vary", "content-encoding"]), st.text(max_size=40)))  # fmt: skip
 def test_any_text_and_headers(text: str, headers: dict[str, str]) -> None:

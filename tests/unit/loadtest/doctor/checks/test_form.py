@@ -6,6 +6,7 @@ from tests.doctor_records import media, recording, rendition, rules
 from headwater.loadtest.doctor.checks.form import check, media_playlist
 
 GOOD = media(parts=4, opened=2)
+ADVERT = 'ID="a",START-DATE="2026-01-02T00:00:00Z"'
 
 
 def found(text: str) -> set[int]:
@@ -31,9 +32,9 @@ def test_a_good_playlist() -> None:
         ("#EXT-X-MAP", '#EXT-X-DISCONTINUITY\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXT-X-MAP', 11),
         ("#EXT-X-MAP", "#EXT-X-KEY:METHOD=AES-128\n#EXT-X-MAP", 130),
         ("#EXT-X-MAP", '#EXT-X-KEY:METHOD=NONE,URI="k"\n#EXT-X-MAP', 130),
-        ("#EXT-X-MAP", '#EXT-X-DATERANGE:ID="a",START-DATE="2026-01-02T00:00:00Z",END-DATE="2026-01-01T00:00:00Z"\n#EXT-X-MAP', 122),
-        ("#EXT-X-MAP", '#EXT-X-DATERANGE:ID="a",START-DATE="2026-01-02T00:00:00Z",DURATION=-1\n#EXT-X-MAP', 122),
-        ("#EXT-X-MAP", '#EXT-X-DATERANGE:ID="a",START-DATE="2026-01-02T00:00:00Z",END-ON-NEXT=YES\n#EXT-X-MAP', 122),
+        ("#EXT-X-MAP", f'#EXT-X-DATERANGE:{ADVERT},END-DATE="2026-01-01T00:00:00Z"\n#EXT-X-MAP', 122),
+        ("#EXT-X-MAP", f'#EXT-X-DATERANGE:{ADVERT},DURATION=-1\n#EXT-X-MAP', 122),
+        ("#EXT-X-MAP", f'#EXT-X-DATERANGE:{ADVERT},END-ON-NEXT=YES\n#EXT-X-MAP', 122),
         ("#EXT-X-MAP", '#EXT-X-DATERANGE:START-DATE="2026-01-02T00:00:00Z"\n#EXT-X-MAP', 122),
         ('p106.0.m4s"', 'p106.0.m4s?_HLS_part=1"', 79),
         ("#EXT-X-MEDIA-SEQUENCE:100", "#EXT-X-MEDIA-SEQUENCE:100\n#EXT-X-PLAYLIST-TYPE:VOD", 13),

@@ -4,7 +4,8 @@ from headwater.loadtest.doctor.checks.tags import lines, number, quoted
 
 
 def test_lines() -> None:
-    text = '\ufeff#EXTM3U\r\n# comment\n\n#EXT-X-MAP:URI="a b",X=1\nfile.m4s\n#EXT-X-MAP:A=1,A=2\n#EXT-X-MAP:?\n#EXT-X-MAP:A=1, B=2\n'
+    text = '\ufeff#EXTM3U\r\n# comment\n\n#EXT-X-MAP:URI="a b",X=1\nfile.m4s\n#EXT-X-MAP:A=1,A=2\n'
+    text += "#EXT-X-MAP:?\n#EXT-X-MAP:A=1, B=2\n"
     head, good, uri, twice, bad, spaced = lines(text)
     assert (head.name, good.name, uri.name, uri.value, uri.number) == ("#EXTM3U", "#EXT-X-MAP", "", "file.m4s", 5)
     assert (quoted(good, "URI"), quoted(good, "X"), quoted(good, "Y")) == ("a b", None, None)
