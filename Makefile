@@ -1,6 +1,6 @@
 # make run     a server with a demo stream, from nothing but Python 3.11 and make
 # make test    every test        make lint    format, style, types, layers
-# make bench   the figures       make soak    30 minutes of one stream        make fuzz   deep fuzzing
+# make bench   the figures       make soak    30 minutes of one stream, 20 of a ladder        make fuzz   deep fuzzing
 #
 # Everything is installed into .venv; stamp files make the second run quick. `make run ARGS='--edge.http.port 8090'`
 # hands settings on, `make test PYTEST='tests/unit -x'` chooses tests.
@@ -12,11 +12,13 @@ BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
 VENDOR := origin/pages/vendor/.fetched
 ARGS ?=
+# `make soak SOAK=ladder-soak` runs one of them; `srt-soak` is ten minutes of SRT over a bad network in Chromium.
+SOAK ?= soak ladder-soak
 PYTEST ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint format bench soak fuzz docs pin vendor wheel clean
+.PHONY: help setup run test srt-matrix lint format bench soak fuzz docs pin vendor wheel clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 6
@@ -27,8 +29,13 @@ run: $(VENV)/.runtime $(VENDOR)
 	@exec $(BIN)/headwater up --demo $(ARGS)
 
 test: $(VENV)/.dev $(VENDOR)
-	@.ci/need chromium:chromium
+	@.ci/need chromium:chromium srt-live-transmit:srt-tools
 	@$(BIN)/python -m pytest $(PYTEST)
+
+# Every SRT caller with every key length on every bad network; `make test` runs a part of it.
+srt-matrix: $(VENV)/.dev
+	@.ci/need srt-live-transmit:srt-tools
+	@HEADWATER_SRT_MATRIX=whole $(BIN)/python -m pytest tests/peers/test_srt_matrix.py $(PYTEST)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
@@ -41,11 +48,13 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev
-	@.ci/need /usr/sbin/nginx:nginx /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp
+	@.ci/need /usr/sbin/nginx:nginx /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp \
+		srt-live-transmit:srt-tools
 	@$(BIN)/python -m headwater.loadtest.bench $(ARGS)
 
 soak: $(VENV)/.dev
-	@$(BIN)/python -m headwater.loadtest.bench soak $(ARGS)
+	@case ' $(SOAK) ' in *' srt-soak '*) .ci/need chromium:chromium;; esac
+	@$(BIN)/python -m headwater.loadtest.bench $(SOAK) $(ARGS)
 
 fuzz: $(VENV)/.dev
 	@HEADWATER_FUZZ=deep $(BIN)/python -m pytest tests/fuzz -n auto --timeout 3600 $(PYTEST)

@@ -89,7 +89,7 @@ def split_settings(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str,
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="headwater",
-        description="Live-streaming origin and edge: RTMP in, Low-Latency HLS out.",
+        description="Live-streaming origin and edge: RTMP and SRT in, Low-Latency HLS out.",
         epilog="`headwater COMMAND --help` tells more about one command.",
     )
     parser.add_argument("--version", action="version", version=f"headwater {version('headwater')}")
@@ -110,14 +110,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_publish(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    text = "push a test picture with clock and beep, or a file, to an RTMP server"
+    text = "push a test picture with clock and beep, or a file, to an RTMP or SRT server"
     command = commands.add_parser(
         "publish",
         help=text,
         description=f"{_sentence(text)}, in real time. Works with any server.",
         argument_default=argparse.SUPPRESS,
     )
-    command.add_argument("url", metavar="URL", help="rtmp://HOST/live/NAME, rtmps://..., with ?key=SECRET where asked")
+    command.add_argument(
+        "url",
+        metavar="URL",
+        help=(
+            "rtmp://HOST/live/NAME, rtmps://..., with ?key=SECRET where asked; srt://HOST:PORT?streamid=publish:live/NAME"
+            " with &passphrase=SECRET and &latency=MS where wanted (needs ffmpeg)"
+        ),
+    )
     command.add_argument("--file", type=Path, metavar="FILE", help="push this file as it is, not the test picture")
     command.add_argument("--size", type=_size, metavar="WxH", help="picture in pixels (default 1280x720)")
     command.add_argument("--fps", type=_fraction, metavar="N", help="frames per second, also 30000/1001 (default 30)")

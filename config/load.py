@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from .describe import (
     ENV_PREFIX,
@@ -99,11 +99,11 @@ def from_handover(document: str) -> Settings:
 
 def handover(settings: Settings) -> str:
     """`settings` as one line of JSON for a child process, secrets in clear: never for a log or an argument."""
-    tree = settings.model_dump(mode="json", exclude={"ingest": {"publish"}})
-    tree["ingest"]["publish"] = [
-        {"name": entry.name, "key": entry.key.get_secret_value()} for entry in settings.ingest.publish
-    ]
-    return json.dumps(tree)
+    return json.dumps(settings.model_dump(), default=_clear)
+
+
+def _clear(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def check_files(loaded: Loaded) -> None:

@@ -78,7 +78,14 @@ def _in_order(logger: WrappedLogger, method: str, event: EventDict) -> EventDict
 
 def secrets_of(settings: Settings) -> list[str]:
     """Every configured secret."""
-    return [entry.key.get_secret_value() for entry in settings.ingest.publish]
+    ingest = settings.ingest
+    found = [entry.key for entry in ingest.publish]
+    passphrases = [ingest.srt.passphrase, *(entry.passphrase for entry in ingest.publish)]
+    found += [secret for secret in passphrases if secret is not None]
+    texts = [secret.get_secret_value() for secret in found]
+    for pull in ingest.pull:
+        texts += [pull.url.get_secret_value(), pull.target.passphrase]
+    return [text for text in texts if text]
 
 
 def setup(settings: Log, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:

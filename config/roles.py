@@ -98,7 +98,11 @@ class OriginRole:
         """The ports that are bound."""
         ports = self._ingest.ports
         return welcome.OriginPorts(
-            http=self._http.port, admin=self._admin.port, rtmp=ports.get("rtmp"), rtmps=ports.get("rtmps")
+            http=self._http.port,
+            admin=self._admin.port,
+            rtmp=ports.get("rtmp"),
+            rtmps=ports.get("rtmps"),
+            srt=ports.get("srt"),
         )
 
     def plays(self, name: str) -> bool:

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from .section import NAME_PATTERN, Section, wrong
 from .settings_encode import Encode
+from .settings_srt import Passphrase, Pull, Srt
 from .units import GIB, KIB, MIB, BitRate, Bytes, Count, Milliseconds, Port, Seconds
 
 
@@ -49,6 +50,11 @@ class Publish(Section):
         max_length=256,
         description="Secret that the encoder sends as ?key=. Letters, digits, - and _ reach us from every encoder; "
         "others have to be percent-encoded there (FFmpeg splits its URL at a slash in the key).",
+    )
+    passphrase: Passphrase | None = Field(
+        None,
+        description="SRT: passphrase of the streams that the key opens, 10 to 79 characters, in place of "
+        "`ingest.srt.passphrase`. Who knows it need not send the key.",
     )
 
 
@@ -106,7 +112,7 @@ class Ingest(Section):
         (), description="Publish keys; none: anybody who reaches the listener may publish, and it is bound to loopback."
     )
     applications: tuple[str, ...] = Field(
-        ("live",), min_length=1, description="RTMP application names that are accepted."
+        ("live",), min_length=1, description="Application names that are accepted: what stands before the stream name."
     )
     max_streams: Count = Field(200, description="Streams known at once, those in their linger time included.")
     takeover_silence_s: Seconds = Field(
@@ -125,8 +131,25 @@ class Ingest(Section):
         description="How far media may run ahead of the wall clock before reading is paused (files pushed "
         "faster than real time).",
     )
+    pull: tuple[Pull, ...] = Field((), max_length=200, description="Streams that are fetched from SRT listeners.")
     rtmp: Rtmp = Rtmp()
+    srt: Srt = Srt()
     encode: Encode = Encode()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [pull.name for pull in self.pull]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise wrong(f"pull.{index}.name", "another [[ingest.pull]] has this name")
+        passphrases: dict[str, SecretStr] = {}
+        for index, entry in enumerate(self.publish):
+            if (
+                entry.passphrase is not None
+                and passphrases.setdefault(entry.name, entry.passphrase) != entry.passphrase
+            ):
+                raise wrong(f"publish.{index}.passphrase", f"another one than before for {entry.name}: one per name")
+        return self
 
 
 class OriginHttp(Section):

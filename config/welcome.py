@@ -19,6 +19,7 @@ class OriginPorts:
     admin: int
     rtmp: int | None
     rtmps: int | None
+    srt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +65,21 @@ def edge(settings: Settings, ports: EdgePorts) -> str:
 
 
 def _publishing(settings: Settings, ports: OriginPorts, watch: str) -> list[str]:
+    lines = [*_rtmp(settings, ports), *_srt(settings, ports)]
+    if not lines:
+        return [_row("Publish", "no listener: ingest.rtmp.enabled and ingest.srt.enabled are false")]
+    return [*lines, _row("and watch", watch)]
+
+
+def _rtmp(settings: Settings, ports: OriginPorts) -> list[str]:
     if ports.rtmp is None:
-        return [_row("Publish", "no listener: ingest.rtmp.enabled is false")]
+        return []
     server = f"rtmp://{_host(settings.ingest.rtmp.host or '')}:{ports.rtmp}/{settings.ingest.applications[0]}"
     key = "NAME?key=YOUR-KEY" if settings.ingest.publish else "NAME"
     lines = [
         _row("Publish with OBS", f"server      {server}"),
         _row("", f"stream key  {key}"),
         _row("with ffmpeg", f"ffmpeg -re -i FILE -c copy -f flv '{server}/{key}'"),
-        _row("and watch", watch),
     ]
     if ports.rtmps is not None:
         lines.insert(2, _row("or over TLS", f"server      {server.replace('rtmp:', 'rtmps:', 1)}"))
@@ -80,17 +87,37 @@ def _publishing(settings: Settings, ports: OriginPorts, watch: str) -> list[str]
     return lines
 
 
+def _srt(settings: Settings, ports: OriginPorts) -> list[str]:
+    if ports.srt is None:
+        return []
+    ingest = settings.ingest
+    stream_id = f"publish:{ingest.applications[0]}/NAME" + ("?key=YOUR-KEY" if ingest.publish else "")
+    secret = "&passphrase=YOUR-PASSPHRASE" if ingest.srt.passphrase is not None else ""
+    url = f"srt://{_host(ingest.srt.host or '')}:{ports.srt}?streamid={stream_id}{secret}"
+    return [_row("Publish over SRT" if ports.rtmp is None else "or over SRT", url)]
+
+
 def _openness(settings: Settings, ports: OriginPorts) -> list[str]:
     """Who may publish, where no key is asked for."""
-    if settings.ingest.publish or ports.rtmp is None:
+    ingest = settings.ingest
+    if ingest.publish:
         return []
-    if settings.ingest.rtmp.host not in (None, *_LOOPBACK):
+    keyless = [(ports.rtmp, ingest.rtmp.host)]
+    if ingest.srt.passphrase is None:
+        keyless.append((ports.srt, ingest.srt.host))
+    bound = [(port, host) for port, host in keyless if port is not None]
+    reachable = [str(port) for port, host in bound if host not in (None, *_LOOPBACK)]
+    if reachable:
+        where = " and ".join(reachable)
         return [
             "",
-            f"WARNING: whoever reaches port {ports.rtmp} can publish, because there are no publish keys.",
+            f"WARNING: whoever reaches port {where} can publish, because there are no publish keys.",
             *_how_to_open(),
         ]
-    return ["", "Only this machine can publish, because there are no publish keys.", *_how_to_open()]
+    if not bound:
+        return []
+    how = " without the SRT passphrase" if ports.srt is not None and ingest.srt.passphrase is not None else ""
+    return ["", f"Only this machine can publish{how}, because there are no publish keys.", *_how_to_open()]
 
 
 def _how_to_open() -> list[str]:

@@ -31,6 +31,16 @@ class Refusal(enum.StrEnum):
     TRACK = "track"
     TRACKS = "tracks"
     STATE = "state"
+    MODE = "mode"
+    """The caller wants to play, not to publish."""
+    SECRET = "secret"  # noqa: S105  # a reason
+    """Another SRT passphrase."""
+    UNSECURE = "unsecure"
+    """Only one side has an SRT passphrase."""
+    CIPHER = "cipher"
+    """An SRT key length or cipher that is not accepted."""
+    HANDSHAKE = "handshake"
+    """An SRT handshake of a version or kind that is not offered."""
 
 
 class Pause(enum.StrEnum):
@@ -64,11 +74,12 @@ class Authority:
         """Anybody who reaches the listener may publish."""
         return not self._keys
 
-    def judge(self, app: str, name: str, query: Mapping[str, str]) -> Refused | None:
+    def judge(self, app: str, name: str, query: Mapping[str, str], *, proven: bool = False) -> Refused | None:
         """None when a publish of `name` to application `app` may begin.
 
         Args:
             query: parameters as sent, still percent-encoded; the key is `key`.
+            proven: the publisher has shown another secret that opens this name: the key is not asked for.
         """
         if app not in self._applications:
             known = ", ".join(sorted(self._applications))
@@ -76,7 +87,7 @@ class Authority:
         # fullmatch: `$` in the pattern would let a line feed at the end pass.
         if self._name.fullmatch(name) is None:
             return Refused(Refusal.NAME, "a stream name has 1 to 64 letters, digits, _ or -")
-        if self._keys and not self._opens(name, query.get("key", "")):
+        if self._keys and not proven and not self._opens(name, query.get("key", "")):
             return Refused(Refusal.KEY, "the publish key is missing or wrong: publish to NAME?key=KEY")
         return None
 

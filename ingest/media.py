@@ -57,6 +57,7 @@ class Codec(enum.StrEnum):
     EAC3 = "eac3"
     FLAC = "flac"
     MP3 = "mp3"
+    MP2 = "mp2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Track:
     codec: Codec
     config: bytes
     """Body of the codec's MP4 configuration: avcC, hvcC, av1C, vpcC, dOps, dac3, dec3 or dfLa box payload
-    (without the box header); for AAC the AudioSpecificConfig; empty for MP3."""
+    (without the box header); for AAC the AudioSpecificConfig; empty for MP2 and MP3."""
     codec_string: str
     """RFC 6381 string for CODECS, such as `avc1.64001f` or `mp4a.40.2`, made from `config`."""
     timescale: int
@@ -104,7 +105,7 @@ class Track:
     channels: int = 0
     frame_samples: int = 0
     """Samples per audio packet where the codec fixes it (AAC 1024 or 960, twice that with SBR,
-    AC-3 1536), else 0 (Opus, FLAC)."""
+    AC-3 1536, MP2 and MP3 1152 or 576), else 0 (Opus, FLAC)."""
     language: str = "und"
     """RFC 5646 tag; `und` when the publisher does not say."""
     name: str = ""
@@ -169,6 +170,10 @@ class TrackStarted:
 
     rendition: Rendition
     track: Track
+    bitrate: int = 0
+    """Most bit/s that its encoder was told to make; 0: not known. Only the ladder knows it."""
+    independent: bool = False
+    """Each of its segments begins with a random-access point or is a GAP up to one: the ladder's promise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +234,77 @@ class Metadata:
     payload: bytes = field(default=b"", repr=False)
 
 
-StreamEvent = StreamStarted | TrackStarted | TrackEnded | Sample | Cut | Hole | Metadata | StreamEnded
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Renditions that will start, though later than the others: a new stream is not shown without them.
+
+    Players read the multivariant playlist once; what is missing in it stays missing. Replaces what was said before.
+    """
+
+    renditions: tuple[Rendition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Whether the multivariant playlist names a rendition. Its media playlist goes on in any case. Until said: yes."""
+
+    rendition: Rendition
+    offered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A picture of what the stream shows; replaces the last one of its type."""
+
+    content_type: str
+    """`image/jpeg` or `image/webp`."""
+    time: int
+    """Stream time, ticks at `VIDEO_TIMESCALE`."""
+    data: bytes = field(repr=False)
+
+
+class LadderState(enum.StrEnum):
+    """What the encoder ladder of a stream does."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    RECOVERING = "recovering"
+    """Its process was lost; another takes over."""
+    PAUSED = "paused"
+    """Its processes were lost again and again: only the source goes on; it is tried again later."""
+    REFUSED = "refused"
+    """The machine has no room for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LadderStatus:
+    """How the encoder ladder of a stream does, for listings."""
+
+    state: LadderState
+    level: int = 0
+    """0: all of it; each level above gives up more quality."""
+    speed: float = 0.0
+    """Seconds of media per second of work; 0: not known."""
+    lag_s: float = 0.0
+    """By which its renditions are behind the source, seconds."""
+    text: str = ""
+    """What the level gives up, in words; empty at level 0."""
+
+
+StreamEvent = (
+    StreamStarted
+    | TrackStarted
+    | TrackEnded
+    | Sample
+    | Cut
+    | Hole
+    | Metadata
+    | Planned
+    | Offered
+    | Still
+    | LadderStatus
+    | StreamEnded
+)
 """All that a stream can say to its receiver: plain serialisable values, in this order of appearance:
 StreamStarted, TrackStarted..., Cut, then anything, StreamEnded."""
 

@@ -1,25 +1,46 @@
-"""One stream on the running loop: its timeline's timer, its state file, its way into the sink."""
+"""One stream on the running loop: its timeline's timer, its state file, its way into the sink.
+
+With a ladder the way divides: each event goes to the sink as it would without one, then to the ladder, which gives the
+sink its own renditions. What players cannot get as it is (`Sink.check`) goes to the ladder alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
 
-from headwater.ingest.media import Packet, Rendition, StreamSink, Track
+from headwater.ingest.media import (
+    Kind,
+    Packet,
+    Rendition,
+    Sink,
+    StreamEnded,
+    StreamEvent,
+    StreamSink,
+    Track,
+    TrackId,
+    TrackStarted,
+)
 
+from .encode.host import Ladder
+from .encode.ladders import Ladders
 from .metrics import IngestMetrics
 from .state import StateStore
 from .timeline import Epoch, Timeline, TimelineSettings
 from .timeline.lane import rendition_of
 
 if TYPE_CHECKING:
-    from .connection import Connection
+    from .publisher import Publisher
 
 log = structlog.get_logger("headwater.ingest")
+
+DRAIN_S = 2.0
+"""Seconds that a ladder has to give out what it holds when its stream ends or the server stops. Why: it is half a
+second behind in a good case, and viewers of the source wait for the end as long."""
 
 
 class LiveStream:
@@ -29,14 +50,16 @@ class LiveStream:
         name: of the stream.
         settings: of its timeline.
         epoch: of its earlier life, or None.
-        sink: receives its events.
+        sink: receives the stream.
         store: keeps its epoch.
         wall: Unix seconds now.
         metrics: for what goes wrong.
+        ladders: make its ladder, if it gets one.
+        application: of the publisher that opened it.
     """
 
     timeline: Timeline
-    publisher: Connection | None
+    publisher: Publisher | None
     packets: dict[Rendition, int]
 
     def __init__(
@@ -44,10 +67,12 @@ class LiveStream:
         name: str,
         settings: TimelineSettings,
         epoch: Epoch | None,
-        sink: StreamSink,
+        sink: Sink,
         store: StateStore,
         wall: Callable[[], float],
         metrics: IngestMetrics,
+        ladders: Ladders,
+        application: str,
     ) -> None:
         self.name = name
         self.timeline = Timeline(settings, epoch)
@@ -58,7 +83,14 @@ class LiveStream:
         """It goes on from an earlier life of the server."""
         self.linger: asyncio.TimerHandle | None = None
         """When it ends, while it has no publisher."""
-        self._sink = sink
+        self._sink: StreamSink = sink.open(name)
+        self._check = sink.check
+        self._ladders = ladders
+        self._ladder: Ladder | None = ladders.ladder(name, application, self._sink, self.timeline)
+        self._hidden: set[Rendition] = set()
+        """Renditions that players cannot get as they are."""
+        self.finishing: asyncio.Task[None] | None = None
+        """The ladder gives out its last before the stream's end is said."""
         self._store = store
         self._wall = wall
         self._metrics = metrics
@@ -83,7 +115,7 @@ class LiveStream:
         """Bits per second of its publisher, over the last seconds."""
         return self.publisher.bitrate if self.publisher is not None else 0.0
 
-    def join(self, publisher: Connection, now: float) -> None:
+    def join(self, publisher: Publisher, now: float) -> None:
         """A publisher begins."""
         if self.linger is not None:
             self.linger.cancel()
@@ -100,6 +132,14 @@ class LiveStream:
         self.timeline.publisher_left(now, self._wall())
         self.flush(now)
 
+    def makes(self, track: Track) -> bool:
+        """Its ladder delivers a track that players cannot get as it is."""
+        return self._ladder is not None and track.kind is Kind.AUDIO
+
+    def expect(self, tracks: frozenset[TrackId]) -> None:
+        """Tracks that the publisher says it sends."""
+        self.timeline.expect(tracks)
+
     def configure(self, track: Track, now: float) -> None:
         """A track of the publisher."""
         self.timeline.configure(track, now, self._wall())
@@ -112,6 +152,10 @@ class LiveStream:
         self.packets[rendition] = self.packets.get(rendition, 0) + 1
         self.timeline.packet(packet, now, self._wall())
 
+    def cue(self, pts: int, section: bytes) -> None:
+        """A cue of the publisher; `flush` follows."""
+        self.timeline.cue(pts, section)
+
     def flush(self, now: float) -> None:
         """Hand on what the timeline said; the epoch is saved before a cut is handed on."""
         events = self.timeline.events()
@@ -121,9 +165,49 @@ class LiveStream:
         if cuts != self._saved_cuts:
             self._saved_cuts = cuts
             self._save()
+        if self._ladder is not None:
+            self._divide(self._ladder, events, now)
+            return
         write = self._sink.write
         for event in events:
             write(event, now)
+
+    def _divide(self, ladder: Ladder, events: Sequence[StreamEvent], now: float) -> None:
+        """To the sink what it can take, to the ladder everything; the end waits for the ladder."""
+        for event in events:
+            if isinstance(event, StreamEnded):
+                self.finishing = self._loop.create_task(self._finish(ladder), name=f"end of {self.name}")
+                return
+            if isinstance(event, TrackStarted):
+                (self._hidden.discard if self._check(event.track) is None else self._hidden.add)(event.rendition)
+            if getattr(event, "rendition", None) not in self._hidden:
+                self._sink.write(event, now)
+            ladder.feed(event, now)
+        ladder.source_is_regular(self.timeline.cuts_on_keyframes, now)
+        ladder.flushed(now)
+
+    async def _finish(self, ladder: Ladder) -> None:
+        await ladder.drain(DRAIN_S)
+        self._say_end(ladder)
+
+    def cut_short(self) -> None:
+        """The end is said now: another stream of this name begins."""
+        if self.finishing is not None and not self.finishing.done() and self._ladder is not None:
+            self.finishing.cancel()
+            self._say_end(self._ladder)
+
+    def _say_end(self, ladder: Ladder) -> None:
+        ladder.close()
+        self._ladders.gone(ladder)
+        self._sink.write(StreamEnded(), time.monotonic())
+
+    async def settle(self) -> None:
+        """After `suspend` or `end`: the ladder gives out what it holds, within `DRAIN_S`, and is gone."""
+        if self.finishing is not None:
+            await asyncio.wait({self.finishing})
+        elif self._ladder is not None:
+            await self._ladder.drain(DRAIN_S)
+            self._ladders.gone(self._ladder)
 
     def end(self, now: float) -> None:
         """The stream is over."""

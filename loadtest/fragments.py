@@ -43,6 +43,19 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple
         position += size
 
 
+def timescale(init: bytes) -> int:
+    """Ticks per second of the track of an init section (mdhd, 8.4.2); raises FragmentError when there is none."""
+    data, start, end = init, 0, len(init)
+    for wanted in (b"moov", b"trak", b"mdia", b"mdhd"):
+        start, end = next(((a, b) for kind, a, b in boxes(data, start, end) if kind == wanted), (0, 0))
+        if not end:
+            raise FragmentError(f"no {wanted.decode()} box")
+    field = start + (20 if data[start : start + 1] == b"\1" else 12)
+    if field + 4 > end:
+        raise FragmentError("mdhd ends before its timescale")
+    return int(struct.unpack_from(">I", data, field)[0])
+
+
 def chunks(data: bytes) -> list[Chunk]:
     """The chunks of a part or segment, in order; raises FragmentError."""
     try:

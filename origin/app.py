@@ -121,6 +121,7 @@ def _app(hub: Hub, handlers: Handlers, guard: Guard | None) -> web.Application:
     routes: list[tuple[str, str, Handler]] = [
         ("media playlist", f"/live/{NAME}/{RENDITION}/index.m3u8", handlers.media_playlist),
         ("file", f"/live/{NAME}/{RENDITION}/{{file:[A-Za-z0-9_.-]{{1,128}}}}", handlers.file),
+        ("still", f"/live/{NAME}/{{still:thumb[.](?:jpg|webp)}}", handlers.still),
         ("multivariant playlist", f"/live/{NAME}/index.m3u8", handlers.multivariant),
         ("page", f"/live/{NAME}/", handlers.player_page),
         ("page", f"/live/{NAME}", handlers.to_player_page),

@@ -1,7 +1,8 @@
 """Renditions of a stream -> its multivariant playlist. Sans-IO.
 
-    video           one variant per video rendition and audio group
-    audio           one group per codec, so that a player that lacks a codec still finds a variant it can play
+    video           one variant per video rendition and audio group; the first one is what players start with
+    audio           one group per codec, so that a player that lacks a codec still finds a variant it can play; of
+                    several bit rates of a codec, the higher go with the larger pictures
     audio only      the renditions are variants themselves
 
 Source: draft-pantos-hls-rfc8216bis-22, section 4.4.6; rules 171-182.
@@ -28,6 +29,9 @@ UNKNOWN_BITS = {Kind.VIDEO: 5_000_000, Kind.AUDIO: 160_000}
 
 CAPTIONS = "cc"
 
+FIRST_BITS = 2_000_000
+"""Bit rate of a ladder's first variant, about. Why: rule 176; players start with it before they know their line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -40,11 +44,33 @@ class Listed:
     average: int | None
     independent_segments: bool
     """Every segment of it starts with an independent frame, guaranteed."""
+    bitrate: int = 0
+    """Most bit/s that its encoder was told to make; 0: passed through, not known."""
+
+    @property
+    def encoded(self) -> bool:
+        """A rung of the ladder, not what the publisher sent."""
+        return self.bitrate > 0
 
     @property
     def uri(self) -> str:
         """Of its media playlist, relative to the multivariant playlist."""
         return f"{self.rendition}/index.m3u8"
+
+
+def in_order(listed: Sequence[Listed]) -> list[Listed]:
+    """As the multivariant playlist names them: of a ladder the rung near `FIRST_BITS` first, then from the largest
+    picture down; the order does not follow what is measured, so that it stays."""
+    rungs = [item for item in listed if item.track.kind is Kind.VIDEO and item.encoded]
+    if not rungs:
+        return list(listed)
+    first = min(rungs, key=lambda item: max(item.bitrate, FIRST_BITS) / min(item.bitrate, FIRST_BITS))
+
+    def place(item: Listed) -> tuple[bool, bool, bool, int]:
+        video = item.track.kind is Kind.VIDEO
+        return not video, item is not first, item.encoded, -item.bitrate if video else 0
+
+    return sorted(listed, key=place)
 
 
 def describe(listed: Sequence[Listed], *, captions: bool = False) -> Multivariant:
@@ -56,9 +82,9 @@ def describe(listed: Sequence[Listed], *, captions: bool = False) -> Multivarian
     if captions and video:
         media.append(Media("CLOSED-CAPTIONS", CAPTIONS, "CC1", autoselect=True, instream_id="CC1"))
     variants = []
-    for item in video:
-        for group, members in groups.items():
-            variants.append(_variant(item, members, group, captions))
+    for item, rank in zip(video, _ranks(video), strict=True):
+        for group in _paired(groups, rank, len(video)):
+            variants.append(_variant(item, groups[group], group, captions))
         if not groups:
             variants.append(_variant(item, (), None, captions))
     if not video:
@@ -76,8 +102,25 @@ def describe(listed: Sequence[Listed], *, captions: bool = False) -> Multivarian
 def _groups(audio: Iterable[Listed]) -> dict[str, list[Listed]]:
     groups: dict[str, list[Listed]] = {}
     for item in audio:
-        groups.setdefault(f"audio-{item.track.codec}", []).append(item)
+        rate = f"-{item.bitrate // 1_000}k" if item.encoded else ""
+        groups.setdefault(f"audio-{item.track.codec}{rate}", []).append(item)
     return groups
+
+
+def _ranks(video: Sequence[Listed]) -> list[int]:
+    """The place of each in the order of bit rates, the highest first; what is passed through comes before."""
+    order = sorted(range(len(video)), key=lambda index: (video[index].encoded, -video[index].bitrate))
+    return [order.index(index) for index in range(len(video))]
+
+
+def _paired(groups: dict[str, list[Listed]], rank: int, count: int) -> list[str]:
+    """The audio groups of the video with `rank` among `count`: one of each codec, or all where videos are fewer."""
+    found: list[str] = []
+    for codec in dict.fromkeys(members[0].track.codec for members in groups.values()):
+        same = [name for name, members in groups.items() if members[0].track.codec is codec]
+        same.sort(key=lambda name: (groups[name][0].encoded, -groups[name][0].bitrate))
+        found += same if count < len(same) else [same[rank * len(same) // count]]
+    return found
 
 
 def _audio_media(groups: dict[str, list[Listed]]) -> list[Media]:
@@ -126,7 +169,7 @@ def _variant(item: Listed, others: Sequence[Listed], group: str | None, captions
         closed = CAPTIONS if captions else "NONE"
     return Variant(
         uri=item.uri,
-        bandwidth=_bits(HEADROOM * (_peak(item) + max(map(_peak, others), default=0))),
+        bandwidth=_bits(_peak(item) + max(map(_peak, others), default=0)),
         average_bandwidth=_average(item, others),
         codecs=",".join(codecs),
         resolution=_resolution(track) if video else None,
@@ -137,8 +180,10 @@ def _variant(item: Listed, others: Sequence[Listed], group: str | None, captions
     )
 
 
-def _peak(item: Listed) -> int:
-    return item.peak or UNKNOWN_BITS[item.track.kind]
+def _peak(item: Listed) -> float:
+    """With headroom; of a rung at least what its encoder may make, so that a quiet start promises no small peak."""
+    known = item.peak or (0 if item.encoded else UNKNOWN_BITS[item.track.kind])
+    return max(HEADROOM * known, item.bitrate)
 
 
 def _average(item: Listed, others: Sequence[Listed]) -> int | None:

@@ -35,6 +35,9 @@ RETRY_AFTER_S = 1
 HINT_TARGETS = 3
 """Target durations for which a request for a hinted file is held, like a playlist (6.2.5.2)."""
 
+STILL_CACHE_CONTROL = "public, max-age=2, s-maxage=2"
+"""Why: pictures change every few seconds, and a list page asks for all of them at once."""
+
 _DRAINING = "the server is going away"
 
 
@@ -122,6 +125,13 @@ class Handlers:
         if isinstance(found, Gone):
             raise ErrorReply(404, "the file is gone", cache_control=shared(stream.target_duration_s))
         raise ErrorReply(404, "no such file")
+
+    async def still(self, request: web.Request) -> web.Response:
+        """`/live/NAME/thumb.jpg`, `/live/NAME/thumb.webp`: what the stream showed a few seconds ago."""
+        body = self._stream(request).stills.find(request.match_info["still"])
+        if body is None:
+            raise ErrorReply(404, "there is no picture of the stream")
+        return respond(request, body, STILL_CACHE_CONTROL)
 
     # -- pages, listings, health ---------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import math
 from dataclasses import replace
 
 from headwater.config.settings import Origin
-from headwater.ingest.media import Kind, Rendition, StreamStarted, Track
+from headwater.ingest.media import Kind, StreamStarted, TrackStarted
 
 from .catalog import Listed
 from .events import PartClosed, RenditionEnded, SegmentClosed, SegmenterEvent
@@ -20,6 +20,9 @@ from .metrics import OriginMetrics
 from .responses import Body
 from .segmenter import Segmenter
 from .window import HintedName, MediaKind, Window, WindowSettings
+
+UNKNOWN_RATE = 1 << 40
+"""bit/s, for the order of lists: what is passed through comes before all that was encoded."""
 
 GZIP_LEVEL = 5
 """Why: a playlist of 5 kB takes 60 us, and 9 saves no more than a packet."""
@@ -39,13 +42,12 @@ def text_body(text: str, content_type: str, *, compressed: bool, modified: int |
 class LiveRendition:
     """Owned by its stream; tells nobody itself."""
 
-    def __init__(
-        self, stream: str, rendition: Rendition, track: Track, started: StreamStarted, settings: Origin
-    ) -> None:
-        self.rendition = rendition
-        self.track = track
+    def __init__(self, stream: str, begun: TrackStarted, started: StreamStarted, settings: Origin) -> None:
+        rendition = self.rendition = begun.rendition
+        self.track = begun.track
         self.segmenter = Segmenter(rendition, started)
         self.window = Window(rendition, started, WindowSettings(settings.window_s, settings.stream_bytes))
+        self.window.promised_independent = begun.independent
         self.ended = False
         self.files_until = math.inf
         """Until when its files stay once it has ended, monotonic seconds (rules 20, 25)."""
@@ -56,6 +58,7 @@ class LiveRendition:
         self._kept_s = settings.window_s + started.target_duration_s
         self._labels = (stream, str(rendition))
         self._peak = 0
+        self._begun = begun
 
     def take(self, metrics: OriginMetrics, now: float) -> bool:
         """Apply what the segmenter published; whether there was anything."""
@@ -94,6 +97,11 @@ class LiveRendition:
         return before
 
     @property
+    def place(self) -> tuple[bool, int, str, str]:
+        """In lists: pictures before sound, what was sent before what was encoded, that from the highest rate down."""
+        return self.track.kind is Kind.AUDIO, -self._begun.bitrate or -UNKNOWN_RATE, self.track.id, self.rendition
+
+    @property
     def listed(self) -> bool:
         """It has a complete segment, so that a player can use it."""
         return bool(self.snapshot.segments)
@@ -120,7 +128,14 @@ class LiveRendition:
         if bitrates is not None:
             self._peak = max(self._peak, bitrates.peak)
             average = bitrates.average
-        return Listed(self.rendition, self.track, self._peak or None, average, self.snapshot.independent_segments)
+        return Listed(
+            self.rendition,
+            self.track,
+            self._peak or None,
+            average,
+            self.snapshot.independent_segments,
+            self._begun.bitrate,
+        )
 
     def mime(self, kind: MediaKind) -> str:
         """Rule 154."""

@@ -19,9 +19,13 @@ from headwater.ingest.media import (
     Cut,
     Hole,
     Kind,
+    LadderStatus,
     Metadata,
     MetadataKind,
+    Offered,
+    Planned,
     Sample,
+    Still,
     StreamEnded,
     StreamEvent,
     StreamStarted,
@@ -29,13 +33,15 @@ from headwater.ingest.media import (
     TrackStarted,
 )
 
-from .catalog import Listed, describe
+from .catalog import describe, in_order
 from .held import Waiting
 from .hls import multivariant
 from .hls.model import RenditionReport
+from .listing import describe_ladder, describe_rendition
 from .metrics import OriginMetrics
 from .rendition import LiveRendition, text_body
 from .responses import PLAYLIST_TYPE, Body
+from .stills import Stills
 from .window import Gone, Lookup, Unknown
 
 log = structlog.get_logger("headwater.origin")
@@ -84,6 +90,13 @@ class LiveStream:
             self._earlier.extend(earlier.renditions.values())
         self._cuts: deque[Cut] = deque()
         self._captions = False
+        self._planned: frozenset[str] = frozenset()
+        """Renditions that will start: the stream is not shown without them."""
+        self._withdrawn: set[str] = set()
+        """Renditions that players are not sent to now."""
+        self._ladder: LadderStatus | None = None
+        self.stills = Stills()
+        """Pictures of what it shows."""
         self._over_bytes = False
         self._modified = int(self.since)
         self._bodies: dict[tuple[LiveRendition | None, bool, bool], Body] = {}
@@ -115,11 +128,27 @@ class LiveStream:
         elif isinstance(event, StreamEnded):
             self.end(now)
             return None
-        elif isinstance(event, Metadata):
-            self._captions = self._captions or event.kind is MetadataKind.CAPTION
-            self._changed()
+        else:
+            self._said(event)
         self._collect(self.renditions.values(), now)
         return None
+
+    def _said(self, event: Metadata | Offered | Planned | Still | LadderStatus) -> None:
+        """What is about the stream, and changes no rendition."""
+        if isinstance(event, Still):
+            self.stills.put(event.content_type, event.data, self._unix())
+            return
+        if isinstance(event, LadderStatus):
+            self._ladder = event
+            return
+        if isinstance(event, Planned):
+            self._planned = frozenset(event.renditions)
+            return
+        if isinstance(event, Offered):
+            (self._withdrawn.discard if event.offered else self._withdrawn.add)(event.rendition)
+        else:
+            self._captions = self._captions or event.kind is MetadataKind.CAPTION
+        self._changed()
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` is due, monotonic seconds."""
@@ -188,7 +217,7 @@ class LiveStream:
         key = (None, False, compressed)
         body = self._bodies.get(key)
         if body is None:
-            listed = [r.catalog_entry() for r in self._in_order() if r.listed and not self._gone(r)]
+            listed = in_order([r.catalog_entry() for r in self._offered()])
             text = multivariant.render(describe(listed, captions=self._captions))
             body = text_body(text, PLAYLIST_TYPE, compressed=compressed, modified=self._modified)
             self._bodies[key] = body
@@ -217,8 +246,14 @@ class LiveStream:
             "since": datetime.fromtimestamp(self.since, UTC).isoformat(timespec="seconds"),
             "playlist": f"live/{self.name}/index.m3u8",
             "page": f"live/{self.name}/",
+            "thumbnail": f"live/{self.name}/thumb.jpg" if self.stills.find("thumb.jpg") else None,
             "viewers": None,
-            "renditions": [_summary(r.catalog_entry()) for r in self._in_order() if not self._gone(r)],
+            "ladder": describe_ladder(self._ladder),
+            "renditions": [
+                describe_rendition(r.catalog_entry(), offered=r.rendition not in self._withdrawn)
+                for r in self._in_order()
+                if not self._gone(r)
+            ],
         }
 
     # -- inside --------------------------------------------------------------------------------------------
@@ -232,6 +267,8 @@ class LiveStream:
 
     def _cut(self, cut: Cut, now: float) -> None:
         done = min((_last_msn(r) for r in self.renditions.values() if r.listed and not r.ended), default=-1)
+        if self.state is StreamState.STARTING:
+            done = -1  # a rendition that is a little late has its own first segment
         while self._cuts and (self._cuts[0].msn <= done or len(self._cuts) >= MAX_CUTS):
             self._cuts.popleft()
         self._cuts.append(cut)
@@ -251,8 +288,11 @@ class LiveStream:
             return
         if rendition is not None:
             self._earlier.append(rendition)
-        reference = max((r for r in self.renditions.values() if r.listed and not r.ended), key=_last_msn, default=None)
-        rendition = LiveRendition(self.name, event.rendition, event.track, self.started, self._settings)
+        reference: LiveRendition | None = None
+        if self.state is not StreamState.STARTING:  # nobody has seen a playlist yet: it is there from the first cut on
+            live = (r for r in self.renditions.values() if r.listed and not r.ended)
+            reference = max(live, key=_last_msn, default=None)
+        rendition = LiveRendition(self.name, event, self.started, self._settings)
         self.renditions[event.rendition] = rendition
         rendition.segmenter.track_started(event.track, now)
         rendition.take(self._metrics, now)
@@ -297,8 +337,8 @@ class LiveStream:
     def _has_enough(self) -> bool:
         """Whether players that know nothing of the stream can start: every rendition is listed, and there is media."""
         assert self.started is not None
-        live = [r for r in self.renditions.values() if not r.ended]
-        if not live or not all(r.listed for r in live):
+        live = [r for r in self.renditions.values() if not r.ended and r.rendition not in self._withdrawn]
+        if not live or not all(r.listed for r in live) or not self._planned <= self.renditions.keys():
             return False  # a multivariant playlist is read once: what is missing in it stays missing
         if all(r.snapshot.segments[0].gap for r in live):
             # A stream that goes on after a restart opens with GAP, and its players are waiting. They need
@@ -310,7 +350,15 @@ class LiveStream:
         return any(r.window.duration_s >= need for r in live)
 
     def _in_order(self) -> list[LiveRendition]:
-        return sorted(self.renditions.values(), key=lambda r: (r.track.kind is Kind.AUDIO, r.track.id, r.rendition))
+        return sorted(self.renditions.values(), key=lambda r: r.place)
+
+    def _offered(self) -> list[LiveRendition]:
+        """What the multivariant playlist names. A stream whose video is withdrawn altogether is offered with it."""
+        listed = [r for r in self._in_order() if r.listed and not self._gone(r)]
+        offered = [r for r in listed if r.rendition not in self._withdrawn]
+        if any(r.track.kind is Kind.VIDEO for r in offered):
+            return offered
+        return [r for r in listed if r.track.kind is Kind.VIDEO or r in offered]
 
     def _gone(self, rendition: LiveRendition) -> bool:
         """It ended while its stream goes on."""
@@ -318,25 +366,9 @@ class LiveStream:
 
     def _reports(self, rendition: LiveRendition) -> tuple[RenditionReport, ...]:
         """Rule 74: one report per other playlist of the multivariant playlist."""
-        others = (r.report() for r in self._in_order() if r is not rendition)
+        others = (r.report() for r in self._offered() if r is not rendition)
         return tuple(report for report in others if report is not None)
 
 
 def _last_msn(rendition: LiveRendition) -> int:
     return rendition.snapshot.last_msn
-
-
-def _summary(entry: Listed) -> dict[str, object]:
-    track = entry.track
-    return {
-        "name": str(entry.rendition),
-        "kind": str(track.kind),
-        "codec": track.codec_string,
-        "width": track.width or None,
-        "height": track.height or None,
-        "frame_rate": round(float(track.frame_rate), 3) if track.frame_rate else None,
-        "sample_rate": track.sample_rate or None,
-        "channels": track.channels or None,
-        "language": track.language,
-        "bitrate": entry.average,
-    }

@@ -73,6 +73,8 @@ class Window:
     def __init__(self, rendition: Rendition, started: StreamStarted, settings: WindowSettings) -> None:
         self.rendition = rendition
         self.track: Track | None = None
+        self.promised_independent = False
+        """Each segment begins with a random-access point, or is a GAP up to one."""
         self.dropped_early = 0
         """Segments that left before their time because of `stream_bytes`."""
         self._target_s = started.target_duration_s
@@ -153,7 +155,8 @@ class Window:
             control=self._control,
             hints=self._hints(),
             # Every audio frame is independent; of passed-through video nobody can promise it
-            independent_segments=self.track is not None and self.track.kind is Kind.AUDIO,
+            independent_segments=self.promised_independent
+            or (self.track is not None and self.track.kind is Kind.AUDIO),
             ended=self._ended,
         )
 

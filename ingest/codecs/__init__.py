@@ -9,7 +9,9 @@ Flow
     config -> tracks.video_track / audio_track -> Track        (once per configuration)
     access unit -> access.normalise, is_random_access, audio_samples   (per packet: prefixes and first bytes only)
 
-One file per codec (h264, hevc, av1, vp9, aac, opus, ac3, flac), each with the section numbers of its
+    Annex B -> annexb.split, annexb.sample; build.from_annexb -> config    (encoders and MPEG-TS)
+
+One file per codec (h264, hevc, av1, vp9, aac, opus, ac3, flac, mpa), each with the section numbers of its
 specification; `bits` and `nal` are what they share. A peer's bytes leave as a value or as `BadConfig`.
 
 Not here: decoding, MP4 boxes (origin/cmaf), FLV tags (ingest/rtmp), times.

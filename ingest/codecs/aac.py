@@ -60,6 +60,21 @@ def read_config(config: bytes) -> AudioHeader:
     return _header(config, read)
 
 
+def specific_bits(config: bytes) -> int:
+    """Bits of the AudioSpecificConfig at the start of `config`, without the backward compatible signalling.
+
+    Raises:
+        BadConfig: as `read_config`.
+    """
+    bits = BitReader(config)
+    read = _Config()
+    _read_types(bits, read)
+    if read.object_type not in _GENERAL:
+        raise BadConfig(f"AAC object type {read.object_type} is not supported")
+    _read_general(bits, read)
+    return 8 * len(config) - bits.left
+
+
 def _header(config: bytes, read: _Config) -> AudioHeader:
     rate, samples, object_type = read.rate, read.frame_samples, read.object_type
     if read.sbr_rate:

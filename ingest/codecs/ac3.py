@@ -189,6 +189,54 @@ def packet_samples(payload: bytes) -> int:
     return _count_samples(list(_frames(payload)))
 
 
+HEADER_BYTES = 16
+"""Bytes of a syncframe that its readers need at most; every syncframe is longer."""
+
+
+def is_enhanced(frame: bytes) -> bool:
+    """Whether a syncframe of at least 6 bytes is E-AC-3 (bsid above 10, E.1.3.1.6)."""
+    return frame[5] >> 3 > 10
+
+
+def access_unit_size(data: bytes, at: int) -> int | None:
+    """Bytes of the access unit at `at`: an AC-3 syncframe, or those of E-AC-3 that make 6 blocks (annex F.5.1).
+
+    Returns:
+        0: none starts there. None: where it ends is only seen with more bytes than `data` has; data that ends with
+        a syncframe is taken to end with the access unit.
+    """
+    if data[at : at + 2] != _SYNC:
+        return 0
+    if not is_enhanced(data[at : at + HEADER_BYTES]):
+        return _ac3_size(data[at + 4])
+    start, samples = at, 0
+    while at < len(data):
+        if len(data) < at + HEADER_BYTES:
+            return None
+        frame = _read_frame(data[at : at + 32]) if data[at : at + 2] == _SYNC else None
+        if frame is None:
+            return at - start if samples >= FRAME_SAMPLES else 0
+        leads = not frame.dependent and frame.substream == 0
+        if leads and samples >= FRAME_SAMPLES:
+            return at - start
+        if at == start and not leads:
+            return 0
+        samples += frame.samples if leads else 0
+        at += frame.size
+    return at - start if at == len(data) and samples >= FRAME_SAMPLES else None
+
+
+def _ac3_size(code: int) -> int:
+    """Bytes of an AC-3 syncframe by its fscod and frmsizecod (table 4.13); 0 when they are reserved."""
+    fscod, rate_code = code >> 6, (code & 63) >> 1
+    if fscod == 3 or rate_code >= len(_BIT_RATES):
+        return 0
+    rate = _BIT_RATES[rate_code]
+    if fscod == 1:
+        return 2 * (rate * 1_000 * FRAME_SAMPLES // 44_100 // 16 + (code & 1))
+    return rate * (4 if fscod == 0 else 6)
+
+
 def fingerprint(payload: bytes) -> bytes:
     """What must stay the same for a configuration that was made from a frame to hold; `b""` when it is no frame."""
     # AC-3: fscod, frmsizecod, bsid, bsmod, acmod. E-AC-3 (bsid above 10): fscod, numblkscod, acmod, lfeon, bsid;

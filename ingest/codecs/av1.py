@@ -79,14 +79,23 @@ def with_sequence(config: bytes, payload: bytes) -> VideoHeader | None:
     unit = find_sequence_header(payload)
     if unit is None:
         return None
-    if len(unit) >= 1 << 14:
-        return None
-    # An OBU of type 1 with its size field: two bytes of leb128() at most.
-    size = bytes((len(unit),)) if len(unit) < 0x80 else bytes((len(unit) & 0x7F | 0x80, len(unit) >> 7))
     try:
-        return read_config(config[:4] + bytes((_SEQUENCE_HEADER << 3 | 2,)) + size + unit)
+        return read_config(config[:4] + sequence_header_obu(unit))
     except BadConfig:
         return None
+
+
+def sequence_header_obu(unit: bytes) -> bytes:
+    """The OBU of type 1 with its size field around a sequence header's payload.
+
+    Raises:
+        BadConfig: the payload is longer than any sequence header.
+    """
+    if len(unit) >= 1 << 14:
+        raise BadConfig("AV1 sequence header is too long")
+    # Two bytes of leb128() at most.
+    size = bytes((len(unit),)) if len(unit) < 0x80 else bytes((len(unit) & 0x7F | 0x80, len(unit) >> 7))
+    return bytes((_SEQUENCE_HEADER << 3 | 2,)) + size + unit
 
 
 def _write_head(sequence: _Sequence) -> bytes:
@@ -263,6 +272,15 @@ def is_shown_key_frame(payload: bytes) -> bool:
         elif kind in (_FRAME_HEADER, _FRAME):
             # 5.9.2: show_existing_frame = 0, frame_type = KEY_FRAME, show_frame = 1.
             return sequence and start < end and payload[start] & 0xF0 == 0x10
+    return False
+
+
+def shows(payload: bytes) -> bool:
+    """Whether a frame is shown: OBUs with one, and the hidden ones before it, make a temporal unit (7.5)."""
+    for kind, start, end in _obus(payload):
+        # 5.9.2: show_existing_frame, or show_frame behind frame_type.
+        if kind in (_FRAME_HEADER, _FRAME) and start < end and payload[start] & 0x90:
+            return True
     return False
 
 

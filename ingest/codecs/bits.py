@@ -32,6 +32,12 @@ class BitReader:
         self._at = end
         return value & ((1 << count) - 1)
 
+    def peek(self, count: int) -> int:
+        """The next `count` bits, which are read again."""
+        value = self.read(count)
+        self._at -= count
+        return value
+
     def flag(self) -> bool:
         """The next bit."""
         return self.read(1) == 1

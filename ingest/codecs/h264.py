@@ -42,7 +42,7 @@ def read_config(config: bytes) -> VideoHeader:
         raise BadConfig("avcC holds no PPS")
     if len(sps[0]) < 4 or sps[0][0] & 31 != 7:
         raise BadConfig("the first parameter set of avcC is no SPS")
-    parameters = _read_sps(unescape(sps[0]))
+    parameters = read_sps(sps[0])
     # RFC 6381 3.3: profile_idc, constraint flags, level_idc in hexadecimal.
     return parameters.header(_write_config(length_size, sps, pps, parameters), f"avc1.{sps[0][1:4].hex()}")
 
@@ -68,15 +68,18 @@ def _write_config(length_size: int, sps: list[bytes], pps: list[bytes], paramete
     return bytes(out)
 
 
-def _read_sps(unit: bytes) -> SequenceParameters:
-    """seq_parameter_set_data (7.3.2.1.1). `unit`: with its NAL header, without emulation prevention."""
+def read_sps(unit: bytes) -> SequenceParameters:
+    """seq_parameter_set_data (7.3.2.1.1). `unit`: the NAL unit, with its header. Raises BadConfig."""
     parameters = SequenceParameters()
-    bits = BitReader(unit[1:])
+    bits = BitReader(unescape(unit)[1:])
     profile = bits.read(8)
     bits.skip(16)
-    bits.unsigned()  # seq_parameter_set_id
-    separate_planes = _read_format(bits, parameters) if profile in _HIGH_PROFILES else False
-    bits.unsigned()  # log2_max_frame_num_minus4
+    parameters.set_id = bits.unsigned()
+    if profile in _HIGH_PROFILES:
+        _read_format(bits, parameters)
+    parameters.frame_num_bits = 4 + bits.unsigned()
+    if parameters.frame_num_bits > 16:
+        raise BadConfig("frame_num is too wide")
     _skip_picture_order(bits)
     bits.unsigned()  # max_num_ref_frames
     bits.skip(1)  # gaps_in_frame_num_value_allowed_flag
@@ -84,11 +87,12 @@ def _read_sps(unit: bytes) -> SequenceParameters:
     height = (bits.unsigned() + 1) * 16
     frame_mbs_only = bits.flag()
     if not frame_mbs_only:
+        parameters.interlaced = True
         height *= 2
         bits.skip(1)  # mb_adaptive_frame_field_flag
     bits.skip(1)  # direct_8x8_inference_flag
     if bits.flag():  # frame_cropping_flag
-        columns, rows = cropped(bits, 0 if separate_planes else parameters.chroma_format)
+        columns, rows = cropped(bits, 0 if parameters.separate_planes else parameters.chroma_format)
         # 7.4.2.1.1: CropUnitX = SubWidthC, CropUnitY = SubHeightC * (2 - frame_mbs_only_flag).
         width -= columns
         height -= rows * (1 if frame_mbs_only else 2)
@@ -98,12 +102,12 @@ def _read_sps(unit: bytes) -> SequenceParameters:
     return parameters
 
 
-def _read_format(bits: BitReader, parameters: SequenceParameters) -> bool:
-    """chroma_format_idc to the scaling matrix; returns separate_colour_plane_flag."""
+def _read_format(bits: BitReader, parameters: SequenceParameters) -> None:
+    """chroma_format_idc to the scaling matrix."""
     parameters.chroma_format = bits.unsigned()
     if parameters.chroma_format > 3:
         raise BadConfig("unknown chroma format")
-    separate_planes = parameters.chroma_format == 3 and bits.flag()
+    parameters.separate_planes = parameters.chroma_format == 3 and bits.flag()
     parameters.bit_depth_luma = 8 + bits.unsigned()
     parameters.bit_depth_chroma = 8 + bits.unsigned()
     if max(parameters.bit_depth_luma, parameters.bit_depth_chroma) > 14:
@@ -113,7 +117,6 @@ def _read_format(bits: BitReader, parameters: SequenceParameters) -> bool:
         for index in range(12 if parameters.chroma_format == 3 else 8):
             if bits.flag():
                 _skip_scaling_list(bits, 16 if index < 6 else 64)
-    return separate_planes
 
 
 def _skip_scaling_list(bits: BitReader, size: int) -> None:
@@ -152,6 +155,28 @@ def _read_vui(bits: BitReader, parameters: SequenceParameters) -> None:
     except BadConfig:
         # Some hardware cuts the VUI short. Nothing in it is needed to decode.
         return
+
+
+def field_of(unit: bytes, parameters: SequenceParameters) -> tuple[int, bool] | None:
+    """(frame_num, bottom_field_flag) of a slice of a field; None when its picture is a frame (7.3.3).
+
+    Raises:
+        BadConfig: the slice header is cut short.
+    """
+    bits = BitReader(unescape(unit[1:32]))
+    for _ in range(3):  # first_mb_in_slice, slice_type, pic_parameter_set_id
+        bits.unsigned()
+    if parameters.separate_planes:
+        bits.skip(2)
+    frame_num = bits.read(parameters.frame_num_bits)
+    if not parameters.interlaced or not bits.flag():
+        return None
+    return frame_num, bits.flag()
+
+
+def pps_id(unit: bytes) -> int:
+    """pic_parameter_set_id of a PPS (7.3.2.2). Raises BadConfig."""
+    return BitReader(unescape(unit[1:32])).unsigned()
 
 
 def is_idr(payload: bytes, length_size: int) -> bool:

@@ -45,7 +45,7 @@ def read_config(config: bytes) -> VideoHeader:
         if not any(units and header & 63 == kind for header, units in arrays):
             raise BadConfig(f"hvcC holds no {name}")
     sps = next(units[0] for header, units in arrays if header & 63 == _SPS and units)
-    parameters = _read_sps(unescape(sps))
+    parameters = read_sps(sps)
     return parameters.header(_write_config(head, arrays, parameters), _codec_string(parameters.profile))
 
 
@@ -86,16 +86,16 @@ def _codec_string(profile: bytes) -> str:
     return ".".join(parts + [f"{byte:X}" for byte in constraints])
 
 
-def _read_sps(unit: bytes) -> _Parameters:
-    """seq_parameter_set_rbsp (7.3.2.2.1). `unit`: with its NAL header, without emulation prevention."""
+def read_sps(unit: bytes) -> _Parameters:
+    """seq_parameter_set_rbsp (7.3.2.2.1). `unit`: the NAL unit, with its header. Raises BadConfig."""
     parameters = _Parameters()
-    bits = BitReader(unit[2:])
+    bits = BitReader(unescape(unit)[2:])
     bits.skip(4)
     sub_layers = bits.read(3)
     bits.skip(1)
     parameters.profile = bits.read(96).to_bytes(12)
     _skip_sub_layer_profiles(bits, sub_layers)
-    bits.unsigned()  # sps_seq_parameter_set_id
+    parameters.set_id = bits.unsigned()
     _read_picture_format(bits, parameters)
     order_bits = bits.unsigned() + 4
     if order_bits > 16:
@@ -209,6 +209,16 @@ def _read_vui(bits: BitReader, parameters: _Parameters) -> None:
     if bits.flag():  # vui_timing_info_present_flag
         units, scale = bits.read(32), bits.read(32)
         parameters.frame_rate = frame_rate(scale, units)
+
+
+def vps_id(unit: bytes) -> int:
+    """vps_video_parameter_set_id of a VPS (7.3.2.1). Raises BadConfig."""
+    return BitReader(unit[2:]).read(4)
+
+
+def pps_id(unit: bytes) -> int:
+    """pps_pic_parameter_set_id of a PPS (7.3.2.3). Raises BadConfig."""
+    return BitReader(unescape(unit[2:32])).unsigned()
 
 
 def is_irap(payload: bytes, length_size: int) -> bool:

@@ -35,6 +35,8 @@ _SAMPLE_ASPECTS = (
 class SequenceParameters:
     """The fields of an SPS that we read."""
 
+    set_id: int = 0
+    """seq_parameter_set_id."""
     chroma_format: int = 1
     bit_depth_luma: int = 8
     bit_depth_chroma: int = 8
@@ -43,6 +45,12 @@ class SequenceParameters:
     sample_aspect: Fraction = Fraction(1)
     frame_rate: Fraction | None = None
     transfer: int = 2
+    interlaced: bool = False
+    """H.264: pictures may be fields (frame_mbs_only_flag = 0)."""
+    frame_num_bits: int = 4
+    """H.264: bits of frame_num."""
+    separate_planes: bool = False
+    """H.264: separate_colour_plane_flag."""
 
     def header(self, config: bytes, codec_string: str) -> VideoHeader:
         """The header of a configuration with this SPS.

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from headwater.ingest.media import RTMP_CLOCK, VIDEO_TIMESCALE, Codec, Kind, SourceClock, Track, TrackId
 
-from . import aac, ac3, av1, flac, h264, hevc, opus, vp9
+from . import aac, ac3, av1, flac, h264, hevc, mpa, opus, vp9
 from .errors import BadConfig
 
 _Header = TypeVar("_Header")
@@ -24,6 +24,8 @@ _AUDIO = {
     Codec.AC3: ac3.read_ac3_config,
     Codec.EAC3: ac3.read_eac3_config,
     Codec.FLAC: flac.read_config,
+    Codec.MP2: mpa.read_mp2_config,
+    Codec.MP3: mpa.read_mp3_config,
 }
 MAX_CONFIG = 65_536
 """Bytes; parameter sets of every codec are far smaller. Frames that stand for a configuration fit too."""
@@ -73,7 +75,8 @@ def audio_track(
     language: str = "und",
     name: str = "",
 ) -> Track:
-    """Read an audio configuration: ASC, OpusHead or dOps, dac3/dec3 or a whole AC-3 frame, STREAMINFO or dfLa.
+    """Read an audio configuration: ASC, OpusHead or dOps, dac3/dec3 or a whole AC-3 frame, STREAMINFO or dfLa,
+    a frame of MP2 or MP3.
 
     `timescale` is the decoder's output rate, and `frame_samples` counts its ticks.
 

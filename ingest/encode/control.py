@@ -21,12 +21,15 @@ from __future__ import annotations
 import enum
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from headwater.config.settings_encode import Overload
 from headwater.ingest.media import Rendition
 
 from .cost import EFFORTS, weight
 from .model import Plan
+
+if TYPE_CHECKING:  # workers need the levels, and no settings: half of their start would be reading them
+    from headwater.config.settings_encode import Overload
 
 MIN_FPS = 7
 """Frames per second below which no rung is halved to. Why: half of 15; below it speech and lips part."""

@@ -1,7 +1,8 @@
 """What a ladder is made of, and what host and worker say to each other: plain values. Sans-IO.
 
     to the worker      Configure, Resume?, TrackStarted, Cut, Sample..., Hole, Adjust, Drain
-    from the worker    Opened per rung, Sample and Hole per rung in decode order, Picture, Progress, Drained, Failed
+    from the worker    Opened per rung, Sample and Hole per rung in decode order, Picture, Progress, Drained, Failed,
+                       Note
 
 The source's events pass in the order in which the timeline said them; `wire` gives them their bytes.
 """
@@ -79,6 +80,11 @@ class Plan:
     thumbnails: Thumbnails | None = None
     list_source: bool = True
     """Passthrough is offered to players, too."""
+
+    @property
+    def rungs(self) -> tuple[VideoRung | AudioRung, ...]:
+        """All that is encoded."""
+        return (*self.video, *self.audio)
 
     @property
     def empty(self) -> bool:
@@ -178,5 +184,13 @@ class Failed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """From the worker: something that the operator should read in the log. Nothing follows from it."""
+
+    rendition: Rendition | None
+    text: str
+
+
 ToWorker = Configure | Resume | Adjust | Drain | TrackStarted | TrackEnded | Sample | Cut | Hole
-FromWorker = Opened | Sample | Hole | Picture | Progress | Drained | Failed
+FromWorker = Opened | Sample | Hole | Picture | Progress | Drained | Failed | Note

@@ -28,6 +28,7 @@ from .model import (
     Drained,
     Failed,
     FromWorker,
+    Note,
     Opened,
     Picture,
     Progress,
@@ -45,7 +46,22 @@ _SAMPLE_KIND = 0
 _PICTURE_KIND = 1
 _KINDS: dict[int, type[Any]] = dict(
     enumerate(
-        (Configure, Resume, Adjust, Drain, TrackStarted, TrackEnded, Cut, Hole, Opened, Progress, Drained, Failed), 2
+        (
+            Configure,
+            Resume,
+            Adjust,
+            Drain,
+            TrackStarted,
+            TrackEnded,
+            Cut,
+            Hole,
+            Opened,
+            Progress,
+            Drained,
+            Failed,
+            Note,
+        ),
+        2,
     )
 )
 _NUMBERS = {message: kind for kind, message in _KINDS.items()}

@@ -145,8 +145,3 @@ def _enhanced() -> dict[str, object]:
 def connect_error(transaction: float, description: str) -> bytes:
     """`_error` of a `connect` that is refused."""
     return encode("_error", transaction, None, status_info("error", StatusCode.CONNECT_REJECTED, description))
-
-
-def printable(text: str, limit: int = 64) -> str:
-    """`text` as it may stand in a log: printable ASCII, at most `limit` characters."""
-    return "".join(c if " " <= c <= "~" else "?" for c in text[:limit])

@@ -6,10 +6,10 @@ import enum
 from dataclasses import dataclass, field
 
 from headwater.ingest.media import Packet
+from headwater.ingest.tracks import TrackConfigured, TrackFinished, TrackRefused
 
 from .amf_source import Value
 from .errors import CloseReason
-from .flv import TrackConfigured, TrackFinished, TrackRefused
 
 
 class RejectCode(enum.StrEnum):

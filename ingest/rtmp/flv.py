@@ -13,18 +13,9 @@ from dataclasses import dataclass, field
 from headwater.ingest.codecs import BadConfig, audio_track, normalise, refine, video_track
 from headwater.ingest.codecs.ac3 import fingerprint
 from headwater.ingest.media import Codec, Kind, Packet, Track, TrackId
+from headwater.ingest.tracks import TrackConfigured, TrackEvent, TrackFinished, TrackRefused
 
 from .enhanced import BadTag, Piece, PieceKind, parse_audio, parse_video, signed24
-
-__all__ = [
-    "BadTag",
-    "FlvEvent",
-    "TagCounters",
-    "TagReader",
-    "TrackConfigured",
-    "TrackFinished",
-    "TrackRefused",
-]
 
 _EX_HEADER = 0x80
 _VIDEO_COMMAND = 5
@@ -65,34 +56,6 @@ MAX_REFUSALS = 64
 _TRACK_NUMBERS = frozenset(str(number) for number in range(256))
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}", re.ASCII)
 _MAX_NAME = 64
-
-
-@dataclass(frozen=True, slots=True)
-class TrackConfigured:
-    """A track's first configuration, or another one than before (never a repetition)."""
-
-    track: Track
-
-
-@dataclass(frozen=True, slots=True)
-class TrackRefused:
-    """A track that cannot be taken; the other tracks go on. Said once per track and reason."""
-
-    track: TrackId
-    codec: str
-    """The field's name of the codec, such as `mp3`, `vvc1`, `h264`."""
-    reason: str
-    """Plain words for the log."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrackFinished:
-    """The publisher ended the track (sequence end). When packets follow, TrackConfigured comes again before them."""
-
-    track: TrackId
-
-
-FlvEvent = TrackConfigured | TrackRefused | TrackFinished | Packet
 
 
 @dataclass(slots=True)
@@ -164,7 +127,7 @@ class TagReader:
         self._audio = _Side(Kind.AUDIO)
         self._refusals: set[TrackRefused] = set()
 
-    def video(self, payload: bytes, timestamp: int, now: float) -> list[FlvEvent]:
+    def video(self, payload: bytes, timestamp: int, now: float) -> list[TrackEvent]:
         """Take one video message (type 9). `timestamp`: 32-bit ms; `now`: monotonic s of its last byte.
 
         Raises:
@@ -174,7 +137,7 @@ class TagReader:
         pieces = parse_video(payload) if enhanced else [_classic_video(payload)]
         return self._pieces(self._video, _VIDEO_FOURCCS, pieces, timestamp, now)
 
-    def audio(self, payload: bytes, timestamp: int, now: float) -> list[FlvEvent]:
+    def audio(self, payload: bytes, timestamp: int, now: float) -> list[TrackEvent]:
         """Take one audio message (type 8). Arguments and errors as `video`."""
         enhanced = payload and payload[0] >> 4 == _EX_AUDIO
         pieces = parse_audio(payload) if enhanced else [_classic_audio(payload)]
@@ -196,8 +159,8 @@ class TagReader:
 
     def _pieces(
         self, side: _Side, codecs: Mapping[bytes, Codec], pieces: list[Piece], timestamp: int, now: float
-    ) -> list[FlvEvent]:
-        events: list[FlvEvent] = []
+    ) -> list[TrackEvent]:
+        events: list[TrackEvent] = []
         for piece in pieces:
             if piece.kind is PieceKind.IGNORED:
                 self.counters.ignored += 1
@@ -220,7 +183,7 @@ class TagReader:
                 self._finish(slot, events)
         return events
 
-    def _open(self, side: _Side, piece: Piece, codec: Codec, events: list[FlvEvent]) -> _Slot | None:
+    def _open(self, side: _Side, piece: Piece, codec: Codec, events: list[TrackEvent]) -> _Slot | None:
         """A slot for a track that was not seen before, when this piece can start one."""
         if piece.kind is PieceKind.END:
             self.counters.ignored += 1
@@ -237,7 +200,7 @@ class TagReader:
         slot = side.slots[piece.track] = _Slot(side.id(piece.track), side.kind, hint)
         return slot
 
-    def _configure(self, slot: _Slot, codec: Codec, config: bytes, events: list[FlvEvent]) -> None:
+    def _configure(self, slot: _Slot, codec: Codec, config: bytes, events: list[TrackEvent]) -> None:
         if not config:
             # FFmpeg sends an empty AAC configuration when it only learns the true one from the first frame.
             self.counters.empty += 1
@@ -259,7 +222,7 @@ class TagReader:
         slot.waiting = None
         self._publish(slot, track, events)
 
-    def _publish(self, slot: _Slot, track: Track, events: list[FlvEvent]) -> None:
+    def _publish(self, slot: _Slot, track: Track, events: list[TrackEvent]) -> None:
         if track == slot.track:
             self._revive(slot, events)
             return
@@ -267,14 +230,14 @@ class TagReader:
         slot.finished = False
         events.append(TrackConfigured(track))
 
-    def _revive(self, slot: _Slot, events: list[FlvEvent]) -> None:
+    def _revive(self, slot: _Slot, events: list[TrackEvent]) -> None:
         """Go on after a sequence end with the configuration of before."""
         if slot.finished and slot.track is not None:
             slot.finished = False
             events.append(TrackConfigured(slot.track))
 
     def _frame(
-        self, slot: _Slot, codec: Codec, piece: Piece, timestamp: int, now: float, events: list[FlvEvent]
+        self, slot: _Slot, codec: Codec, piece: Piece, timestamp: int, now: float, events: list[TrackEvent]
     ) -> None:
         if codec in _SELF_DESCRIBED:
             self._infer(slot, codec, piece.body, events)
@@ -292,7 +255,7 @@ class TagReader:
             self._revive(slot, events)
         events.append(Packet(slot.id, timestamp, piece.cts_us, piece.keyframe, payload, now))
 
-    def _infer(self, slot: _Slot, codec: Codec, frame: bytes, events: list[FlvEvent]) -> None:
+    def _infer(self, slot: _Slot, codec: Codec, frame: bytes, events: list[TrackEvent]) -> None:
         """Make the configuration of a codec without sequence header from its frame's header."""
         if slot.codec is codec and not slot.inferred:
             return  # the publisher sent a configuration all the same
@@ -307,18 +270,18 @@ class TagReader:
         slot.codec, slot.source, slot.inferred = codec, mark, True
         self._publish(slot, track, events)
 
-    def _refine(self, slot: _Slot, waiting: Track, frame: bytes, events: list[FlvEvent]) -> None:
+    def _refine(self, slot: _Slot, waiting: Track, frame: bytes, events: list[TrackEvent]) -> None:
         track = refine(waiting, frame)
         if track.width:
             slot.waiting = None
             self._publish(slot, track, events)
 
-    def _finish(self, slot: _Slot, events: list[FlvEvent]) -> None:
+    def _finish(self, slot: _Slot, events: list[TrackEvent]) -> None:
         if slot.track is not None and not slot.finished:
             slot.finished = True
             events.append(TrackFinished(slot.id))
 
-    def _refuse(self, events: list[FlvEvent], track: TrackId, codec: str, reason: str) -> None:
+    def _refuse(self, events: list[TrackEvent], track: TrackId, codec: str, reason: str) -> None:
         refusal = TrackRefused(track, codec, reason)
         if refusal not in self._refusals and len(self._refusals) < MAX_REFUSALS:
             self._refusals.add(refusal)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import enum
 
+from headwater.ingest.publisher import printable
+
 from .commands import (
     Command,
     StatusCode,
@@ -19,7 +21,6 @@ from .commands import (
     connect_result,
     on_fc,
     on_status,
-    printable,
     result,
 )
 from .errors import CommandError

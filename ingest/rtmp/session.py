@@ -16,12 +16,14 @@ import re
 from dataclasses import dataclass
 
 from headwater.ingest.media import Packet
+from headwater.ingest.tracks import TrackConfigured
 
 from .chunks import ChunkReader
 from .commands import read_command, read_metadata
+from .enhanced import BadTag
 from .errors import CloseReason, LimitExceeded, RtmpError, WrongState
 from .events import Closed, MetadataReceived, PublishEnded, PublishRequested, RejectCode, SessionEvent
-from .flv import BadTag, TagReader, TrackConfigured
+from .flv import TagReader
 from .handshake import ServerHandshake
 from .limits import BAD_TAGS_IN_A_ROW, UNPUBLISHED_MESSAGES, RtmpLimits
 from .link import Link

@@ -64,6 +64,15 @@ class Adviser:
             "Set the encoder's keyframe interval to 2 s",
         )
 
+    def on_grid(self, now: float) -> None:
+        """Segments end where the source has no keyframes."""
+        self.say(
+            AdviceKind.LONG_GOP,
+            now,
+            "keyframes of the source are too rare or too irregular for segments to end on them: players are offered "
+            "the encoded renditions, and not the source. Set the encoder's keyframe interval to 2 s",
+        )
+
     def no_first_keyframe(self, now: float, waited_s: float) -> None:
         """The stream cannot begin."""
         self.say(

@@ -1,5 +1,7 @@
 """Where segments end. Sans-IO.
 
+On keyframes of the source; where those are too rare for that and a ladder makes its own, on a regular grid instead.
+
 Source: DESIGN decision 10; RFC 8216bis 4.4.3.1: no EXTINF, rounded, exceeds EXT-X-TARGETDURATION.
 """
 
@@ -25,12 +27,31 @@ class Place(enum.Enum):
     INSIDE = "inside"
     AT_KEYFRAME = "at keyframe"
     WITHOUT_KEYFRAME = "without keyframe"
+    ON_GRID = "on grid"
+    """Without a keyframe, and none was waited for."""
+
+
+STEADY = 5
+"""Keyframe intervals in a row that fit into segments before these end on keyframes again. Why: players choose a
+rendition once, so the source should not come and go with each."""
 
 
 class Cuts:
     """The segment grid of one stream: when the last segment started, and whether a frame starts the next one."""
 
-    __slots__ = ("_aim", "_key", "_late_start", "_limit", "_near", "_target", "interval", "last")
+    __slots__ = (
+        "_aim",
+        "_key",
+        "_late_start",
+        "_limit",
+        "_near",
+        "_steady",
+        "_target",
+        "interval",
+        "last",
+        "may_be_regular",
+        "regular",
+    )
 
     def __init__(self, settings: TimelineSettings) -> None:
         self._aim = int(settings.segment_s * TICKS)
@@ -43,6 +64,12 @@ class Cuts:
         """Ticks between the last two keyframes; 0: not known."""
         self.last = 0
         """Start of the open segment, stream time."""
+        self.may_be_regular = False
+        """There are renditions with keyframes wherever a segment starts."""
+        self.regular = False
+        """Segments end on the grid, whatever the source's keyframes are."""
+        self._steady = 0
+        """Keyframe intervals in a row that would do."""
 
     @property
     def aim(self) -> int:
@@ -70,13 +97,18 @@ class Cuts:
             age = pts - self.last
             near = self._near
             # A segment that began between keyframes ends at the first one, to be in step again.
-            if early or self._late_start:
+            if early or (self._late_start and not self.regular):
                 near = LEAST
             return Place.AT_KEYFRAME if age >= near else Place.INSIDE
+        if self.regular:
+            age = dts - self.last + duration // 2
+            on_grid = age >= self._aim and (pts >= dts or age >= self._target)
+            return Place.ON_GRID if on_grid else Place.INSIDE
         # Only where presentation order does not reach back over the cut, unless it is really late.
         age = dts + duration - self.last
         if age <= self._limit + OVER_TARGET or (pts < dts and age <= self._target + OVER_TARGET + TICKS // 10):
             return Place.INSIDE
+        self._use_grid()
         return Place.WITHOUT_KEYFRAME
 
     def audio(self, pts: int, duration: int, early: bool) -> Place:
@@ -89,7 +121,17 @@ class Cuts:
     def _see_key(self, pts: int) -> None:
         if self._key is not None and pts > self._key:
             self.interval = pts - self._key
+            fits = self.interval <= self._target + OVER_TARGET
+            self._steady = self._steady + 1 if fits else 0
+            if not fits:
+                self._use_grid()
+            elif self._steady >= STEADY:
+                self.regular = False
             # A GOP that takes several segments is divided evenly.
             pieces = -(-self.interval // (self._target + OVER_TARGET))
             self._limit = self._target if pieces <= 1 else self.interval // pieces
         self._key = pts
+
+    def _use_grid(self) -> None:
+        self._steady = 0
+        self.regular = self.may_be_regular

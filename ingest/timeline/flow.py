@@ -119,7 +119,9 @@ class Flow:
         if not at_keyframe:
             self._output.counters.cuts_without_keyframe += 1
             interval, target_s = stage.cuts.interval, self._output.target_duration_s
-            if interval > target_s * TICKS:
+            if stage.cuts.regular:
+                self._adviser.on_grid(now)
+            elif interval > target_s * TICKS:
                 self._adviser.long_gop(now, interval, target_s)
             else:
                 self._adviser.no_keyframe(now, target_s)

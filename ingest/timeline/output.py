@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from headwater.ingest.media import Cut, Hole, Sample, StreamEnded, StreamEvent, StreamStarted, TrackEnded, TrackStarted
+from headwater.ingest.media import (
+    Cut,
+    Hole,
+    Metadata,
+    Sample,
+    StreamEnded,
+    StreamEvent,
+    StreamStarted,
+    TrackEnded,
+    TrackStarted,
+)
 
 from .model import TICKS, Counters, Epoch
 
@@ -58,7 +68,7 @@ class Output:
         self.counters.cuts += 1
         self.counters.discontinuities += discontinuity
 
-    def emit(self, event: Sample | Hole | TrackStarted | TrackEnded) -> None:
+    def emit(self, event: Sample | Hole | TrackStarted | TrackEnded | Metadata) -> None:
         """Anything that changes no number."""
         self._events.append(event)
 

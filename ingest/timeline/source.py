@@ -106,6 +106,10 @@ class SourceTime:
             return position
         return self._scaled(ticks) + self._skew
 
+    def distance(self, raw: int) -> int:
+        """Signed 90 kHz ticks from the last reading to `raw`; nothing is changed."""
+        return self._delta(raw) * TICKS // self._rate
+
     def _delta(self, raw: int) -> int:
         """Signed ticks from the last reading to `raw`, modulo the counter's width."""
         span = self._span

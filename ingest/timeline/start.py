@@ -54,6 +54,10 @@ class Gather:
         audio = sorted(key for key, track in self.tracks.items() if track.kind is Kind.AUDIO)
         return audio[0] if audio else None
 
+    def expect(self, tracks: frozenset[TrackId]) -> None:
+        """The publisher says that it sends these."""
+        self._expected |= tracks
+
     def configure(self, track: Track) -> None:
         """A track, or another configuration of it: what came with the old one cannot begin the stream."""
         if track.id in self.tracks and self.tracks[track.id] != track:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headwater.ingest.codecs import refine
-from headwater.ingest.media import Packet, StreamEvent, Track
+from headwater.ingest.media import Metadata, MetadataKind, Packet, StreamEvent, Track, TrackId
 
 from .advice import Adviser
 from .anchors import reference
@@ -20,6 +20,8 @@ from .start import Gather
 
 TICK_S = 0.2
 """Seconds between two looks at silent tracks and held samples."""
+CUE_S = 3_600.0
+"""Farthest from the present media that a cue may lie, either way, seconds."""
 NO_KEY_S = 10.0
 """Seconds without a first keyframe before it is said."""
 
@@ -56,6 +58,11 @@ class Timeline:
         self._gather_since = now
         self._next_tick = now + TICK_S
 
+    def expect(self, tracks: frozenset[TrackId]) -> None:
+        """Tracks that the present publisher says it sends: its media begins with them, if they come in time."""
+        if self._gather is not None:
+            self._gather.expect(tracks)
+
     def configure(self, track: Track, now: float, unix: float) -> None:
         """A track of the present publisher, or its changed configuration."""
         self._unix_minus_now = unix - now
@@ -82,6 +89,17 @@ class Timeline:
         self._output.counters.dropped += gather.packet(packet, now)
         if gather.ready(now):
             self._begin(gather, now)
+
+    def cue(self, pts: int, section: bytes) -> None:
+        """A cue (SCTE-35) of the present publisher about `pts`, raw ticks of its clock; before its media has begun, and
+        without a clock to count from, it is left out."""
+        primary = self._stage.primary
+        if self._gather is not None or primary is None or primary.source is None or primary.anchor is None:
+            return
+        distance = primary.source.distance(pts)
+        # A cue hours away is about another clock: it is taken for one about now.
+        away = distance if abs(distance) <= CUE_S * TICKS else 0
+        self._output.emit(Metadata(MetadataKind.CUE, primary.at + away, section))
 
     def publisher_left(self, now: float, unix: float) -> None:
         """The present publisher is gone; a stream that has started goes on as holes."""
@@ -126,6 +144,18 @@ class Timeline:
         if self._output.started and (gather is None or not gather.found):
             watch(self._stage, now, unix)
 
+    # -- what a ladder asks ---------------------------------------------------------------------------------------
+
+    def use_regular_cuts(self, allowed: bool) -> None:
+        """Whether segments may end between keyframes of the source as a rule, where those are too rare."""
+        self._stage.cuts.may_be_regular = allowed
+        if not allowed:
+            self._stage.cuts.regular = False
+
+    def discontinue(self) -> None:
+        """The next cut is a discontinuity."""
+        self._stage.marked = True
+
     # -- what goes out -----------------------------------------------------------------------------------------
 
     def events(self) -> list[StreamEvent]:
@@ -149,6 +179,11 @@ class Timeline:
     def keyframe_interval_s(self) -> float:
         """Seconds between the last two keyframes of the primary; 0.0: not known."""
         return self._stage.cuts.interval / TICKS
+
+    @property
+    def cuts_on_keyframes(self) -> bool:
+        """Segments end on keyframes of the source, as far as it has any."""
+        return not self._stage.cuts.regular
 
     @property
     def drift_s(self) -> float:

@@ -4,7 +4,11 @@
     server      a real `headwater up` with its own ports and state
     ingest      CPU and memory per passthrough stream, beside nginx-rtmp
     delay       from the packet that closes a part to that part at a client of the edge
+    ladder      cost, quality, delay and start-up of the encoder ladder, beside ffmpeg
+    quality     SSIM and PSNR
+    capture     all renditions of a stream at once: boundaries, delays
     soak        thirty minutes of one stream
+    ladder_soak twenty minutes of a ladder
 
 Every figure is made by `make bench` (`python -m headwater.loadtest.bench`).
 """

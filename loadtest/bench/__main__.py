@@ -1,4 +1,4 @@
-"""`python -m headwater.loadtest.bench [ingest|delay|soak|all]`: prints a Markdown table per benchmark."""
+"""`python -m headwater.loadtest.bench [ingest|delay|ladder|srt|soak|…|all]`: a Markdown table per benchmark."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import delay, ingest, soak
+from . import delay, ingest, ladder, ladder_soak, soak, srt, srt_watch
 
 
 def _ingest(folder: Path, arguments: argparse.Namespace) -> int:
@@ -47,19 +47,104 @@ def _soak(folder: Path, arguments: argparse.Namespace) -> int:
     return 1 if found.problems else 0
 
 
-BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {"ingest": _ingest, "delay": _delay, "soak": _soak}
+def _ladder(folder: Path, arguments: argparse.Namespace) -> int:
+    source = ingest.encode_source(folder)
+    found = ladder.measure(source, folder, seconds=arguments.seconds, threads=arguments.threads)
+    for line in ladder.report(found):
+        print(line)
+    return 0
+
+
+def _ladder_soak(folder: Path, arguments: argparse.Namespace) -> int:
+    source = ingest.encode_source(folder)
+    # On a disk: 5 Mbit/s for twenty minutes.
+    with tempfile.TemporaryDirectory(prefix="headwater-soak-") as kept:
+        found = ladder_soak.run(source, Path(kept), seconds=arguments.ladder_seconds, say=print)
+    memory = found.memory_mib
+    print(f"{found.parts} parts in {found.seconds:.0f} s, {found.cpu:.2f} cores, slowest {min(found.speeds):.2f}x")
+    print(f"boundaries off by at most {found.misalignment_ms} ms; frames {found.frames}")
+    print(f"encoder's memory {memory[0]:.0f} MiB at the start, {max(memory):.0f} at most, {memory[-1]:.0f} at the end")
+    for problem in found.problems[:20]:
+        print(f"PROBLEM {problem}")
+    return 1 if found.problems else 0
+
+
+def _srt(folder: Path, arguments: argparse.Namespace) -> int:
+    crowd = srt.crowd(folder, count=arguments.callers, seconds=arguments.seconds)
+    cost = srt.cost(folder, count=4, warm_s=min(arguments.warm, 15), seconds=arguments.seconds)
+    source = ingest.encode_source(folder)
+    delays = {"RTMP": delay.measure(source, folder, seconds=arguments.seconds)}
+    delays["SRT"] = srt.delay(source, folder, seconds=arguments.seconds)
+    print(f"\n{crowd.callers} SRT callers of 2 Mbit/s, AES-256, followed for {arguments.seconds:.0f} s\n")
+    print("| CPU, % of a core | parts at the edge | GAP parts | packets | lost on the way | given up | kernel drops |")
+    print("|---|---|---|---|---|---|---|")
+    shown = (
+        f"{crowd.cpu_percent:.0f}",
+        crowd.parts,
+        crowd.gaps,
+        crowd.packets,
+        crowd.lost,
+        crowd.dropped,
+        crowd.kernel_drops,
+    )
+    print("| " + " | ".join(map(str, shown)) + " |")
+    print("\nCPU per caller of 8 Mbit/s, 4 at once, % of a core\n")
+    print("| receiver | CPU |")
+    print("|---|---|")
+    print(f"| Headwater, SRT with AES-256, down to the parts | {cost.srt:.2f} |")
+    print(f"| Headwater, RTMP, down to the parts | {cost.rtmp:.2f} |")
+    print(f"| srt-live-transmit, AES-256, bytes to /dev/null | {cost.transmit:.2f} |")
+    print("\nDelay from the last byte of the packet (RTMP), or its last datagram (SRT), to the part it closes\n")
+    print("| protocol | parts | p50, ms | p99, ms | worst, ms |")
+    print("|---|---|---|---|---|")
+    for name, found in delays.items():
+        print(f"| {name} | {found.parts} | {found.p50_ms:.1f} | {found.p99_ms:.1f} | {found.worst_ms:.1f} |")
+    return 1 if crowd.gaps or crowd.dropped else 0
+
+
+def _srt_soak(folder: Path, arguments: argparse.Namespace) -> int:
+    found = srt_watch.run(folder, seconds=arguments.srt_seconds, ladder=True, say=print)
+    print(f"{found.stalls} stalls, {found.latency_s:.1f} s behind live at the end; packets {found.packets}")
+    worst = {name: 1e3 * max(values, key=abs) for name, values in
+             (("content", found.content_s), ("picture", found.picture_s))}  # fmt: skip
+    print(
+        f"sound and picture at most {worst['content']:.0f} ms apart in the stream, {worst['picture']:.0f} on the page"
+    )
+    for problem in found.problems:
+        print(f"PROBLEM {problem}")
+    return 1 if found.problems else 0
+
+
+BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
+    "ingest": _ingest,
+    "delay": _delay,
+    "ladder": _ladder,
+    "srt": _srt,
+    "soak": _soak,
+    "ladder-soak": _ladder_soak,
+    "srt-soak": _srt_soak,
+}
+
+
+SHORT = ["ingest", "delay", "ladder", "srt"]
+"""What `all` are: the figures of docs/benchmarks.md; a soak is asked for by its name."""
 
 
 def main() -> int:
     """Run the named benchmarks; exit code 1 when one of them found something broken."""
     parser = argparse.ArgumentParser(prog="headwater.loadtest.bench", description=__doc__)
-    parser.add_argument("bench", nargs="?", default="all", choices=["all", *BENCHES])
+    parser.add_argument("benches", nargs="*", default="all", choices=["all", *BENCHES])
     parser.add_argument("--streams", type=int, default=10, help="publishers at once (default 10)")
     parser.add_argument("--warm", type=float, default=150, help="seconds before measuring: the window fills (150)")
     parser.add_argument("--seconds", type=float, default=60, help="seconds measured (60)")
     parser.add_argument("--soak-seconds", type=float, default=1_800, help="length of the soak (1800)")
+    parser.add_argument("--ladder-seconds", type=float, default=1_200, help="length of the ladder's soak (1200)")
+    parser.add_argument("--srt-seconds", type=float, default=600, help="length of the soak of SRT (600)")
+    parser.add_argument("--callers", type=int, default=50, help="callers at once in `srt` (50)")
+    parser.add_argument("--threads", type=int, default=1, help="of each of ffmpeg's encoders in `ladder` (1)")
     arguments = parser.parse_args()
-    names = ["ingest", "delay"] if arguments.bench == "all" else [arguments.bench]
+    asked = [arguments.benches] if isinstance(arguments.benches, str) else arguments.benches
+    names = [name for one in asked for name in (SHORT if one == "all" else [one])]
     with tempfile.TemporaryDirectory(prefix="headwater-bench-", dir=_memory_folder()) as folder:
         return max(BENCHES[name](Path(folder), arguments) for name in names)
 

@@ -99,6 +99,19 @@ def pair(sent: list[tuple[int, float]], received: list[tuple[int, float]], *, se
     return delays[settle:]
 
 
+def summary(delays: list[float]) -> Delay:
+    """Of delays in seconds; ValueError when there is none."""
+    if not delays:
+        raise ValueError("too few parts to measure")
+    ordered = sorted(delays)
+    return Delay(
+        parts=len(ordered),
+        p50_ms=1e3 * ordered[len(ordered) // 2],
+        p99_ms=1e3 * ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))],
+        worst_ms=1e3 * ordered[-1],
+    )
+
+
 def _find(sizes: list[int], first: int) -> int:
     for start in range(len(sizes)):
         total = 0
@@ -123,16 +136,9 @@ def measure(source: Path, folder: Path, *, seconds: float) -> Delay:
         received = asyncio.run(follow(server.url("/live/delay/source/index.m3u8"), seconds))
         if not mine.poll(30):
             raise TimeoutError("the publisher did not end")
-        delays = sorted(pair(mine.recv(), received))
-        if not delays:
-            raise ValueError("too few parts to measure")
+        delays = pair(mine.recv(), received)
     finally:
         process.join(5)
         process.kill()
         server.stop()
-    return Delay(
-        parts=len(delays),
-        p50_ms=1e3 * delays[len(delays) // 2],
-        p99_ms=1e3 * delays[min(len(delays) - 1, int(len(delays) * 0.99))],
-        worst_ms=1e3 * delays[-1],
-    )
+    return summary(delays)

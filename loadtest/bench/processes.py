@@ -22,17 +22,26 @@ FIRST_PORT = 15_000
 _turns = itertools.count()
 
 
+def free_udp_port() -> int:
+    """The same for UDP."""
+    return _free_port(socket.SOCK_DGRAM)
+
+
 def free_port() -> int:
     """A TCP port of loopback that nobody listens on right now; never the same one twice in one process.
 
     From below the ports that the kernel gives to outgoing connections, so that none of those takes it before the
     server does. Each process walks the range from a place of its own, so that two suites seldom meet.
     """
+    return _free_port(socket.SOCK_STREAM)
+
+
+def _free_port(kind: socket.SocketKind) -> int:
     ports = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]) - FIRST_PORT
     start = random.Random(os.getpid()).randrange(ports)
     for _ in range(ports):
         port = FIRST_PORT + (start + next(_turns)) % ports
-        with socket.socket() as probe, contextlib.suppress(OSError):
+        with socket.socket(type=kind) as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
     raise RuntimeError("no free port")

@@ -8,7 +8,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .processes import Peer, free_port, wait_until
+from .processes import Peer, free_port, free_udp_port, wait_until
+from .srtpeers import Call
 
 
 @dataclass
@@ -19,9 +20,13 @@ class Headwater:
     extra: str = ""
     certificate: Path | None = None
     """PEM chain and key in one file: RTMPS is on."""
+    srt_settings: str = ""
+    """TOML of [ingest.srt]."""
     demo: bool = False
     """Start its demo publisher as well."""
     first_playlist_s: float = 2
+    env: dict[str, str] = field(default_factory=dict)
+    """Environment beside ours."""
     ports: dict[str, int] = field(default_factory=dict)
     peer: Peer | None = None
     starts: int = 0
@@ -32,12 +37,13 @@ class Headwater:
         if not self.ports:
             names = ("rtmp", "rtmps", "origin", "edge", "origin_admin", "edge_admin")
             self.ports = {name: free_port() for name in names}
+            self.ports["srt"] = free_udp_port()
         config = self.folder / "headwater.toml"
         config.write_text(self._toml())
         self.starts += 1
         log = self.folder / f"headwater-{self.starts}.log"
         command = [sys.executable, "-m", "headwater.config.cli", "up", "--config", str(config)]
-        self.peer = Peer(command + ["--demo"] * self.demo, log)
+        self.peer = Peer(command + ["--demo"] * self.demo, log, env=self.env)
         try:
             wait_until(self._ready, timeout_s=40, what="the server is ready", peer=self.peer)
         except BaseException:
@@ -87,6 +93,11 @@ class Headwater:
         """The same over TLS."""
         return f"rtmps://127.0.0.1:{self.ports['rtmps']}/live/{name}"
 
+    def srt(self, name: str, *, latency_ms: int = 120, key: str = "", passphrase: str = "", key_bytes: int = 0) -> Call:
+        """How to publish `name` over SRT. `key`: the publish key."""
+        stream_id = f"publish:live/{name}" + (f"?key={key}" if key else "")
+        return Call(self.ports["srt"], latency_ms, stream_id, passphrase, key_bytes)
+
     def url(self, path: str, *, at: str = "edge") -> str:
         """A URL at the `edge`, `origin`, `origin_admin` or `edge_admin` listener."""
         return f"http://127.0.0.1:{self.ports[at]}{path}"
@@ -128,6 +139,10 @@ host = "127.0.0.1"
 port = {ports["rtmp"]}
 tls_port = {ports["rtmps"]}
 {certificate}
+[ingest.srt]
+host = "127.0.0.1"
+port = {ports["srt"]}
+{self.srt_settings}
 [origin]
 first_playlist_s = {self.first_playlist_s}
 [origin.http]

@@ -7,7 +7,10 @@ import select
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 
+from .amf import Value
+from .flv import TagKind
 from .options import Target
 from .rtmp import HANDSHAKE_BYTES, Event, PublishClient
 
@@ -51,6 +54,14 @@ class Connection:
     def unsent(self) -> int:
         """Bytes that the server has not taken yet."""
         return len(self._out)
+
+    def send_metadata(self, values: Mapping[str, Value]) -> None:
+        """`onMetaData`, once the server takes media."""
+        self.client.send_metadata(values)
+
+    def send_media(self, kind: TagKind, timestamp: int, payload: bytes) -> None:
+        """One FLV tag; `timestamp` in ms."""
+        self.client.send_media(kind, timestamp, payload)
 
     def exchange(self, until: float) -> list[Event]:
         """Sends and receives, once at least, until the monotonic time `until` or until something happened."""

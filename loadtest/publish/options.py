@@ -95,7 +95,9 @@ def parse_target(url: str) -> Target:
     except ValueError as error:
         raise BadTarget(f"bad URL: {error}") from None
     if parts.scheme not in DEFAULT_PORTS:
-        raise BadTarget(f"bad URL: cannot publish to {parts.scheme or url!r}; use rtmp://HOST/live/NAME or rtmps://")
+        raise BadTarget(
+            f"bad URL: cannot publish to {parts.scheme or url!r}; use rtmp://HOST/live/NAME, rtmps:// or srt://"
+        )
     if not parts.hostname:
         raise BadTarget("bad URL: no host; use rtmp://HOST/live/NAME")
     if parts.username is not None:

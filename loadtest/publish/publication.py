@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
-from .connection import Connection
+from .amf import Value
+from .flv import TagKind
 from .options import PublishOptions
-from .rtmp import Lost, Ready, Refused
+from .rtmp import Event, Lost, Ready, Refused
 from .source import FileSource, Source, TestSource
 
 POLL_S = 0.1
@@ -30,7 +32,27 @@ class PublishFailed(Exception):
     """The publication ended in a way that the user should hear of; the text says how."""
 
 
-def heed(connection: Connection, until: float) -> None:
+class Link(Protocol):
+    """What media goes through: an RTMP connection, or an ffmpeg that sends SRT."""
+
+    shown: str
+    bytes_sent: int
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that were not taken yet."""
+
+    def send_metadata(self, values: Mapping[str, Value]) -> None:
+        """`onMetaData`."""
+
+    def send_media(self, kind: TagKind, timestamp: int, payload: bytes) -> None:
+        """One FLV tag; `timestamp` in ms."""
+
+    def exchange(self, until: float) -> list[Event]:
+        """Work until the monotonic time `until`, or until something happened."""
+
+
+def heed(connection: Link, until: float) -> None:
     """Lets the connection work until the monotonic time `until`. Raises PublishFailed."""
     for event in connection.exchange(until):
         match event:
@@ -60,7 +82,7 @@ class Publication:
     def __init__(
         self,
         source: Source,
-        connection: Connection,
+        connection: Link,
         backlog_bytes: int,
         stop: threading.Event,
         say: Callable[[str], None],
@@ -74,8 +96,8 @@ class Publication:
 
     def play(self) -> None:
         """Returns when the source is at its end or `stop` is set. Raises PublishFailed, SourceError."""
-        client = self._connection.client
-        client.send_metadata(self._source.metadata())
+        connection = self._connection
+        connection.send_metadata(self._source.metadata())
         while not self._stop.is_set() and (due := self._source.due_s()) is not None:
             now = time.monotonic()
             if self._start + due > now or self._connection.unsent > self._backlog_bytes:
@@ -84,12 +106,12 @@ class Publication:
                 continue
             due = self._catch_up(due, now)
             for tag in self._source.step():
-                client.send_media(tag.kind, tag.timestamp, tag.payload)
+                connection.send_media(tag.kind, tag.timestamp, tag.payload)
             self._steps += 1
             heed(self._connection, 0)
             self._report(due)
         for tag in self._source.finish():
-            client.send_media(tag.kind, tag.timestamp, tag.payload)
+            connection.send_media(tag.kind, tag.timestamp, tag.payload)
 
     def _catch_up(self, due: float, now: float) -> float:
         """Deals with lateness; the media time of the step that comes next."""

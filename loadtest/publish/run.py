@@ -9,11 +9,14 @@ import time
 from types import FrameType
 from typing import TextIO
 
+from headwater.config.srturl import SrtUrl
+
 from .connection import ConnectFailed, Connection
 from .options import BadTarget, PublishOptions, Target, UsageError, parse_target
 from .publication import POLL_S, Publication, PublishFailed, backlog_bytes, heed, open_source
 from .rtmp import State
 from .source import SourceError
+from .srt import SrtConnection, parse_srt_target
 
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 SETTLED_S = 10.0
@@ -28,7 +31,7 @@ def run(options: PublishOptions, stop: threading.Event | None = None, out: TextI
     """
     try:
         options.check()
-        target = parse_target(options.url)
+        target = _target_of(options.url)
     except (UsageError, BadTarget) as error:
         _complain(str(error))
         return 2
@@ -47,13 +50,17 @@ def run(options: PublishOptions, stop: threading.Event | None = None, out: TextI
             signal.signal(number, handler)
 
 
+def _target_of(url: str) -> Target | SrtUrl:
+    return parse_srt_target(url) if url.lower().startswith("srt:") else parse_target(url)
+
+
 def _complain(text: str) -> None:
     sys.stderr.write(f"headwater publish: {text}\n")
     sys.stderr.flush()
 
 
 class _Publisher:
-    def __init__(self, options: PublishOptions, target: Target, stop: threading.Event, out: TextIO) -> None:
+    def __init__(self, options: PublishOptions, target: Target | SrtUrl, stop: threading.Event, out: TextIO) -> None:
         self._options, self._target, self._stop, self._out = options, target, stop, out
 
     def run(self) -> int:
@@ -61,7 +68,10 @@ class _Publisher:
         while True:
             started = time.monotonic()
             try:
-                self._publish()
+                if isinstance(self._target, SrtUrl):
+                    self._publish_srt(self._target)
+                else:
+                    self._publish(self._target)
                 return 0
             except SourceError as error:
                 _complain(str(error))
@@ -84,16 +94,16 @@ class _Publisher:
             self._out.write(text + "\n")
             self._out.flush()
 
-    def _publish(self) -> None:
+    def _publish(self, target: Target) -> None:
         """One connection, from connect to goodbye. Raises ConnectFailed, SourceError, PublishFailed."""
-        source = open_source(self._options, self._target.key.partition("?")[0])
+        source = open_source(self._options, target.key.partition("?")[0])
         try:
-            connection = Connection(self._target, tls_verify=self._options.tls_verify)
+            connection = Connection(target, tls_verify=self._options.tls_verify)
             polite = False
             try:
                 polite = self._begin(connection)
                 if polite:
-                    self._say(f"publishing to {self._target.shown}")
+                    self._say(f"publishing to {target.shown}")
                     Publication(source, connection, backlog_bytes(self._options), self._stop, self._say).play()
             except PublishFailed:
                 polite = False
@@ -102,6 +112,36 @@ class _Publisher:
                 connection.close(politely=polite)
         finally:
             source.finish()
+
+    def _publish_srt(self, target: SrtUrl) -> None:
+        """One ffmpeg, from its start to its end. Raises ConnectFailed, SourceError, PublishFailed."""
+        connection = SrtConnection(self._options, target)
+        self._say(f"publishing to {target.shown}")
+        polite = False
+        try:
+            if self._options.file is None:
+                self._play_into(connection, target)
+            else:
+                self._watch(connection)
+            polite = True
+        finally:
+            connection.close(politely=polite)
+
+    def _play_into(self, connection: SrtConnection, target: SrtUrl) -> None:
+        source = open_source(self._options, target.shown)
+        try:
+            Publication(source, connection, backlog_bytes(self._options), self._stop, self._say).play()
+        finally:
+            source.finish()
+
+    def _watch(self, connection: SrtConnection) -> None:
+        """Until ffmpeg has sent its file, or a signal."""
+        while not self._stop.is_set() and not connection.ended():
+            try:
+                heed(connection, time.monotonic() + POLL_S)
+            except PublishFailed:
+                if not connection.ended():
+                    raise
 
     def _begin(self, connection: Connection) -> bool:
         """Waits until the server takes media; False: told to stop before. Raises PublishFailed."""

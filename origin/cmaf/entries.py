@@ -12,6 +12,7 @@ from .boxes import UnsupportedTrack, box, full_box
 _MAX_UINT16 = 0xFFFF
 
 _NO_MAPPING = {
+    Codec.MP2: "MP2 has no mapping that browsers or AVPlayer take: use AAC",
     Codec.MP3: "MP3 in fragmented MP4 is refused by AVPlayer and by media sources of browsers: use AAC",
 }
 

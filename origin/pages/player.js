@@ -12,6 +12,8 @@ const TRACKS_MS = [2000, 2000, 3000, 5000, 10000, 15000];
 const ENDED_MS = 3000;
 // A second media error within this time is not cured by recoverMediaError.
 const MEDIA_ERROR_MS = 5000;
+// Before a rendition that failed is tried again.
+const PENALTY_MS = 15000;
 // From hls.js' word of a jump over a hole to the seek that it is.
 const JUMP_MS = 200;
 const MAX_ERRORS_KEPT = 20;
@@ -42,6 +44,11 @@ const figures = {
   bandwidth: null,
   level: null,
   levels: [],
+  rendition: "", // that is shown
+  choice: "auto", // or the name of a rendition
+  rungs: [], // renditions of the picture that the server offers now
+  withdrawn: [], // those that it did when the source was loaded, and does not now
+  ladder: null, // what streams.json says of it
   audioTracks: [],
   reloads: 0,
   errors: [],
@@ -134,6 +141,8 @@ function loadWithHls() {
   // Large differences (a page that slept) are caught up with by a jump. Set here because the constructor takes it only
   // together with liveSyncDurationCount, and that would put the server's PART-HOLD-BACK out of force.
   hls.config.liveMaxLatencyDurationCount = 5;
+  // A rung that failed or was withdrawn is tried again; hls.js itself never would.
+  hls.config.errorPenaltyExpireMs = PENALTY_MS;
   const { Events } = window.Hls;
   hls.on(Events.MANIFEST_LOADED, (_, data) => {
     // What hls.js plays is what later looks are compared with.
@@ -146,12 +155,16 @@ function loadWithHls() {
   hls.on(Events.MANIFEST_PARSED, () => {
     loaded = true;
     figures.levels = hls.levels.map((level) => ({
+      name: renditionOf(level.uri),
       width: level.width,
       height: level.height,
       bitrate: level.bitrate,
       frameRate: level.frameRate,
       codecs: level.attrs.CODECS || "",
     }));
+    figures.withdrawn = [];
+    applyChoice();
+    drawChoices();
     startPlaying();
   });
   hls.on(Events.AUDIO_TRACKS_UPDATED, () => {
@@ -159,6 +172,8 @@ function loadWithHls() {
   });
   hls.on(Events.LEVEL_SWITCHED, (_, data) => {
     figures.level = data.level;
+    figures.rendition = levelNames()[data.level] || "";
+    drawChoices();
   });
   hls.on(Events.ERROR, (_, data) => onHlsError(data));
   hls.attachMedia(video);
@@ -225,16 +240,25 @@ function startPlaying() {
 // ---- late tracks and the end ----
 
 // What makes another set of tracks: the URIs and codecs; measured bit rates may change at any time.
+// One line each: "variant URI ATTRIBUTES" or "media ATTRIBUTES".
 function tracksOf(text) {
   const kept = [];
-  for (const line of text.split("\n")) {
-    if (line.startsWith("#EXT-X-MEDIA:") || line.startsWith("#EXT-X-STREAM-INF:")) {
-      kept.push((line.match(/(URI|CODECS|RESOLUTION|NAME)=("[^"]*"|[^,]*)/g) || []).sort().join());
-    } else if (line && !line.startsWith("#")) {
-      kept.push(line.trim());
-    }
+  let attributes = "";
+  for (const line of text.split("\n").map((one) => one.trim())) {
+    if (line.startsWith("#EXT-X-MEDIA:")) kept.push(`media ${attributesOf(line)}`);
+    else if (line.startsWith("#EXT-X-STREAM-INF:")) attributes = attributesOf(line);
+    else if (line && !line.startsWith("#")) kept.push(`variant ${line} ${attributes}`);
   }
   return kept.sort().join("\n");
+}
+
+function attributesOf(line) {
+  return (line.match(/(TYPE|URI|CODECS|RESOLUTION|NAME)=("[^"]*"|[^,]*)/g) || []).sort().join();
+}
+
+// URIs of the variants of `tracksOf`.
+function variantsOf(found) {
+  return found.split("\n").filter((line) => line.startsWith("variant ")).map((line) => line.split(" ")[1]);
 }
 
 function watchTracks() {
@@ -249,11 +273,10 @@ async function lookAtTracks() {
     const response = await fetch(SOURCE);
     if (response.ok) {
       const found = tracksOf(await response.text());
-      const changed = tracks !== "" && found !== tracks;
-      tracks = found;
+      if (tracks === "") tracks = found;
       if (figures.state === "ended") {
         if (await isLive(found)) return reload();
-      } else if (changed) {
+      } else if (mustReload(tracks, found)) {
         return reload();
       }
     }
@@ -265,7 +288,8 @@ async function lookAtTracks() {
 }
 
 async function isLive(found) {
-  const uri = found.split("\n").find((line) => line && !line.includes("="));
+  const [uri] = variantsOf(found);
+  if (!uri) return false;
   const response = await fetch(uri);
   return response.ok && !(await response.text()).includes("#EXT-X-ENDLIST");
 }
@@ -344,4 +368,5 @@ function tick() {
 document.title = figures.name ? `${figures.name} – Headwater` : "Headwater";
 setText(document.getElementById("name"), figures.name);
 load();
+lookAtLadder();
 setInterval(tick, TICK_MS);

@@ -8,7 +8,9 @@ from tests import codec_vectors as vectors
 
 from headwater.ingest.codecs import audio_samples, is_random_access, normalise
 from headwater.ingest.media import Kind, Packet, Track, TrackId
-from headwater.ingest.rtmp.flv import MAX_REFUSALS, BadTag, TagReader, TrackConfigured, TrackFinished, TrackRefused
+from headwater.ingest.rtmp.enhanced import BadTag
+from headwater.ingest.rtmp.flv import MAX_REFUSALS, TagReader
+from headwater.ingest.tracks import TrackConfigured, TrackFinished, TrackRefused
 
 IDR = b"\0\0\0\2\x65\x88"
 VIDEO = [

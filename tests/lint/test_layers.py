@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -28,12 +29,29 @@ SHELLS = {
     "headwater.edge.wire": "clock: the Date header",
     "headwater.ingest.connection": "a socket and its timers",
     "headwater.ingest.encode.capacity": "a process",
+    "headwater.ingest.encode.crew": "tasks of the running loop",
+    "headwater.ingest.encode.host": "timers of the running loop",
+    "headwater.ingest.encode.ladders": "tasks of the running loop",
+    "headwater.ingest.encode.metrics": "metrics registry",
+    "headwater.ingest.encode.outlet": "logging",
+    "headwater.ingest.encode.process": "a process and its socket",
+    "headwater.ingest.encode.spares": "processes",
     "headwater.ingest.encode.worker": "processes that use av",
+    "headwater.ingest.feed": "logging",
+    "headwater.ingest.gate": "clock, logging",
+    "headwater.ingest.kek": "a thread",
     "headwater.ingest.listen": "listening sockets",
     "headwater.ingest.metrics": "metrics registry",
-    "headwater.ingest.server": "listeners",
+    "headwater.ingest.pull": "sockets, threads, dice",
+    "headwater.ingest.rtmplisten": "listeners",
+    "headwater.ingest.server": "composition of the listeners",
+    "headwater.ingest.srtlisten": "a UDP port, dice",
+    "headwater.ingest.srtmetrics": "metrics registry",
+    "headwater.ingest.srtpublisher": "timers of the running loop",
     "headwater.ingest.state": "files",
     "headwater.ingest.stream": "timers of the running loop",
+    "headwater.ingest.streams": "timers of the running loop",
+    "headwater.ingest.udp": "sockets",
     "headwater.loadtest": "black box: talks to servers from outside",
     "headwater.origin.app": "aiohttp server",
     "headwater.origin.assets": "reads the files of the pages",
@@ -44,6 +62,7 @@ SHELLS = {
     "headwater.origin.metrics": "metrics registry",
     "headwater.origin.rendition": "metrics",
     "headwater.origin.responses": "aiohttp responses",
+    "headwater.origin.stills": "aiohttp responses",
     "headwater.origin.stream": "timers of the running loop",
 }
 """Modules and packages that own I/O, a clock or dice, and which."""
@@ -79,6 +98,18 @@ def test_every_module_is_core_or_shell() -> None:
 def test_no_module_is_both() -> None:
     shells, core = set(SHELLS), sans_io()
     assert not [module for module in modules() if listed_under(module, shells) and listed_under(module, core)]
+
+
+def test_only_the_workers_use_the_codec_library() -> None:
+    """A crash inside it must not be one of the server."""
+    users = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for folder in ("config", "edge", "ingest", "origin")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"^\s*(import|from) av\b", path.read_text(), re.MULTILINE)
+    }
+    assert users
+    assert all(name.startswith("ingest.encode.worker.") for name in users), users
 
 
 def test_the_lists_name_what_exists() -> None:

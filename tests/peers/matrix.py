@@ -2,7 +2,7 @@
 
 All cases run at the same time: pushes only copy packets, so a small machine carries them all. Each case is
 
-    pushed      by ffmpeg, in real time, over RTMP or RTMPS
+    pushed      by ffmpeg, in real time, over RTMP, RTMPS or SRT
     followed    by a part client per rendition (blocking reload, hint, part)
     decoded     by `ffmpeg -i URL`, which reads segments and never parts
 """
@@ -14,6 +14,7 @@ import io
 import itertools
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,7 +81,7 @@ class Outcome:
     push_log: str
     multivariant: str
     sent: bytes
-    """The start of what the publisher sent; empty over TLS."""
+    """The start of what the publisher sent; empty over TLS and SRT."""
 
 
 class Relay:
@@ -126,13 +127,25 @@ class Relay:
 
 
 async def run_case(server: Headwater, source: Source, folder: Path, name: str, *, tls: bool) -> Outcome:
-    """Push `source` as stream `name`, watch it, and stop."""
+    """Push `source` as stream `name` over RTMP or RTMPS, watch it, and stop."""
     relay = Relay(server.ports["rtmp"])
     port = await relay.start()
     url = server.rtmps(name) if tls else f"rtmp://127.0.0.1:{port}/live/{name}"
     path = await asyncio.to_thread(source.make, folder)
-    expected = await asyncio.to_thread(payload_hashes, path)
-    push = Peer(source.push_command(path, url, trust=server.certificate), folder / f"{name}.push.log")
+    try:
+        return await watch(
+            server, source, folder, name, source.push_command(path, url, trust=server.certificate), relay
+        )
+    finally:
+        await relay.close()
+
+
+async def watch(
+    server: Headwater, source: Source, folder: Path, name: str, command: Sequence[str], relay: Relay | None = None
+) -> Outcome:
+    """Run the push `command` of `source`, watch what it publishes as `name`, and stop it."""
+    expected = await asyncio.to_thread(payload_hashes, source.make(folder))
+    push = Peer(command, folder / f"{name}.push.log")
     try:
         async with aiohttp.ClientSession() as session:
             master = server.url(f"/live/{name}/index.m3u8")
@@ -143,10 +156,10 @@ async def run_case(server: Headwater, source: Source, folder: Path, name: str, *
                 for rendition, seen in watched.items():
                     group.create_task(_follow(session, server.url(f"/live/{name}/{rendition}/index.m3u8"), seen))
                 decoding = group.create_task(decode(master))
-        return Outcome(source, expected, watched, decoding.result(), push.text(), multivariant, relay.recorded)
+        sent = relay.recorded if relay is not None else b""
+        return Outcome(source, expected, watched, decoding.result(), push.text(), multivariant, sent)
     finally:
         push.kill()
-        await relay.close()
 
 
 async def playable(session: aiohttp.ClientSession, url: str, push: Peer, *, timeout_s: float = 40) -> str:
@@ -188,6 +201,15 @@ async def decode(url: str) -> Frames:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+    try:
+        return await _decoded(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _decoded(process: asyncio.subprocess.Process) -> Frames:
     assert process.stdout is not None and process.stderr is not None
     errors = asyncio.ensure_future(process.stderr.read())
     times: dict[int, list[float]] = {}

@@ -65,7 +65,8 @@ class Source:
         return [*command, "-i", str(path), "-map", "0", "-c", "copy", *self.push, *tls, "-f", "flv", url]
 
 
-def _x264(gop: int, *more: str, tune: bool = True) -> tuple[str, ...]:
+def x264(gop: int, *more: str, tune: bool = True) -> tuple[str, ...]:
+    """Options of libx264 with a keyframe every `gop` frames."""
     latency = ("-tune", "zerolatency") if tune else ()
     return ("-c:v", "libx264", "-preset", "veryfast", *latency, "-g", str(gop), "-keyint_min", str(gop), *more)
 
@@ -73,25 +74,25 @@ def _x264(gop: int, *more: str, tune: bool = True) -> tuple[str, ...]:
 SOURCES = {
     source.name: source
     for source in (
-        Source("h264-aac", _x264(30)),
+        Source("h264-aac", x264(30)),
         Source("hevc-aac", ("-c:v", "libx265", "-preset", "ultrafast", "-g", "30", "-x265-params",
-                            "log-level=error", "-tag:v", "hvc1")),
+                            "log-level=error:info=0", "-tag:v", "hvc1")),
         Source("av1-opus", ("-c:v", "libsvtav1", "-preset", "12", "-g", "30", "-svtav1-params", "pred-struct=1"),
                ("-c:a", "libopus", "-b:a", "96k", "-strict", "-2")),
         Source("audio-only", (), ("-c:a", "aac", "-b:a", "96k")),
-        Source("video-only", _x264(30), ()),
-        Source("b-frames", _x264(60, "-bf", "3", "-b_strategy", "0", tune=False)),
-        Source("fps-29.97", _x264(60), fps="30000/1001"),
-        Source("fps-59.94", _x264(120), fps="60000/1001"),
-        Source("fps-25", _x264(50), fps="25"),
-        Source("fps-5", _x264(10), fps="5"),
-        Source("gop-10s", _x264(300), seconds=30),
-        Source("two-audio", _x264(30), audio_tracks=2),
-        Source("offset", _x264(30), push=("-output_ts_offset", "16790")),
-        Source("late-audio", _x264(30), audio_offset_s=4),
-        Source("aac-8k", _x264(30), ("-c:a", "aac", "-b:a", "24k"), audio_rate=8_000),
-        Source("ac3", _x264(30), ("-c:a", "ac3", "-b:a", "128k")),
-        Source("flac", _x264(30), ("-c:a", "flac", "-strict", "-2")),
+        Source("video-only", x264(30), ()),
+        Source("b-frames", x264(60, "-bf", "3", "-b_strategy", "0", tune=False)),
+        Source("fps-29.97", x264(60), fps="30000/1001"),
+        Source("fps-59.94", x264(120), fps="60000/1001"),
+        Source("fps-25", x264(50), fps="25"),
+        Source("fps-5", x264(10), fps="5"),
+        Source("gop-10s", x264(300), seconds=30),
+        Source("two-audio", x264(30), audio_tracks=2),
+        Source("offset", x264(30), push=("-output_ts_offset", "16790")),
+        Source("late-audio", x264(30), audio_offset_s=4),
+        Source("aac-8k", x264(30), ("-c:a", "aac", "-b:a", "24k"), audio_rate=8_000),
+        Source("ac3", x264(30), ("-c:a", "ac3", "-b:a", "128k")),
+        Source("flac", x264(30), ("-c:a", "flac", "-strict", "-2")),
     )
 }  # fmt: skip
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
 from headwater.loadtest.bench.processes import wait_until
 from headwater.loadtest.bench.server import Headwater
-
-from .chromium import browser, figures, open_player, wait_playing
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
 

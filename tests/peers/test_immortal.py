@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
 from headwater.loadtest.bench.processes import Peer, wait_until
 from headwater.loadtest.bench.server import Headwater
 from headwater.origin.hls import reader
 from headwater.origin.hls.model import MediaPlaylist
 
-from .chromium import browser, figures, open_player, wait_playing
 from .sources import SOURCES
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]

@@ -106,7 +106,8 @@ def test_the_commands_answer(installed: Path, tmp_path: Path) -> None:
 
 def test_the_server_starts_is_healthy_and_ends_on_sigterm(installed: Path, tmp_path: Path) -> None:
     ports = {
-        name: free_port() for name in ("EDGE__HTTP", "ORIGIN__HTTP", "INGEST__RTMP", "EDGE__ADMIN", "ORIGIN__ADMIN")
+        name: free_port()
+        for name in ("EDGE__HTTP", "ORIGIN__HTTP", "INGEST__RTMP", "INGEST__SRT", "EDGE__ADMIN", "ORIGIN__ADMIN")
     }
     env = {f"HEADWATER_{name}__PORT": str(port) for name, port in ports.items()}
     server = Peer(

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing, wait_state
 from headwater.loadtest.bench.processes import Peer, wait_until
 from headwater.loadtest.bench.server import Headwater
 
-from .chromium import browser, figures, open_player, wait_playing, wait_state
 from .sources import SOURCES, Source
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
 from headwater.loadtest.bench.processes import Peer
 from headwater.loadtest.bench.server import Headwater
 
 from .certificates import self_signed
-from .chromium import browser, figures, open_player, wait_playing
 from .sources import SOURCES, Source
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.peer
 
 FREE = [
     argument
-    for key in ("ingest.rtmp", "origin.http", "origin.admin", "edge.http", "edge.admin")
+    for key in ("ingest.rtmp", "ingest.srt", "origin.http", "origin.admin", "edge.http", "edge.admin")
     for argument in (f"--{key}.port", "0")
 ]
 UP = [sys.executable, "-m", "headwater.config.cli", "up", *FREE]

@@ -21,6 +21,7 @@ from tests.rtmp_client import Publisher, chunk_header
 from tests.timeline_kit import IDR, SLICE, Judge
 
 from headwater.config.settings import Ingest, Origin, Publish, Rtmp, RtmpLimits
+from headwater.config.settings_srt import Srt
 from headwater.ingest.media import Codec, Cut, Kind, Sample, StreamEnded, StreamEvent, Track
 from headwater.ingest.server import IngestServer, IngestStartError
 
@@ -130,7 +131,9 @@ class House:
         self.registry = CollectorRegistry()
         self.clients: list[Client] = []
         settings = {"ahead_s": 3_600, **settings}
-        self.server = IngestServer(Ingest(rtmp=rtmp, **settings), Origin(), folder, self.sink, self.registry)
+        self.server = IngestServer(
+            Ingest(rtmp=rtmp, srt=Srt(port=0), **settings), Origin(), folder, self.sink, self.registry
+        )
 
     async def client(self, protocol: str = "rtmp", context: ssl.SSLContext | None = None) -> Client:
         port = self.server.ports[protocol]
@@ -464,11 +467,11 @@ async def test_start_errors_say_what_and_why(tmp_path: Path) -> None:
 
 async def test_without_keys_only_loopback_is_bound(tmp_path: Path) -> None:
     async with house(tmp_path) as it:
-        (server,) = it.server._servers
+        (server,) = it.server._rtmp._servers
         assert [sock.getsockname()[0] for sock in server.sockets] == ["127.0.0.1"]
     keys = (Publish(name="*", key=SecretStr("any-name-key")),)
     async with house(tmp_path, publish=keys) as it:
-        (server,) = it.server._servers
+        (server,) = it.server._rtmp._servers
         assert [sock.getsockname()[0] for sock in server.sockets] in (["::"], ["0.0.0.0"])
 
 

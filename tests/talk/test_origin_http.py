@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from tests.live_feed import Feed
 
 from headwater.config.settings import Origin, OriginHttp
+from headwater.ingest.media import Still
 from headwater.origin.app import OriginServer
 from headwater.origin.hls import multivariant, reader, writer
 from headwater.origin.hls.delta import merge
@@ -578,3 +579,21 @@ async def test_a_bound_port_is_an_error(site: Site) -> None:
     with pytest.raises(OSError, match="in use"):
         await server.start()
     await server.close()
+
+
+async def test_pictures_of_a_stream(site: Site) -> None:
+    """Rules 146, 151, 154, 156: a plain file that changes every few seconds."""
+    site.live()
+    assert (await site.ask("/live/demo/thumb.jpg")).status == 404
+    site.feed.sink.write(Still("image/jpeg", 0, b"\xff\xd8 one"), 0.0)
+    site.feed.sink.write(Still("image/webp", 0, b"RIFF one"), 0.0)
+    first = await site.ask("/live/demo/thumb.jpg")
+    assert (first.status, first.body, first.headers["content-type"]) == (200, b"\xff\xd8 one", "image/jpeg")
+    assert first.headers["cache-control"] == "public, max-age=2, s-maxage=2"
+    assert (await site.ask("/live/demo/thumb.webp")).headers["content-type"] == "image/webp"
+    same = await site.ask("/live/demo/thumb.jpg", If_None_Match=first.headers["etag"])
+    assert (same.status, same.body) == (304, b"")
+    assert (await site.ask("/live/demo/thumb.jpg", If_Modified_Since=first.headers["last-modified"])).status == 304
+    site.feed.sink.write(Still("image/jpeg", 0, b"\xff\xd8 two"), 0.0)
+    other = await site.ask("/live/demo/thumb.jpg", If_None_Match=first.headers["etag"])
+    assert (other.status, other.body) == (200, b"\xff\xd8 two")

@@ -12,7 +12,7 @@ from tests.rtmp_replay import replay
 
 from headwater.ingest.media import Codec, Packet
 from headwater.ingest.rtmp.events import PublishEnded, PublishRequested
-from headwater.ingest.rtmp.flv import TrackConfigured, TrackRefused
+from headwater.ingest.tracks import TrackConfigured, TrackRefused
 
 CAPTURES = sorted((Path(__file__).parent.parent / "captures").glob("*.rtmp"))
 

@@ -21,9 +21,9 @@ from tests.rtmp_client import (
 from headwater.ingest.media import Packet
 from headwater.ingest.rtmp.errors import CloseReason
 from headwater.ingest.rtmp.events import Closed, PublishEnded, PublishRequested, RejectCode, SessionEvent
-from headwater.ingest.rtmp.flv import TrackConfigured
 from headwater.ingest.rtmp.limits import Limits
 from headwater.ingest.rtmp.session import PublishSession
+from headwater.ingest.tracks import TrackConfigured
 
 AAC = b"\xaf\x00\x11\x90"
 

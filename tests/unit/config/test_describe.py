@@ -38,7 +38,7 @@ def test_members_of_lists_are_no_settings_of_their_own() -> None:
     assert "ingest.publish" in LEAVES
     assert not any("[]" in key for key in LEAVES)
     members = next(table for table in describe.tables() if table.key == "ingest.publish[]")
-    assert [leaf.default for leaf in members.leaves] == ["(required)", "(required)"]
+    assert [leaf.default for leaf in members.leaves] == ["(required)", "(required)", None]
     assert members.leaves[1].shape is Shape.SECRET
 
 

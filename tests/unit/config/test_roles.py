@@ -20,7 +20,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings.model_validate(
         {
             "state": {"dir": tmp_path / "state"},
-            "ingest": {"rtmp": free},
+            "ingest": {"rtmp": free, "srt": free},
             "origin": {"http": free, "admin": free},
             "edge": {"http": {"host": "127.0.0.1", **free}, "admin": free},
         }
@@ -51,6 +51,7 @@ async def test_the_origin_role(settings: Settings) -> None:
     await role.start()
     ports = role.listening
     assert ports.rtmp
+    assert ports.srt
     assert ports.rtmps is None
     for port in (ports.http, ports.admin):
         assert await status(port, "/healthz") == 200

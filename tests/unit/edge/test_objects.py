@@ -165,3 +165,23 @@ def test_playlists_that_are_held_but_not_followed_are_bounded_and_refused_in_wor
     assert Viewer(core).get("/live/b/index.m3u8?_HLS_msn=109&_HLS_part=0", 1.0).answers == [], "joined"
     script.playlist(blocking[0], 2.0, LiveStream())
     assert not Viewer(core).get("/live/c/index.m3u8?_HLS_msn=109&_HLS_part=0", 2.0).answers
+
+
+def test_a_picture_of_a_stream_is_a_plain_file_that_lives_shortly() -> None:
+    """It has its origin's lifetime, is asked for again with its validator, and is not taken for a segment."""
+    script = Script()
+    core = make_core(script)
+    kind, life = "image/jpeg", "public, max-age=2, s-maxage=2"
+    viewers = [Viewer(core).get("/live/demo/thumb.jpg", 1.0) for _ in range(3)]
+    script.answer("/live/demo/thumb.jpg", 1.1, b"one", etag='"1"', content_type=kind, cache_control=life)
+    assert {viewer.body for viewer in viewers} == {b"one"}
+    assert Viewer(core).get("/live/demo/thumb.jpg", 3.0).answer.outcome is Outcome.HIT
+    late = Viewer(core).get("/live/demo/thumb.jpg", 3.2)
+    request = script.answer("/live/demo/thumb.jpg", 3.3, b"two", etag='"2"', content_type=kind, cache_control=life)
+    assert request.etag == '"1"'
+    assert late.body == b"two"
+    gone = Viewer(core).get("/live/other/thumb.jpg", 4.0)
+    script.answer("/live/other/thumb.jpg", 4.1, b"none", 404, cache_control="no-store")
+    assert gone.status == 404
+    Viewer(core).get("/live/other/thumb.jpg", 4.2)
+    assert script.targets == ["/live/other/thumb.jpg"], "the next picture may be there"

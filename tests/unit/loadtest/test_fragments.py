@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.loadtest.fragments import Chunk, FragmentError, boxes, chunks
+from headwater.loadtest.fragments import Chunk, FragmentError, boxes, chunks, timescale
 from headwater.origin.cmaf import chunk
 from headwater.origin.cmaf.chunk import ChunkSample
 
@@ -91,3 +91,18 @@ def test_damaged_bytes_are_chunks_or_a_fragment_error(changes: list[tuple[int, i
         data[at] = value
     with contextlib.suppress(FragmentError):
         chunks(bytes(data[:end]))
+
+
+def moov(mdhd: bytes) -> bytes:
+    return box(b"ftyp", b"iso6") + box(b"moov", box(b"trak", box(b"tkhd"), box(b"mdia", mdhd)))
+
+
+def test_timescale_of_both_versions() -> None:
+    assert timescale(moov(full(b"mdhd", 0, words(0, 0, 48_000, 0)))) == 48_000
+    assert timescale(moov(full(b"mdhd", 0, words(0, 0, 0, 0, 90_000, 0, 0), version=1))) == 90_000
+
+
+@pytest.mark.parametrize("init", [b"", box(b"ftyp"), moov(b""), moov(full(b"mdhd", 0, words(0, 0)))])
+def test_no_timescale(init: bytes) -> None:
+    with pytest.raises(FragmentError):
+        timescale(init)

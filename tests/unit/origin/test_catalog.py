@@ -8,7 +8,7 @@ from fractions import Fraction
 from tests.live_feed import audio_track, video_track
 
 from headwater.ingest.media import Codec, Rendition, Track, VideoRange
-from headwater.origin.catalog import Listed, describe
+from headwater.origin.catalog import Listed, describe, in_order
 from headwater.origin.hls.multivariant import read, render
 
 
@@ -118,3 +118,68 @@ def test_video_range_is_the_tracks() -> None:
 
 def test_nothing() -> None:
     assert describe([]).variants == ()
+
+
+def rung(name: str, bitrate: int, height: int, peak: int | None = 500_000) -> Listed:
+    track = replace(video_track(), width=height * 16 // 9, height=height)
+    return Listed(Rendition(name), track, peak, peak, True, bitrate)
+
+
+LADDER = [rung("720p", 3_200_000, 720), rung("480p", 1_670_000, 480), rung("360p", 1_030_000, 360)]
+
+
+def test_a_ladder_begins_with_the_rung_near_two_megabits() -> None:
+    """Rule 176. What is measured does not change the order."""
+    wanted = ["480p", "source", "720p", "360p", "audio"]
+    for found in (in_order([VIDEO, *LADDER, AUDIO]), in_order([AUDIO, *reversed(LADDER), VIDEO])):
+        assert [item.rendition for item in found] == wanted
+    assert [item.rendition for item in in_order([VIDEO, LADDER[2], AUDIO])] == ["360p", "source", "audio"]
+
+
+def test_without_a_ladder_the_order_is_the_publishers() -> None:
+    items = [VIDEO, listed("source-2", video_track("avc1.64000d", "v1")), AUDIO]
+    assert in_order(items) == items
+
+
+def test_bandwidth_of_a_rung_is_what_it_may_have() -> None:
+    """A quiet start must not promise a small peak: players read it once."""
+    found = describe([rung("720p", 3_200_000, 720, peak=300_000)])
+    assert found.variants[0].bandwidth == 3_200_000
+    assert found.variants[0].average_bandwidth == 300_000
+    found = describe([rung("720p", 3_200_000, 720, peak=None)])
+    assert found.variants[0].bandwidth == 3_200_000
+    found = describe([rung("720p", 3_200_000, 720, peak=3_500_000)])
+    assert 3_850_000 <= found.variants[0].bandwidth <= 3_851_000
+
+
+def test_segments_are_independent_when_only_rungs_are_listed() -> None:
+    """Rule 182."""
+    assert describe([*LADDER, AUDIO]).independent_segments
+    assert not describe([VIDEO, *LADDER, AUDIO]).independent_segments
+
+
+def audio_rung(name: str, bitrate: int, codec: Codec = Codec.AAC) -> Listed:
+    return Listed(Rendition(name), replace(audio_track(), codec=codec), bitrate, bitrate, True, bitrate)
+
+
+def test_higher_bit_rates_of_the_sound_go_with_larger_pictures() -> None:
+    found = describe(in_order([VIDEO, *LADDER, AUDIO, audio_rung("audio-64k", 64_000)]))
+    assert {variant.uri.partition("/")[0]: variant.audio for variant in found.variants} == {
+        "480p": "audio-aac-64k",
+        "source": "audio-aac",
+        "720p": "audio-aac",
+        "360p": "audio-aac-64k",
+    }
+    assert [media.group for media in found.media] == ["audio-aac", "audio-aac-64k"]
+    assert read(render(found)) == found
+
+
+def test_each_codec_of_the_sound_goes_with_every_picture() -> None:
+    found = describe(in_order([*LADDER, AUDIO, audio_rung("audio-96k-opus", 96_000, Codec.OPUS)]))
+    assert len(found.variants) == 6
+    assert {variant.audio for variant in found.variants} == {"audio-aac", "audio-opus-96k"}
+
+
+def test_one_picture_goes_with_every_sound() -> None:
+    found = describe([VIDEO, AUDIO, audio_rung("audio-64k", 64_000)])
+    assert [variant.audio for variant in found.variants] == ["audio-aac", "audio-aac-64k"]

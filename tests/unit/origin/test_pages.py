@@ -104,7 +104,9 @@ def test_the_video_starts_muted_and_in_the_page() -> None:
     assert {"autoplay", "muted", "playsinline", "controls"} <= set(video)
 
 
-@pytest.mark.parametrize(("page", "script"), [("index.html", "list.js"), ("player.html", "player.js")])
+@pytest.mark.parametrize(
+    ("page", "script"), [("index.html", "list.js"), ("player.html", "player.js"), ("player.html", "quality.js")]
+)
 def test_scripts_find_their_elements(page: str, script: str) -> None:
     text = (PAGES / script).read_text()
     wanted = set(re.findall(r'getElementById\("([^"]+)"\)', text))
@@ -125,7 +127,7 @@ def test_style_and_icon() -> None:
     assert ElementTree.parse(PAGES / "favicon.svg").getroot().tag.endswith("svg")
 
 
-@pytest.mark.parametrize("script", ["list.js", "player.js", "figures.js", "playable.js", "still.js"])
+@pytest.mark.parametrize("script", ["list.js", "player.js", "figures.js", "playable.js", "quality.js", "still.js"])
 def test_scripts_are_sound(script: str) -> None:
     node = shutil.which("node")
     if node is not None:  # npm's machine has it; elsewhere the browser tests find the same

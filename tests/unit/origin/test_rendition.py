@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 from tests.live_feed import AUDIO, SOURCE, audio_track, video_track
 
 from headwater.config.settings import Origin
-from headwater.ingest.media import Cut, Sample, StreamStarted
+from headwater.ingest.media import Cut, Sample, StreamStarted, TrackStarted
 from headwater.origin.metrics import OriginMetrics
 from headwater.origin.rendition import LiveRendition, text_body
 from headwater.origin.window import MediaKind
@@ -17,7 +17,7 @@ STARTED = StreamStarted(4, 520_000, 0)
 def made(frames: int) -> tuple[LiveRendition, CollectorRegistry]:
     registry = CollectorRegistry()
     metrics = OriginMetrics(registry)
-    rendition = LiveRendition("demo", SOURCE, video_track(), STARTED, Origin())
+    rendition = LiveRendition("demo", TrackStarted(SOURCE, video_track()), STARTED, Origin())
     rendition.segmenter.track_started(video_track(), 0.0)
     for index in range(frames):
         dts = index * 3_600
@@ -61,7 +61,7 @@ def test_nothing_new_is_no_publication() -> None:
 def test_types() -> None:
     """Rule 154."""
     video, _ = made(0)
-    audio = LiveRendition("demo", AUDIO, audio_track(), STARTED, Origin())
+    audio = LiveRendition("demo", TrackStarted(AUDIO, audio_track()), STARTED, Origin())
     assert (video.mime(MediaKind.INIT), audio.mime(MediaKind.INIT)) == ("video/mp4", "audio/mp4")
     assert {one.mime(kind) for one in (video, audio) for kind in (MediaKind.PART, MediaKind.SEGMENT)} == {
         "video/iso.segment"

@@ -13,10 +13,15 @@ from headwater.config.settings import Origin
 from headwater.ingest.media import (
     Cut,
     Hole,
+    LadderState,
+    LadderStatus,
     Metadata,
     MetadataKind,
+    Offered,
+    Planned,
     Rendition,
     Sample,
+    Still,
     StreamStarted,
     TrackEnded,
     TrackStarted,
@@ -221,3 +226,99 @@ def test_a_late_rendition_is_in_the_texts_at_once(stream: LiveStream, feed: Feed
     assert stream.playable("audio") is not None
     assert reader.read(text(stream)).reports
     assert b"audio" in stream.multivariant_playlist(compressed=False).data
+
+
+RUNG = Rendition("480p")
+
+
+def add_rung(stream: LiveStream, first: int, last: int) -> None:
+    """A rung of 25 frames/s that begins with frame `first` of the source."""
+    for frame in range(first, last):
+        at = EPOCH_S * 90_000 + frame * 3_600
+        stream.write(Sample(RUNG, at, at, 3_600, True, frame % 50 == 0, b"r", NOW), NOW)
+
+
+def variants(stream: LiveStream) -> list[str]:
+    text = stream.multivariant_playlist(compressed=False).data.decode()
+    return [line.partition("/")[0] for line in text.splitlines() if line.endswith("index.m3u8") and line[0] != "#"]
+
+
+def test_a_stream_is_not_shown_without_what_is_planned(stream: LiveStream, feed: Feed) -> None:
+    """Players read the multivariant playlist once."""
+    feed.start(audio=False)
+    stream.write(Planned((RUNG,)), NOW)
+    feed.until(20)
+    assert stream.playable("") is None
+    stream.write(TrackStarted(RUNG, video_track(), bitrate=1_500_000, independent=True), NOW)
+    add_rung(stream, 0, 51)
+    assert stream.state is StreamState.LIVE
+    assert variants(stream) == ["480p", "source"]
+    # It missed nothing: its segments are the stream's from the first on.
+    assert reader.read(text(stream, "480p")).media_sequence == reader.read(text(stream)).media_sequence
+    assert not reader.read(text(stream, "480p")).segments[0].gap
+
+
+def test_a_stream_does_not_wait_for_what_is_planned_no_more(stream: LiveStream, feed: Feed) -> None:
+    feed.start(audio=False)
+    stream.write(Planned((RUNG,)), NOW)
+    feed.until(20)
+    stream.write(Planned(()), NOW)
+    feed.until(22)
+    assert stream.state is StreamState.LIVE
+    # It comes later: what the others list already is GAP in it.
+    stream.write(TrackStarted(RUNG, video_track(), bitrate=1_500_000, independent=True), NOW)
+    assert variants(stream) == ["480p", "source"]
+    assert all(segment.gap for segment in reader.read(text(stream, "480p")).segments)
+
+
+def test_a_rung_that_is_not_offered_goes_on_but_is_not_named(stream: LiveStream, feed: Feed) -> None:
+    feed.start(audio=False)
+    stream.write(TrackStarted(RUNG, video_track(), bitrate=1_500_000, independent=True), NOW)
+    for second in range(14):
+        feed.until(second + 1)
+        add_rung(stream, second * 25, second * 25 + 25)
+    assert stream.state is StreamState.LIVE
+    stream.write(Offered(RUNG, False), NOW)
+    assert variants(stream) == ["source"]
+    assert reader.read(text(stream)).reports == ()
+    stream.write(Hole(RUNG, (EPOCH_S + 18) * 90_000), NOW)
+    feed.until(20)
+    playlist = reader.read(text(stream, "480p"))
+    assert not playlist.ended
+    assert playlist.last_msn >= reader.read(text(stream)).last_msn - 1
+    assert [report.uri for report in playlist.reports] == ["../source/index.m3u8"]
+    assert [item["offered"] for item in stream.summary()["renditions"]] == [True, False]  # type: ignore[attr-defined]
+    stream.write(Offered(RUNG, True), NOW)
+    assert variants(stream) == ["480p", "source"]
+    assert len(reader.read(text(stream)).reports) == 1
+
+
+def test_a_stream_without_any_offered_picture_is_offered_with_its_pictures(stream: LiveStream, feed: Feed) -> None:
+    feed.start()
+    feed.until(14)
+    stream.write(Offered(SOURCE, False), NOW)
+    assert variants(stream) == ["source"]
+
+
+def test_segments_of_a_rung_are_independent(stream: LiveStream, feed: Feed) -> None:
+    """Rule 182."""
+    feed.start(audio=False)
+    stream.write(TrackStarted(RUNG, video_track(), bitrate=1_500_000, independent=True), NOW)
+    feed.until(14)
+    add_rung(stream, 0, 350)
+    assert "#EXT-X-INDEPENDENT-SEGMENTS" in text(stream, "480p")
+    assert "#EXT-X-INDEPENDENT-SEGMENTS" not in text(stream)
+    stream.write(Offered(SOURCE, False), NOW)
+    assert b"#EXT-X-INDEPENDENT-SEGMENTS" in stream.multivariant_playlist(compressed=False).data
+
+
+def test_pictures_and_the_state_of_the_ladder_are_listed(stream: LiveStream, feed: Feed) -> None:
+    feed.start()
+    feed.until(14)
+    summary = stream.summary()
+    assert (summary["thumbnail"], summary["ladder"]) == (None, None)
+    stream.write(Still("image/jpeg", 0, b"picture"), NOW)
+    stream.write(LadderStatus(LadderState.RUNNING, 1, 1.5, 0.1), NOW)
+    summary = stream.summary()
+    assert summary["thumbnail"] == "live/demo/thumb.jpg"
+    assert summary["ladder"] == {"state": "running", "level": 1, "reduced": "", "speed": 1.5, "lag_s": 0.1}

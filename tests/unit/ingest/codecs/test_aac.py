@@ -4,7 +4,7 @@ import pytest
 from tests.codec_vectors import ASC_LC, ASC_LC_8K, ASC_LC_51
 
 from headwater.ingest.codecs import BadConfig
-from headwater.ingest.codecs.aac import read_config
+from headwater.ingest.codecs.aac import read_config, specific_bits
 
 
 def asc(text: str) -> bytes:
@@ -103,3 +103,13 @@ def test_program_config_element_with_mixdowns_and_comment() -> None:
 def test_what_players_cannot_take_is_refused(config: bytes, why: str) -> None:
     with pytest.raises(BadConfig, match=why):
         read_config(config)
+
+
+@pytest.mark.parametrize(("config", "bits"), [("1190", 16), ("2b098800", 25), ("119056e500", 16), ("f8e64000", None)])
+def test_how_many_bits_a_configuration_takes(config: str, bits: int | None) -> None:
+    """LC; hierarchical SBR; LC with the backward compatible signalling, which is not counted; ELD."""
+    if bits is None:
+        with pytest.raises(BadConfig):
+            specific_bits(bytes.fromhex(config))
+    else:
+        assert specific_bits(bytes.fromhex(config) + b"\xff") == bits

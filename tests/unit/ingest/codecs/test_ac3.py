@@ -4,7 +4,14 @@ import pytest
 from tests.codec_vectors import AC3_FRAME, AC3_FRAME_MONO, EAC3_FRAME
 
 from headwater.ingest.codecs import BadConfig
-from headwater.ingest.codecs.ac3 import fingerprint, packet_samples, read_ac3_config, read_eac3_config
+from headwater.ingest.codecs.ac3 import (
+    access_unit_size,
+    fingerprint,
+    is_enhanced,
+    packet_samples,
+    read_ac3_config,
+    read_eac3_config,
+)
 
 
 def syncframe(kind: int, substream: int, blocks: int, *, acmod: int = 2, channel_map: int | None = None) -> bytes:
@@ -93,3 +100,31 @@ def test_the_fingerprint_ignores_what_may_change() -> None:
     assert fingerprint(syncframe(0, 0, 3)) != fingerprint(syncframe(0, 0, 3, acmod=7))
     assert fingerprint(b"\x0b\x77") == b""
     assert fingerprint(b"no syncframe") == b""
+
+
+def test_access_units_of_eac3() -> None:
+    whole, short, dependent, second = syncframe(0, 0, 3), syncframe(0, 0, 0), syncframe(1, 0, 3), syncframe(0, 1, 3)
+    assert is_enhanced(whole)
+    assert access_unit_size(whole, 0) == 32
+    assert access_unit_size(whole + whole, 0) == 32
+    assert access_unit_size(b"xx" + whole + dependent + second + whole, 2) == 96
+    assert access_unit_size(short * 7, 0) == 6 * 32
+    assert access_unit_size(short * 6, 0) == 6 * 32
+    assert access_unit_size(whole + b"garbage that is longer than a header", 0) == 32
+    # More is needed, or it does not begin here.
+    assert access_unit_size(short * 5, 0) is None
+    assert access_unit_size(whole + dependent[:8], 0) is None
+    assert access_unit_size(whole[:20], 0) is None
+    assert access_unit_size(dependent + whole, 0) == access_unit_size(second + whole, 0) == 0
+    assert access_unit_size(short + b"garbage that is longer than a header", 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "size"), [(0x1E, 1_792), (0x1F, 1_792), (0x40, 138), (0x41, 140), (0x80, 192), (0xC0, 0), (0x26, 0)]
+)
+def test_sizes_of_ac3_frames(code: int, size: int) -> None:
+    """Table 4.13: 448 kbit/s at 48 kHz; 32 kbit/s at 44.1 (two sizes) and 32 kHz; reserved rate; reserved size."""
+    frame = b"\x0b\x77\x00\x00" + bytes((code, 8 << 3)) + bytes(10)
+    assert not is_enhanced(frame)
+    assert access_unit_size(frame, 0) == size
+    assert access_unit_size(b"no syncframe", 0) == 0

@@ -4,7 +4,14 @@ import pytest
 from tests.codec_vectors import AV1_KEY_FRAME, AV1_SHOW_EXISTING, AV1C, AV1C_HLG
 
 from headwater.ingest.codecs import BadConfig
-from headwater.ingest.codecs.av1 import find_sequence_header, is_shown_key_frame, read_config, tidy, with_sequence
+from headwater.ingest.codecs.av1 import (
+    find_sequence_header,
+    is_shown_key_frame,
+    read_config,
+    shows,
+    tidy,
+    with_sequence,
+)
 from headwater.ingest.codecs.headers import TRANSFER_HLG
 
 DELIMITER = b"\x12\x00"
@@ -98,3 +105,12 @@ def test_delimiters_padding_and_damage_are_dropped() -> None:
     assert tidy(clean + b"\x32\x7f\x10") == clean
     assert tidy(DELIMITER) == b""
     assert tidy(b"") == b""
+
+
+def test_shown_frames() -> None:
+    assert shows(AV1_KEY_FRAME)
+    assert shows(AV1_SHOW_EXISTING)
+    assert not shows(b"\x32\x02\x20\x55")
+    assert shows(b"\x32\x02\x20\x55\x1a\x01\x90")
+    assert not shows(b"\x32\x00" + AV1C_HLG[4:])
+    assert not shows(b"")

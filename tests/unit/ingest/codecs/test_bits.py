@@ -37,6 +37,14 @@ def test_align_goes_to_the_next_byte_only_when_inside_one() -> None:
     assert bits.read(8) == 1
 
 
+def test_peeking_reads_again() -> None:
+    bits = BitReader(b"\xa5\xf0")
+    assert bits.peek(12) == 0xA5F
+    assert (bits.read(4), bits.peek(4), bits.left) == (0xA, 0x5, 12)
+    with pytest.raises(BadConfig):
+        bits.peek(13)
+
+
 @pytest.mark.parametrize("ask", [lambda bits: bits.read(9), lambda bits: bits.skip(9)])
 def test_reading_past_the_end_is_refused(ask: object) -> None:
     assert callable(ask)

@@ -6,7 +6,7 @@ import pytest
 from tests.codec_vectors import AVCC_444, AVCC_BASELINE, AVCC_HIGH, AVCC_INTERLACED
 
 from headwater.ingest.codecs import BadConfig
-from headwater.ingest.codecs.h264 import is_idr, read_config
+from headwater.ingest.codecs.h264 import field_of, is_idr, pps_id, read_config, read_sps
 
 AUD, SEI, SPS, PPS, IDR, SLICE = b"\x09\xf0", b"\x06\x05\x01\x00\x80", b"\x67", b"\x68", b"\x65\x88", b"\x41\x9a"
 
@@ -104,3 +104,22 @@ def test_the_first_slice_decides() -> None:
     assert not is_idr(access_unit(AUD, SEI), 4)
     assert not is_idr(b"", 4)
     assert not is_idr(b"\xff\xff\xff\xff\x09", 4)
+
+
+def test_ids_and_what_slices_of_fields_need() -> None:
+    sps = AVCC_INTERLACED[8:32]
+    parameters = read_sps(sps)
+    assert (parameters.set_id, parameters.interlaced, parameters.separate_planes) == (0, True, False)
+    assert 4 <= parameters.frame_num_bits <= 16
+    assert not read_sps(AVCC_HIGH[8:33]).interlaced
+    assert pps_id(b"\x68\xeb\xe3\xcb") == 0
+    assert pps_id(b"\x68\x60") == 2
+    with pytest.raises(BadConfig):
+        pps_id(b"\x68")
+    with pytest.raises(BadConfig):
+        field_of(b"\x41\x80", parameters)
+    # first_mb 0, slice type 7, PPS 0, frame_num 0, then field_pic_flag and bottom_field_flag.
+    for flags, expected in (("00", None), ("10", (0, False)), ("11", (0, True))):
+        bits = "1" + "0001000" + "1" + "0" * parameters.frame_num_bits + flags + "1" * 8
+        data = int(bits.ljust(40, "0"), 2).to_bytes(5)
+        assert field_of(b"\x41" + data, parameters) == expected

@@ -7,7 +7,7 @@ from tests.codec_vectors import HVCC_422, HVCC_MAIN, HVCC_MAIN10_PQ
 
 from headwater.ingest.codecs import BadConfig
 from headwater.ingest.codecs.headers import TRANSFER_PQ
-from headwater.ingest.codecs.hevc import is_irap, read_config
+from headwater.ingest.codecs.hevc import is_irap, pps_id, read_config, read_sps, vps_id
 
 
 def access_unit(*kinds: int) -> bytes:
@@ -89,3 +89,15 @@ def test_other_pictures_are_no_random_access(kind: int) -> None:
 def test_no_slice_is_no_random_access() -> None:
     assert not is_irap(access_unit(35, 39), 4)
     assert not is_irap(b"", 4)
+
+
+def test_ids_of_parameter_sets() -> None:
+    sps = HVCC_MAIN[22 + 1 + 5 + 24 + 5 :][:41]
+    assert read_sps(sps).set_id == 0
+    assert vps_id(b"\x40\x01\x3c") == 3
+    assert pps_id(b"\x44\x01\xc1\x72") == 0
+    assert pps_id(b"\x44\x01\x48") == 1
+    with pytest.raises(BadConfig):
+        pps_id(b"\x44\x01")
+    with pytest.raises(BadConfig):
+        vps_id(b"\x40\x01")

@@ -14,6 +14,7 @@ from headwater.ingest.encode.model import (
     Drain,
     Drained,
     Failed,
+    Note,
     Opened,
     Picture,
     Plan,
@@ -76,6 +77,7 @@ MESSAGES: list[wire.Message] = [
     Drained(3),
     Failed(None, "no such encoder"),
     Failed(RUNG, "x"),
+    Note(RUNG, "x"),
 ]
 BYTES = b"".join(buffer for message in MESSAGES for buffer in wire.encode(message))
 

@@ -11,7 +11,6 @@ from headwater.ingest.rtmp.commands import (
     connect_result,
     on_fc,
     on_status,
-    printable,
     read_command,
     read_metadata,
     result,
@@ -138,8 +137,3 @@ def test_other_answers() -> None:
 def test_numbers_that_are_no_numbers_come_back_as_they_are() -> None:
     command = Command("connect", float("inf"), [])
     assert read_amf0(connect_result(command))[1] == float("inf")
-
-
-def test_printable() -> None:
-    assert printable("FMLE/3.0 (\x1b[31mred\n)") == "FMLE/3.0 (?[31mred?)"
-    assert len(printable("x" * 1000)) == 64

@@ -23,15 +23,9 @@ from tests.codec_vectors import (
 )
 
 from headwater.ingest.media import Codec, Packet, TrackId
-from headwater.ingest.rtmp.flv import (
-    MAX_REFUSALS,
-    BadTag,
-    FlvEvent,
-    TagReader,
-    TrackConfigured,
-    TrackFinished,
-    TrackRefused,
-)
+from headwater.ingest.rtmp.enhanced import BadTag
+from headwater.ingest.rtmp.flv import MAX_REFUSALS, TagReader
+from headwater.ingest.tracks import TrackConfigured, TrackEvent, TrackFinished, TrackRefused
 
 NOW = 7.5
 IDR = b"\x00\x00\x00\x02\x65\x88"
@@ -40,7 +34,7 @@ AVC_CONFIG = b"\x17\x00\x00\x00\x00" + AVCC_HIGH
 AAC_CONFIG = b"\xaf\x00" + ASC_LC
 
 
-def configured(events: list[FlvEvent]) -> list[tuple[str, Codec]]:
+def configured(events: list[TrackEvent]) -> list[tuple[str, Codec]]:
     """(track, codec) of the events, which must all be TrackConfigured."""
     found = []
     for event in events:
@@ -49,7 +43,7 @@ def configured(events: list[FlvEvent]) -> list[tuple[str, Codec]]:
     return found
 
 
-def packets(events: list[FlvEvent]) -> list[Packet]:
+def packets(events: list[TrackEvent]) -> list[Packet]:
     found = []
     for event in events:
         assert isinstance(event, Packet)

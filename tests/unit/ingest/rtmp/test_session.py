@@ -17,9 +17,9 @@ from headwater.ingest.rtmp.events import (
     RejectCode,
     SessionEvent,
 )
-from headwater.ingest.rtmp.flv import TrackConfigured
 from headwater.ingest.rtmp.limits import BAD_TAGS_IN_A_ROW, UNPUBLISHED_MESSAGES, Limits
 from headwater.ingest.rtmp.session import PublishSession
+from headwater.ingest.tracks import TrackConfigured
 
 ENTROPY = bytes(32)
 AAC = b"\xaf\x00\x11\x90"

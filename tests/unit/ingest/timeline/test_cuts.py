@@ -53,3 +53,50 @@ def test_a_wanted_cut_comes_at_the_next_keyframe() -> None:
     assert cuts.video(36_000, 36_000, FRAME, True, True) is Place.AT_KEYFRAME
     assert cuts.video(36_000, 36_000, FRAME, False, True) is Place.INSIDE
     assert cuts.interval == 0
+
+
+def on_grid(gops: list[int], *, allowed: bool = True) -> tuple[list[tuple[float, Place]], Cuts]:
+    """Segments of 25 frames/s with these GOPs, where the grid may be used."""
+    cuts = Cuts(TimelineSettings())
+    cuts.may_be_regular = allowed
+    cuts.started(0, True)
+    keys = {sum(gops[:index]) for index in range(len(gops))}
+    found: list[tuple[float, Place]] = []
+    for n in range(sum(gops)):
+        place = cuts.video(n * FRAME, n * FRAME, FRAME, n in keys, False)
+        if place is not Place.INSIDE:
+            found.append(((n * FRAME - cuts.last) / 90_000, place))
+            cuts.started(n * FRAME, place is Place.AT_KEYFRAME)
+    return found, cuts
+
+
+def test_keyframes_that_are_too_rare_give_way_to_a_grid() -> None:
+    found, cuts = on_grid([250] * 4)
+    assert cuts.regular
+    assert found[0][0] > 4
+    assert all(1.75 <= seconds <= 2.05 for seconds, _ in found[1:]), found
+    assert {place for _, place in found[1:]} == {Place.ON_GRID, Place.AT_KEYFRAME}
+
+
+def test_without_leave_there_is_no_grid() -> None:
+    found, cuts = on_grid([250] * 4, allowed=False)
+    assert not cuts.regular
+    assert max(seconds for seconds, _ in found) > 3
+
+
+def test_a_grid_goes_when_keyframes_have_been_near_enough_for_a_while() -> None:
+    """Not at once: the source would come and go in the playlists."""
+    _, cuts = on_grid([250, 50, 50, 50])
+    assert cuts.regular
+    found, cuts = on_grid([250] + [50] * 12)
+    assert not cuts.regular
+    assert {place for _, place in found[-4:]} == {Place.AT_KEYFRAME}
+
+
+def test_the_grid_waits_for_presentation_order_but_not_for_ever() -> None:
+    cuts = Cuts(TimelineSettings())
+    cuts.may_be_regular = cuts.regular = True
+    cuts.started(0, True)
+    assert cuts.video(170_000, 180_000, FRAME, False, False) is Place.INSIDE
+    assert cuts.video(183_600, 183_600, FRAME, False, False) is Place.ON_GRID
+    assert cuts.video(350_000, 361_000, FRAME, False, False) is Place.ON_GRID

@@ -49,6 +49,31 @@ def test_a_returning_publisher_is_given_time_for_the_tracks_it_had() -> None:
     assert it.ready(0.5)
 
 
+def test_a_publisher_that_says_what_it_sends_is_given_time_for_it() -> None:
+    it = gather()
+    it.expect(frozenset((TrackId("v0"), TrackId("a0"), TrackId("a1"))))
+    it.configure(video())
+    it.configure(audio())
+    for n in range(10):
+        it.packet(packet("v0", n * 0.04, SLICE if n else IDR), n * 0.04)
+        it.packet(packet("a0", n * 0.04), n * 0.04)
+    assert not it.ready(0.4)
+    it.configure(audio("a1"))
+    for n in range(2):
+        it.packet(packet("a1", 0.42 + n * 0.01), 0.42 + n * 0.01)
+    assert it.ready(0.44)
+
+
+def test_a_publisher_that_says_that_it_has_no_sound_is_not_waited_for() -> None:
+    it = gather()
+    it.expect(frozenset((TrackId("v0"),)))
+    it.configure(video())
+    for n in range(8):
+        assert not it.ready(n * 0.04)
+        it.packet(packet("v0", n * 0.04, SLICE if n else IDR), n * 0.04)
+    assert it.ready(0.28)
+
+
 def test_video_that_never_sends_is_given_up() -> None:
     it = gather()
     it.configure(video())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.timeline_kit import SLICE, START, Talk, audio, config, frames, sound, video
 
-from headwater.ingest.media import Packet, TrackId
+from headwater.ingest.media import Metadata, MetadataKind, Packet, TrackId
 from headwater.ingest.timeline import AdviceKind
 from headwater.ingest.timeline.timeline import NO_KEY_S
 
@@ -53,3 +53,23 @@ def test_a_publisher_without_a_keyframe_is_told() -> None:
     (advice,) = talk.advice
     assert advice.kind is AdviceKind.NO_KEYFRAME and f"{NO_KEY_S:.0f} s" in advice.text
     assert talk.judge.events == [] and talk.timeline.counters.dropped == 20
+
+
+def test_a_cue_lands_at_its_picture() -> None:
+    talk = Talk()
+    talk.join()
+    talk.timeline.cue(0, b"before any media")
+    talk.play(config(video()), config(audio()), frames(seconds=4), sound(seconds=4))
+    judge = talk.judge
+    last = judge.samples["source"][-1]
+    raw = (len(judge.samples["source"]) - 1) * 1_000 // 30
+    for pts in (raw + 1_500, raw, raw - 500, raw + 2**31 - 1):
+        talk.timeline.cue(pts, b"section")
+    cues = [event for event in talk.timeline.events() if isinstance(event, Metadata)]
+    assert [cue.kind for cue in cues] == [MetadataKind.CUE] * 4
+    assert [cue.payload for cue in cues] == [b"section"] * 4
+    seconds = [(cue.time - last.pts) / 90_000 for cue in cues]
+    assert seconds == pytest.approx([1.5, 0, -0.5, 0], abs=0.04)
+    talk.leave()
+    talk.timeline.cue(raw, b"nobody publishes")
+    assert not [event for event in talk.timeline.events() if isinstance(event, Metadata)]

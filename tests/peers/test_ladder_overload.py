@@ -1,0 +1,143 @@
+"""Most of the CPU is taken away from the encoder: quality goes in the order that is documented, time does not, and all
+of it comes back."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
+from headwater.loadtest.bench.processes import Peer, cpu_seconds
+from headwater.loadtest.bench.server import Headwater
+from headwater.origin.hls import reader
+
+from .burner import competing
+from .ladder import Flashing, busiest_worker, metric, summary, variants, wait_offered
+
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
+
+STREAM = "overload"
+RUNGS = ("480p", "360p", "240p")
+TOML = """
+[ingest.encode]
+enabled = true
+[[ingest.encode.rungs]]
+height = 480
+[[ingest.encode.rungs]]
+height = 360
+[[ingest.encode.rungs]]
+height = 240
+[ingest.encode.overload]
+step_down_after_s = 1.5
+step_up_after_s = 2
+"""
+LEFT = 0.4
+"""Part of the CPU time that the ladder needs which it is left with."""
+LOADED_S = 16
+BACK_S = 40
+LATENCY_S = 4.0
+
+
+@dataclass
+class Log:
+    """What was seen while the load was on, and after."""
+
+    levels: list[int] = field(default_factory=list)
+    latency: list[float] = field(default_factory=list)
+    shed: list[set[str]] = field(default_factory=list)
+    words: set[str] = field(default_factory=set)
+
+    def look(self, server: Headwater, page: Page) -> None:
+        """Once."""
+        level = int(metric(server, "headwater_encode_level", stream=STREAM))
+        if not self.levels or self.levels[-1] != level:
+            self.levels.append(level)
+        seen = figures(page)
+        for latency in (seen["clockLatency"], seen["latency"]):
+            if latency is not None:
+                self.latency.append(latency)
+        missing = {"source", *RUNGS} - variants(server, STREAM).keys()
+        if missing and missing not in self.shed:
+            self.shed.append(missing)
+            _shed_rung_is_alive(server, max(missing))
+        self.words.add(page.inner_text("[data-figure=ladder]"))
+
+
+def _shed_rung_is_alive(server: Headwater, name: str) -> None:
+    """Its playlist goes on, in GAP, and does not end: players that read it neither fail nor stop."""
+    status, body = server.get(f"/live/{STREAM}/{name}/index.m3u8")
+    assert status == 200
+    assert not reader.read(body.decode()).ended
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Headwater]:
+    """A server whose stream has a ladder that costs something."""
+    server = Headwater(tmp_path / "server", extra=TOML).start()
+    push: Peer | None = None
+    try:
+        push = Flashing(STREAM, size="1280x720", seconds=150).start(server, tmp_path)
+        wait_offered(server, STREAM, ["source", *RUNGS])
+        yield server
+    finally:
+        if push is not None:
+            push.kill()
+        server.stop()
+
+
+def test_quality_goes_and_comes_back_and_latency_stays(server: Headwater, tmp_path: Path) -> None:
+    with browser() as chromium:
+        page = open_player(chromium, server.url(f"/live/{STREAM}/"))
+        wait_playing(page)
+        page.select_option("#quality", RUNGS[-1])
+        page.wait_for_function("document.querySelector('video').videoWidth === 426")
+        worker = busiest_worker(server)
+        before, began = cpu_seconds(worker), time.monotonic()
+        page.wait_for_timeout(4_000)
+        needed = (cpu_seconds(worker) - before) / (time.monotonic() - began)
+        assert metric(server, "headwater_encode_level", stream=STREAM) == 0
+        seen = Log()
+        with competing(worker, 1 - LEFT * needed, tmp_path):
+            _watch(seen, server, page, LOADED_S)
+        loaded, highest = seen.levels[:], max(seen.levels)
+        after = Log()
+        deadline = time.monotonic() + BACK_S
+        while after.levels[-1:] != [0] and time.monotonic() < deadline:
+            _watch(after, server, page, 0.5)
+        page.wait_for_timeout(2_500)
+        final = figures(page)
+        page.context.close()
+    print("needed", needed, "levels", loaded, after.levels, "latency", max(seen.latency), max(after.latency))
+    assert highest >= 2 and loaded == sorted(loaded), loaded
+    assert after.levels[-1] == 0 and after.levels == sorted(after.levels, reverse=True), after.levels
+    assert max(seen.latency + after.latency) < LATENCY_S
+    assert final["rendition"] == RUNGS[-1]
+    _steps_were_counted_and_said(server, highest)
+    assert variants(server, STREAM).keys() >= {"source", *RUNGS}
+    assert busiest_worker(server) == worker, "it was replaced instead of helped"
+    assert any(word not in ("full quality", "–") for word in seen.words), seen.words
+    assert summary(server, STREAM)["ladder"]["level"] == 0
+
+
+def _watch(seen: Log, server: Headwater, page: Page, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        seen.look(server, page)
+        page.wait_for_timeout(200)
+
+
+def _steps_were_counted_and_said(server: Headwater, highest: int) -> None:
+    """Each level was passed in order, in the log and in the counters."""
+    downs = [int(level) for level in re.findall(r"ladder steps down.*?step=(\d+)", server.text())]
+    ups = [int(level) for level in re.findall(r"ladder steps up.*?step=(\d+)", server.text())]
+    assert downs[:highest] == list(range(1, highest + 1)), downs
+    assert ups[-1] == 0
+    name = "headwater_encode_level_changes_total"
+    assert metric(server, name, stream=STREAM, direction="down") == len(downs)
+    assert metric(server, name, stream=STREAM, direction="up") == len(ups)
