@@ -47,7 +47,7 @@ def _present(where: str, playlist: MediaPlaylist) -> Iterator[Seen]:
     segments = _every(playlist)
     dated = [s for s in segments if s.date_us is not None]
     if not dated and segments and not playlist.ended:
-        severity = None if playlist.part_target is not None else Severity.WARNING
+        severity = None if playlist.part_target is not None else Severity.ADVICE  # Apple authoring 8.4
         yield Seen(113, where, "there is no EXT-X-PROGRAM-DATE-TIME", severity)
     for segment in segments:
         if dated and segment.discontinuity and segment.date_us is None:
