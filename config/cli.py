@@ -49,6 +49,10 @@ def _main(arguments: Sequence[str]) -> int:
         if flags:
             parser.error(f"--{flags[0][0]}: `publish` takes no settings")
         return _publish(options)
+    if options.command == "doctor":
+        if flags:
+            parser.error(f"--{flags[0][0]}: `doctor` takes no settings")
+        return _doctor(options)
     if options.command == "config" and options.action == "show" and options.markdown:
         from .show import markdown
 
@@ -100,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "up":
             command.add_argument("--demo", action="store_true", help="also publish a test picture with clock and beep")
     _add_publish(commands)
+    _add_doctor(commands)
     _add_config_commands(commands)
     return parser
 
@@ -131,6 +136,25 @@ def _add_publish(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     command.add_argument("--reconnect", action="store_true", help="try again whenever the server is not there")
     command.add_argument("--insecure", dest="tls_verify", action="store_false", help="rtmps: take any certificate")
     command.add_argument("--quiet", action="store_true", help="say only what goes wrong")
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "watch an HLS stream and say what is wrong with it"
+    command = commands.add_parser(
+        "doctor",
+        help=text,
+        description=f"{_sentence(text)}: what breaks the rules, what players do with it, how to mend it. "
+        "Reads only HTTP; works with any server, and without low latency too.",
+        epilog="Exit codes: 0 no error, 1 errors found, 2 bad usage or no answer. docs/doctor.md lists the rules.",
+        argument_default=argparse.SUPPRESS,
+    )
+    command.add_argument("url", metavar="URL", help="of a multivariant or a media playlist, http:// or https://")
+    command.add_argument("--seconds", type=float, metavar="S", help="how long to watch (default 20)")
+    command.add_argument("--renditions", type=int, metavar="N", help="follow at most so many playlists (default 8)")
+    command.add_argument("--json", action="store_true", help="print the report as JSON")
+    command.add_argument("--rule", dest="rules", type=int, action="append", metavar="N", help="report this rule only")
+    command.add_argument("--ignore", dest="ignored", type=int, action="append", metavar="N", help="leave this rule out")
+    command.add_argument("--insecure", action="store_true", help="https: take any certificate")
 
 
 def _add_config_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -258,6 +282,20 @@ def _publish(options: argparse.Namespace) -> int:
         print(f"headwater publish: {error}", file=sys.stderr)
         return BAD_USAGE
     return run(chosen)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from headwater.loadtest.doctor.run import DoctorOptions, UsageError, run
+
+    given = {name: value for name, value in vars(options).items() if name != "command"}
+    for name in ("rules", "ignored"):
+        if name in given:
+            given[name] = tuple(given[name])
+    try:
+        return run(DoctorOptions(**given))
+    except UsageError as error:
+        print(f"headwater doctor: {error}", file=sys.stderr)
+        return BAD_USAGE
 
 
 def _size(text: str) -> tuple[int, int]:

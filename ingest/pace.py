@@ -38,13 +38,14 @@ class Pace:
         elapsed, self._at = now - self._at, now
         self._bytes = max(0.0, self._bytes - elapsed * self._per_second) + size
         self._busy = max(0.0, self._busy - elapsed * BUSY_SHARE) + work_s
-        waits = {
-            Pause.BITRATE: self._bytes / self._per_second - WINDOW_S,
-            Pause.WORK: self._busy / BUSY_SHARE - WINDOW_S,
-            Pause.AHEAD: self._ahead_s(now),
-        }
+        above = self._bytes / self._per_second - WINDOW_S
+        busy = self._busy / BUSY_SHARE - WINDOW_S
+        ahead = self._ahead_s(now)
+        if above <= 0 and busy <= 0 and ahead <= 0:
+            return None
+        waits = {Pause.BITRATE: above, Pause.WORK: busy, Pause.AHEAD: ahead}
         pause, wait = max(waits.items(), key=lambda item: item[1])
-        return (pause, wait + LEAST_S) if wait > 0 else None
+        return pause, wait + LEAST_S
 
 
 class Rate:

@@ -68,7 +68,8 @@ class Feed:
         self._queue.append(message)
 
     def urgent(self, message: Adjust | Drain | Resume) -> None:
-        """A message that goes before what waits."""
+        """A message that goes before what waits, in place of earlier ones of its kind."""
+        self._queue = deque(waiting for waiting in self._queue if type(waiting) is not type(message))
         if isinstance(message, Resume):
             self._resume = message.position
             self._under_way.clear()

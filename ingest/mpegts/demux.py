@@ -15,8 +15,9 @@ from .scte35 import splice_time
 from .sections import PAT_PID, SPLICE_TABLE
 from .tables import Programs
 
-_HEADS = struct.Struct(f">I{SIZE - 4}x")
 _BODY = SIZE - 4
+_PACKETS = struct.Struct(f">I{_BODY}s")
+"""Header and what follows it."""
 _PACKETS_PER_DATAGRAM = 7
 """Transport packets in an SRT or UDP payload: as many as an Ethernet frame holds."""
 _COUNTED = 16
@@ -98,7 +99,7 @@ class Demuxer:
         expected, left = NEVER, 0
         append: Callable[[bytes], None] = channels[PAT_PID].pieces.append
         at = 0
-        for (head,) in _HEADS.iter_unpack(block):
+        for head, body in _PACKETS.iter_unpack(block):
             if head != expected:
                 if channel is not None:
                     channel.expected, channel.left = expected, left
@@ -113,7 +114,7 @@ class Demuxer:
                     at += SIZE
                     continue
                 expected, left, append = channel.expected, channel.left, channel.pieces.append
-            append(block[at + 4 : at + SIZE])
+            append(body)
             left -= _BODY
             expected = expected - 15 if expected & 15 == 15 else expected + 1
             at += SIZE

@@ -41,6 +41,7 @@ PATIENCE_S = 25
 """For the first `CUT` bytes."""
 LISTENS_S = 0.5
 """From the start of an srt-live-transmit until it listens."""
+LOOK_S = 0.02
 TS_PACKET = 188
 LIMITS = Limits(latency_s=0.02, sessions=512, sessions_per_address=512, half_open_per_address=128, allowance=1e6)
 """All callers come from one address."""
@@ -77,6 +78,8 @@ class Outcome:
     """The first `CUT` bytes that were sent."""
     ours: Arrived
     reference: Arrived
+    lag_s: float
+    """Longest time for which the networks and our receiver stood still, for want of a processor."""
 
 
 @dataclass
@@ -146,9 +149,9 @@ async def run_cases(cases: Sequence[Case], folder: Path) -> dict[str, Outcome]:
         jobs = [job(line.case.caller, line.case.call(line.proxy.port, line.stream_id), folder, line.name)
                 for line in lines]  # fmt: skip
         stack.callback((await asyncio.to_thread(start, jobs, folder, "matrix")).kill)
-        await until(lambda: not [line for line in lines if not line.done])
+        lag_s = await until(lambda: not [line for line in lines if not line.done])
         return {
-            mine.case.name: Outcome(mine.case, sent, mine.arrived(sent, folder), theirs.arrived(sent, folder))
+            mine.case.name: Outcome(mine.case, sent, mine.arrived(sent, folder), theirs.arrived(sent, folder), lag_s)
             for mine, theirs in pairs
         }
 
@@ -196,12 +199,15 @@ async def _read(process: asyncio.subprocess.Process, into: bytearray) -> None:
         into += data
 
 
-async def until(enough: Callable[[], bool]) -> None:
-    """Wait for it, but not longer than `PATIENCE_S`."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE_S):
-            while not enough():  # noqa: ASYNC110  # it looks at what processes do
-                await asyncio.sleep(0.05)
+async def until(enough: Callable[[], bool]) -> float:
+    """Wait for it, but not longer than `PATIENCE_S`; the longest time for which the loop stood still meanwhile."""
+    clock, lag_s = asyncio.get_running_loop().time, 0.0
+    deadline = clock() + PATIENCE_S
+    while clock() < deadline and not enough():
+        before = clock()
+        await asyncio.sleep(LOOK_S)
+        lag_s = max(lag_s, clock() - before - LOOK_S)
+    return lag_s
 
 
 def missing(expected: bytes, received: bytes) -> int:

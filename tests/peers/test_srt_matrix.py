@@ -21,6 +21,10 @@ WHOLE = os.environ.get("HEADWATER_SRT_MATRIX") == "whole"
 CASES = ALL if WHOLE else COVER
 AT_ONCE = 13
 """Cases at once, each with its twin. Why: two cores carry that many callers, networks and receivers in real time."""
+BUSY_S = 0.1
+"""A network that stands still for longer is another one than the case says."""
+ATTEMPTS = 3
+"""Of cases that lost something on a busy machine; what is lost on an idle one is never tried again."""
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +34,20 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
 
     async def run() -> dict[str, Outcome]:
         found: dict[str, Outcome] = {}
-        for start in range(0, len(CASES), AT_ONCE):
-            found |= await run_cases(CASES[start : start + AT_ONCE], folder)
+        waiting = list(CASES)
+        for _ in range(ATTEMPTS):
+            for start in range(0, len(waiting), AT_ONCE):
+                found |= await run_cases(waiting[start : start + AT_ONCE], folder)
+            waiting = [case for case in waiting if _says_nothing(found[case.name])]
         return found
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(run())
+
+
+def _says_nothing(outcome: Outcome) -> bool:
+    """Something was lost while the machine had no time for the network and the receiver."""
+    return outcome.ours.missing > 0 and outcome.lag_s > BUSY_S
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.name)

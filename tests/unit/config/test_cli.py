@@ -25,7 +25,18 @@ def exit_code(*arguments: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("up",), ("origin",), ("edge",), ("publish",), ("config",), ("config", "check"), ("config", "show")]
+    "command",
+    [
+        (),
+        ("up",),
+        ("origin",),
+        ("edge",),
+        ("publish",),
+        ("doctor",),
+        ("config",),
+        ("config", "check"),
+        ("config", "show"),
+    ],
 )
 def test_help_of_every_command(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(*command, "--help") == 0
@@ -47,6 +58,12 @@ def test_help_of_every_command(command: tuple[str, ...], capsys: pytest.CaptureF
         ("config", "show", "edge.htp"),
         ("config", "show", "--toml", "--markdown"),
         ("config", "check", "--nonsense"),
+        ("doctor",),
+        ("doctor", "rtmp://127.0.0.1/x"),
+        ("doctor", "http://127.0.0.1:1/x", "--seconds", "0"),
+        ("doctor", "http://127.0.0.1:1/x", "--rule", "9999"),
+        ("doctor", "http://127.0.0.1:1/x", "--edge.http.port", "1"),
+        ("doctor", "http://127.0.0.1:1/x"),
         ("publish",),
         ("publish", "rtmp://127.0.0.1/live/x", "--size", "5x5"),
         ("publish", "rtmp://127.0.0.1/live/x", "--size", "5"),

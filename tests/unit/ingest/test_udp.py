@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from headwater.ingest.listen import IngestStartError
 from headwater.ingest.srt.addresses import Address
-from headwater.ingest.udp import BATCH, DATAGRAM, UdpPort, open_udp, plain
+from headwater.ingest.udp import BATCH, DATAGRAM, GATHER_S, UdpPort, open_udp, plain
 
 
 class House:
@@ -61,6 +61,51 @@ async def test_a_flood_is_taken_in_bounded_batches() -> None:
     assert max(steps) <= BATCH and len(steps) >= 2
     assert len(house.got[-1][0]) == DATAGRAM
     house.udp.close()
+
+
+async def test_datagrams_in_a_row_gather() -> None:
+    house = House()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(("127.0.0.1", house.udp.port))
+        for number in range(200):
+            client.send(number.to_bytes(2))
+            await asyncio.sleep(0)
+        await house.until(200)
+        assert [data for data, _ in house.got] == [number.to_bytes(2) for number in range(200)]
+        took = [
+            at
+            for (_, before), (at, after) in zip([(0.0, 0), *house.turns], house.turns, strict=False)
+            if after > before
+        ]
+        # The first is taken at once; the second may show that they come in a row. Loops count whole milliseconds.
+        steps = [later - at for at, later in zip(took, took[2:], strict=False)]
+        assert all(step >= GATHER_S - 0.001 for step in steps)
+        # Behind the last of a row, what comes next is awaited again, and so is a time.
+        await asyncio.sleep(0.05)
+        turns = len(house.turns)
+        await asyncio.sleep(0.05)
+        assert len(house.turns) == turns
+        client.send(b"next")
+        await house.until(201)
+        now = time.monotonic()
+        house.udp.wake_at(now + 0.02, now)
+        await asyncio.sleep(0.1)
+        assert len(house.turns) == turns + 2
+    house.udp.close()
+
+
+async def test_a_port_closes_while_datagrams_gather() -> None:
+    house = House()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(("127.0.0.1", house.udp.port))
+        async with asyncio.timeout(10):
+            while len(house.turns) < 5:
+                client.send(b"x")
+                await asyncio.sleep(0)
+        house.udp.close()
+        turns = len(house.turns)
+        await asyncio.sleep(0.05)
+        assert len(house.turns) == turns
 
 
 async def test_the_earliest_time_counts() -> None:

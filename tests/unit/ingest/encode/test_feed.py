@@ -64,6 +64,16 @@ def test_urgent_messages_go_first() -> None:
     assert drained(feed) == [Adjust(2), frame(0)]
 
 
+def test_of_several_steps_at_once_the_last_one_counts() -> None:
+    feed = made()
+    feed.put(frame(0))
+    for level in (1, 2, 3):
+        feed.urgent(Adjust(level))
+    feed.urgent(Resume(START))
+    feed.urgent(Resume(START + FRAME))
+    assert drained(feed) == [Resume(START + FRAME), Adjust(3), frame(0)]
+
+
 def test_it_overflows_by_bytes_and_by_seconds() -> None:
     feed = made(most_bytes=1_000)
     for number, sample in enumerate(frames(0, 11)):
