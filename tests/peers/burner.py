@@ -1,7 +1,7 @@
 """Takes a part of a CPU away from another process: a competing load that does so to a few percent.
 
 Victim and burner share one CPU. The victim's niceness is raised (anybody may do that to his own processes), so that the
-scheduler gives the burner whatever it wants; it wants `share` of the time, in slices of 20 ms.
+scheduler gives the burner whatever it wants; it wants a share of the time, in slices of 20 ms.
 """
 
 from __future__ import annotations
@@ -26,17 +26,37 @@ while True:
 """
 
 
+class Burner:
+    """What burns; made by `competing`."""
+
+    def __init__(self, cpu: int, folder: Path) -> None:
+        self._cpu = cpu
+        self._log = folder / "burner.log"
+        self._peer: Peer | None = None
+
+    def take(self, share: float) -> None:
+        """Take `share` of the CPU from now on."""
+        self.stop()
+        self._peer = Peer([sys.executable, "-c", _BURN, str(self._cpu), f"{share:.3f}"], self._log)
+
+    def stop(self) -> None:
+        """Take nothing."""
+        if self._peer is not None:
+            self._peer.kill()
+            self._peer = None
+
+
 @contextlib.contextmanager
-def competing(victim: int, share: float, folder: Path) -> Iterator[None]:
-    """For the length of a `with` block, one CPU is all that `victim` may use, and `share` of it is taken away."""
+def competing(victim: int, folder: Path) -> Iterator[Burner]:
+    """For the length of a `with` block, one CPU is all that `victim` may use, and the burner may take of it."""
     cpus = os.sched_getaffinity(victim)
     cpu = max(cpus)
     _restrict(victim, {cpu}, 19)
-    burner = Peer([sys.executable, "-c", _BURN, str(cpu), f"{share:.3f}"], folder / "burner.log")
+    burner = Burner(cpu, folder)
     try:
-        yield
+        yield burner
     finally:
-        burner.kill()
+        burner.stop()
         _restrict(victim, cpus, 0)
 
 
