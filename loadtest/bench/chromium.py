@@ -62,7 +62,8 @@ def wait_playing(page: Page, *, timeout_s: float = 40) -> dict[str, Any]:
     while time.monotonic() < deadline:
         page.wait_for_timeout(250)
         now = figures(page)
-        if now["width"] and now["time"] > before["time"] > 0:
+        # The clock of a player may move with a seek before there is anything to see.
+        if now["width"] and now["time"] > before["time"] > 0 and now["firstFrameMs"] is not None:
             return now
         before = now
     raise AssertionError(f"not playing after {timeout_s} s: {before}")
