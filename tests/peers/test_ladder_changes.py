@@ -86,7 +86,7 @@ def test_the_rungs_go_on_through_every_change(server: Headwater, folder: Path) -
         again = AGAIN.start(server, folder, STREAM)
         try:
             page.wait_for_timeout(4_000)
-            before = figures(page)
+            before = wait_playing(page, timeout_s=15)
             page.wait_for_timeout(3_000)
             after = figures(page)
         finally:
