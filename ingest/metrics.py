@@ -3,15 +3,14 @@ of a stream go with it."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from .auth import Pause, Refusal
+from .series import LiveSeries
 
 if TYPE_CHECKING:
     from .stream import LiveStream
@@ -42,7 +41,7 @@ _GAUGES: tuple[tuple[str, str, Callable[[LiveStream], float]], ...] = (
 )
 
 
-class IngestMetrics(Collector):
+class IngestMetrics(LiveSeries):
     """All metrics of ingest.
 
     Args:
@@ -51,7 +50,6 @@ class IngestMetrics(Collector):
     """
 
     def __init__(self, registry: CollectorRegistry, streams: Callable[[], Iterable[LiveStream]]) -> None:
-        self._registry = registry
         self._streams = streams
         self.connections = Gauge("headwater_ingest_connections", "Open connections.", ["protocol"], registry=registry)
         self.publishers = Gauge("headwater_ingest_publishers", "Publishers that send.", ["protocol"], registry=registry)
@@ -70,16 +68,7 @@ class IngestMetrics(Collector):
             self.refused.labels(refusal.value)
         for pause in Pause:
             self.paused.labels(pause.value)
-        registry.register(self)
-
-    def close(self) -> None:
-        """Take the series of the streams out of the registry. Idempotent."""
-        with contextlib.suppress(KeyError):
-            self._registry.unregister(self)
-
-    def describe(self) -> list[Metric]:
-        """Nothing: streams come and go."""
-        return []
+        super().__init__(registry)
 
     def collect(self) -> Iterator[Metric]:
         """The series of every stream."""

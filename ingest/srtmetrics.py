@@ -5,15 +5,14 @@ A stream's counters go on over its publishers: what ended sessions counted is ad
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from .mpegts import Counters as TsCounters
+from .series import LiveSeries
 from .srt.stats import PortCounters, Stats
 from .srtpublisher import SrtPublisher
 
@@ -116,7 +115,7 @@ class Pulled(Protocol):
         """Media may come."""
 
 
-class SrtMetrics(Collector):
+class SrtMetrics(LiveSeries):
     """All metrics of SRT.
 
     Args:
@@ -132,12 +131,11 @@ class SrtMetrics(Collector):
         pulls: Callable[[], Iterable[Pulled]],
     ) -> None:
         self.port: Port | None = None
-        self._registry = registry
         self._streams = streams
         self._pulls = pulls
         self._ended: dict[str, list[int]] = {}
         """By stream: what its ended sessions counted, in the order of both tables."""
-        registry.register(self)
+        super().__init__(registry)
 
     def ended(self, stream: str, publisher: Counted) -> None:
         """A session of a stream is over."""
@@ -150,15 +148,6 @@ class SrtMetrics(Collector):
         known = {live.name for live in self._streams()}
         for name in [name for name in self._ended if name not in known]:
             del self._ended[name]
-
-    def close(self) -> None:
-        """Take the series out of the registry. Idempotent."""
-        with contextlib.suppress(KeyError):
-            self._registry.unregister(self)
-
-    def describe(self) -> list[Metric]:
-        """Nothing: streams come and go."""
-        return []
 
     def collect(self) -> Iterator[Metric]:
         """The series of every stream that came over SRT, and of the port."""

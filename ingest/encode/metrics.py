@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from headwater.ingest.media import LadderState
+from headwater.ingest.series import LiveSeries
 
 from .host import Ladder
 
@@ -34,7 +33,7 @@ _COUNTERS: tuple[tuple[str, str, Callable[[Ladder], float]], ...] = (
 )
 
 
-class EncodeMetrics(Collector):
+class EncodeMetrics(LiveSeries):
     """All metrics of ladders.
 
     Args:
@@ -43,21 +42,11 @@ class EncodeMetrics(Collector):
     """
 
     def __init__(self, registry: CollectorRegistry, ladders: Callable[[], Iterable[Ladder]]) -> None:
-        self._registry = registry
         self._ladders = ladders
         self.refused = Counter(
             f"{PREFIX}refused", "Ladders that were not made for want of capacity.", registry=registry
         )
-        registry.register(self)
-
-    def close(self) -> None:
-        """Take the series of the streams out of the registry. Idempotent."""
-        with contextlib.suppress(KeyError):
-            self._registry.unregister(self)
-
-    def describe(self) -> list[Metric]:
-        """Nothing: streams come and go."""
-        return []
+        super().__init__(registry)
 
     def collect(self) -> Iterator[Metric]:
         """The series of every stream that has a ladder."""

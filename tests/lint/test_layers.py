@@ -44,6 +44,7 @@ SHELLS = {
     "headwater.ingest.metrics": "metrics registry",
     "headwater.ingest.pull": "sockets, threads, dice",
     "headwater.ingest.rtmplisten": "listeners",
+    "headwater.ingest.series": "metrics registry",
     "headwater.ingest.server": "composition of the listeners",
     "headwater.ingest.srtlisten": "a UDP port, dice",
     "headwater.ingest.srtmetrics": "metrics registry",
