@@ -20,7 +20,7 @@ from headwater.ingest.encode.model import AudioRung
 from headwater.ingest.media import Codec, Sample, Track, TrackId
 
 from .decode import said
-from .video import NoEncoder
+from .video import NoEncoder, refuse_unknown_options
 
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """By channels; the resampler mixes whatever comes into it."""
@@ -177,10 +177,7 @@ def _open(rung: AudioRung) -> AudioCodecContext:
         context.open()
     except (av.FFmpegError, ValueError, KeyError) as error:
         raise NoEncoder(f"{rung.encoder} does not open: {said(error)}") from None
-    if context.options:
-        unknown = ", ".join(sorted(context.options))
-        context.encode(None)
-        raise NoEncoder(f"{rung.encoder} does not know {unknown}")
+    refuse_unknown_options(context, rung.encoder)
     return context
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import av
+from av.audio.codeccontext import AudioCodecContext
 from av.codec.context import Flags, ThreadType
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
@@ -149,12 +150,20 @@ def _open(rung: VideoRung, fps: Fraction, colour: Colour, options: dict[str, str
         context.open()
     except (av.FFmpegError, ValueError) as error:
         raise NoEncoder(f"{rung.encoder} does not open: {said(error)}") from None
+    refuse_unknown_options(context, rung.encoder)
+    return context
+
+
+def refuse_unknown_options(context: VideoCodecContext | AudioCodecContext, encoder: str) -> None:
+    """Close an encoder that opened without having used all its options: it would not do what it was asked for.
+
+    Raises:
+        NoEncoder: there are such options.
+    """
     if context.options:
-        # What is left over the encoder does not know: it would not do what it was asked for.
         unknown = ", ".join(sorted(context.options))
         context.encode(None)
-        raise NoEncoder(f"{rung.encoder} does not know {unknown}")
-    return context
+        raise NoEncoder(f"{encoder} does not know {unknown}")
 
 
 def _track(rung: VideoRung, extradata: bytes, fps: Fraction) -> Track:
