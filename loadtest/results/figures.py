@@ -18,10 +18,9 @@ LAG_SHARE = 0.2
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 """Of the reports; the maximum besides."""
 _LOADS = (Count.PLAYLISTS, Count.PARTS, Count.SEGMENTS, Count.OTHERS)
-_US = 1_000_000
 
-GAUGES = frozenset({"cpu", "memory", "up"})
-"""Server values that are levels by their own names; a series is a counter when its name ends in `_total`."""
+CPU, MEMORY, REACHED = "cpu", "memory", "up"
+"""Server values that are levels: cores, bytes, addresses that answered."""
 PARTS, ORIGIN_REQUESTS, EDGE_FETCHES = "parts", "origin_requests", "edge_fetches"
 """Server values that only grow: parts published, requests for files that the origin answered, files that edges asked
 their upstream for."""
@@ -115,7 +114,8 @@ class Figures:
 
 def figures_of_run(result: RunResult) -> tuple[Figures, ...]:
     """The whole run first, then its phases."""
-    whole = PhaseSpan(WHOLE_RUN, 0.0, result.seconds)
+    last = max((tick.second + 1 for tick in result.ticks), default=0)  # of a drain after the end
+    whole = PhaseSpan(WHOLE_RUN, 0.0, max(result.seconds, last))
     return tuple(figures_of(span, result.ticks, result.server) for span in (whole, *result.phases))
 
 
@@ -162,11 +162,6 @@ def server_figures(span: PhaseSpan, samples: Sequence[ServerSample]) -> dict[str
 def is_counter(name: str) -> bool:
     """Whether a server value only grows."""
     return name in (PARTS, ORIGIN_REQUESTS, EDGE_FETCHES) or name.endswith("_total")
-
-
-def lag_of_run(ticks: Sequence[Tick]) -> float:
-    """The largest lag of the generator, seconds."""
-    return max((tick.lag_us for tick in ticks), default=0) / _US
 
 
 def _within(span: PhaseSpan, second: int) -> bool:
