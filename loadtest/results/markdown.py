@@ -122,7 +122,8 @@ def text(untrusted: str) -> str:
 
 def code(untrusted: str) -> str:
     """The same, set as code."""
-    return f"`{printable(untrusted).replace('`', "'").replace('|', '¦')}`"
+    words = printable(untrusted).replace("`", "'").replace("|", "¦")
+    return f"`{words}`"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> list[str]:
