@@ -308,6 +308,7 @@ _REASONS = {
     "tuple_type": "not a list",
     "model_type": "not a table",
     "literal_error": "not one of {expected}",
+    "enum": "not one of {expected}",
     "string_pattern_mismatch": "does not match {pattern}",
     "greater_than": "not above {gt}",
     "greater_than_equal": "below the least value, {ge}",
