@@ -76,10 +76,10 @@ class Estimator:
             yield from (now + number * COARSE_S for number in range(round(1 / COARSE_S) + 2))
             return
         # The server's next second begins at a time of ours in (begin - uncertainty, begin + uncertainty).
-        middle = (self.low + self.high) / 2
-        begin = math.ceil(now + middle + self.uncertainty_s) - middle
+        middle, around = (self.low + self.high) / 2, self.uncertainty_s
+        begin = math.ceil(now + middle + around) - middle
         for number in range(FINE_REQUESTS):
-            yield begin + self.uncertainty_s * (2 * (number + 0.5) / FINE_REQUESTS - 1)
+            yield begin + around * (2 * (number + 0.5) / FINE_REQUESTS - 1)
 
     def offset(self) -> ClockOffset:
         """What is known now. Only after an answer."""

@@ -1,4 +1,4 @@
-"""Reads a scenario file. Every problem is told at once, a line each: file, key, value, reason, the key that was meant."""
+"""Reads a scenario file. Every problem is told, a line each: file, key, value, reason, the key that was meant."""
 
 from __future__ import annotations
 
