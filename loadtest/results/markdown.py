@@ -10,7 +10,7 @@ from headwater.loadtest.doctor.findings import printable
 from headwater.loadtest.records import Count, Timing
 
 from . import units
-from .figures import PERCENTILES, Figures, figures_of_run
+from .figures import LAG_SHARE, PERCENTILES, Figures, figures_of_run
 from .model import RunResult
 
 MEANING = {
@@ -24,7 +24,8 @@ MEANING = {
     Timing.STALL: "length of a stall",
 }
 """What each timing measures, for readers of the reports."""
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+INVALID_MARK = "(!) does not hold: the generator's own lag is more than 20 % of it."
+_SPECIAL = re.compile(r"([\\`*\[\]<|])")
 
 
 def to_markdown(result: RunResult) -> str:
@@ -33,7 +34,7 @@ def to_markdown(result: RunResult) -> str:
     blocks = [
         [f"# Load test of {text(result.url)}", "", *headline(result)],
         ["## Verdicts", "", *_verdicts(result)] if result.verdicts else [],
-        ["## Timings", "", *_timings(whole)],
+        ["## Timings", "", *_timings(whole), *_paragraph(clock_note(result, whole))],
         ["## Figures", "", *_figures([whole, *phases])],
         ["## Errors", "", *_errors(whole)] if whole.errors else [],
         ["## Chaos", "", *_chaos(result)] if result.chaos else [],
@@ -69,9 +70,21 @@ def about(result: RunResult) -> list[tuple[str, str]]:
         ),
         (
             "server's clock",
-            f"{units.duration(clock.seconds)} ahead of ours ± {units.duration(clock.uncertainty_s)}, by {clock.source}",
+            f"{units.duration(abs(clock.seconds))} {'behind' if clock.seconds < 0 else 'ahead of'} ours "
+            f"± {units.duration(clock.uncertainty_s)}, by {clock.source}",
         ),
     ]
+
+
+def clock_note(result: RunResult, whole: Figures) -> str:
+    """A warning where the clocks are not known well enough for the times since publication; empty: they are."""
+    middle = whole.percentile_us(Timing.PART, 50) or whole.percentile_us(Timing.SEGMENT, 50)
+    if middle is None or result.clock.uncertainty_s <= LAG_SHARE * middle / units.US:
+        return ""
+    return (
+        f"The server's clock is known to ± {units.duration(result.clock.uncertainty_s)} only: all times since "
+        "publication may be off by that, together."
+    )
 
 
 def percentile(figures: Figures, timing: Timing, percent: float) -> str:
@@ -107,18 +120,37 @@ def text(untrusted: str) -> str:
     return _SPECIAL.sub(r"\\\1", printable(untrusted))
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Cells are Markdown already; the first column is left, the others right."""
-    lines = [f"| {' | '.join(head)} |", f"|---|{'---:|' * (len(head) - 1)}"]
-    return lines + [f"| {' | '.join(row)} |" for row in rows]
+def code(untrusted: str) -> str:
+    """The same, set as code."""
+    words = printable(untrusted).replace("`", "'").replace("|", "¦")
+    return f"`{words}`"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> list[str]:
+    """Cells are Markdown already. `align`: `l` or `r` per column; by default all but the first are right.
+
+    Padded, so that it reads well on a terminal too.
+    """
+    lines = [list(head), *(list(row) for row in rows)]
+    widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(head))]
+    sides = (align or "l").ljust(len(head), "r")
+    rule = ["-" * (width - 1) + (":" if side == "r" else "-") for width, side in zip(widths, sides, strict=True)]
+    return [
+        f"| {' | '.join(_padded(*cell) for cell in zip(line, widths, sides, strict=True))} |"
+        for line in (lines[0], rule, *lines[1:])
+    ]
+
+
+def _padded(cell: str, width: int, side: str) -> str:
+    return cell.rjust(width) if side == "r" else cell.ljust(width)
 
 
 def _verdicts(result: RunResult) -> list[str]:
     rows = [
-        (text(v.phase), text(v.invariant), text(v.shown), "ok" if v.ok else "**broken**", text(v.note))
+        (text(v.phase), code(v.invariant), text(v.shown), "ok" if v.ok else "**broken**", text(v.note))
         for v in result.verdicts
     ]
-    return table(("phase", "invariant", "measured", "verdict", "note"), rows)
+    return table(("phase", "invariant", "measured", "verdict", "note"), rows, "llrll")
 
 
 def _timings(whole: Figures) -> list[str]:
@@ -133,8 +165,8 @@ def _timings(whole: Figures) -> list[str]:
         for timing, histogram in whole.timings.items()
     ]
     invalid = any("(!)" in cell for row in rows for cell in row)
-    note = ["", "(!) does not hold: the generator's own lag is more than 20 % of it."] if invalid else []
-    return [*table(head, rows), *note]
+    note = ["", INVALID_MARK] if invalid else []
+    return [*table(head, rows, "l" + "r" * (len(head) - 2) + "l"), *note]
 
 
 def _figures(spans: Sequence[Figures]) -> list[str]:
@@ -151,11 +183,15 @@ def _chaos(result: RunResult) -> list[str]:
         (f"{event.second:.1f} s", text(event.what), "done" if event.ok else "**failed**", text(event.detail))
         for event in result.chaos
     ]
-    return table(("at", "step", "", "detail"), rows)
+    return table(("at", "step", "", "detail"), rows, "rlll")
 
 
 def _about(result: RunResult) -> list[str]:
     return [f"- {name}: {text(value)}" for name, value in about(result)]
+
+
+def _paragraph(words: str) -> list[str]:
+    return ["", words] if words else []
 
 
 def _optional(value: float | None) -> str:
