@@ -41,6 +41,8 @@ class Job(Section):
     publisher: Publisher
     number: int
     """Of the encoder among those that are alike, from 1."""
+    shown: str
+    """What it is called in events."""
 
 
 class FaultyLink:
@@ -95,7 +97,7 @@ class Encoder:
 
     def __init__(self, job: Job, stop: threading.Event, out: TextIO) -> None:
         self._options = job.publisher.options(job.number)
-        self._name = f"publisher {target_of(self._options.url).shown}"
+        self._name = job.shown
         self._faults = Faults([fault for fault in job.publisher.faults if not isinstance(fault, Loss)])
         self._stop, self._out = stop, out
         self._failed = False

@@ -42,15 +42,15 @@ class Encoders:
         """Start them all. Raises NoHost, OSError."""
         for publisher in publishers:
             for number in range(1, publisher.count + 1):
-                url = publisher.url_of(number)
+                url, shown = publisher.url_of(number), publisher.shown(number)
                 losses = [fault for fault in publisher.faults if isinstance(fault, Loss)]
                 if losses:
-                    url = await self._through_network(url, Faults(losses), f"{seed} {len(self._children)}")
+                    url = await self._through_network(url, Faults(losses), shown, f"{seed} {len(self._children)}")
                 child = await Child.start(MODULE)
                 self._children.append(child)
-                job = Job(publisher=publisher.model_copy(update={"url": url, "count": 1}), number=number)
-                await child.send(job.model_dump_json())
-                self._readers.append(asyncio.ensure_future(self._read(child, publisher.url_of(number))))
+                own = publisher.model_copy(update={"url": url, "count": 1})
+                await child.send(Job(publisher=own, number=number, shown=shown).model_dump_json())
+                self._readers.append(asyncio.ensure_future(self._read(child, shown)))
 
     async def begin(self, epoch_wall: float, now: Callable[[], float]) -> None:
         """Second 0 is known. Runs the networks until it is cancelled; `now`: seconds since the run began."""
@@ -62,7 +62,7 @@ class Encoders:
                 second = now()
                 proxy.there.link = Link(loss=faults.loss(second))
                 for spell in faults.begun(second):
-                    self._sink(ChaosEvent(round(second, 3), f"publisher {shown}: {what(spell.fault)}", ok=True))
+                    self._sink(ChaosEvent(round(second, 3), f"{shown}: {what(spell.fault)}", ok=True))
             await asyncio.sleep(LOOK_S)
 
     async def close(self) -> None:
@@ -76,20 +76,20 @@ class Encoders:
         for proxy, _, _ in self._networks:
             await proxy.close()
 
-    async def _through_network(self, url: str, faults: Faults, seed: str) -> str:
+    async def _through_network(self, url: str, faults: Faults, shown: str, seed: str) -> str:
         target = parse_srt_url(url)
         try:
             found = await asyncio.get_running_loop().getaddrinfo(
                 target.host, target.port, family=socket.AF_INET, type=socket.SOCK_DGRAM
             )
         except OSError as error:
-            raise NoHost(f"publisher {target.shown}: {error.strerror}") from None
+            raise NoHost(f"{shown}: {error.strerror}") from None
         proxy = UdpProxy((str(found[0][4][0]), target.port), seed=seed)
         port = await proxy.start()
-        self._networks.append((proxy, faults, target.shown))
+        self._networks.append((proxy, faults, shown))
         return f"srt://127.0.0.1:{port}?{url.partition('?')[2]}"
 
-    async def _read(self, child: Child, url: str) -> None:
+    async def _read(self, child: Child, shown: str) -> None:
         wrong = ""
         try:
             async for line in child.lines():
@@ -99,5 +99,4 @@ class Encoders:
         if not self._ending:
             code = await child.ended(FAREWELL_S)
             detail = wrong or f"exit code {code}: {await child.last_words()}"
-            what_ended = f"publisher {url.partition('?')[0]}: its process ended"
-            self._sink(ChaosEvent(round(self._now(), 3), what_ended, ok=False, detail=detail[:500]))
+            self._sink(ChaosEvent(round(self._now(), 3), f"{shown}: its process ended", ok=False, detail=detail[:500]))

@@ -66,7 +66,8 @@ def _problem(detail: Any, document: dict[str, Any], where: str) -> Problem:
         return Problem(
             where, key, json.dumps(context["tag"]), f"not one of {wanted}", nearest(context["tag"], dict.fromkeys(tags))
         )
-    shown = None if value is None or not key or isinstance(value, dict) else _cut(value)
+    tables = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict) for item in value))
+    shown = None if value is None or not key or tables else _cut(value)
     meant = None
     if detail["type"] == "extra_forbidden" and model is not None:
         meant = nearest(key.rpartition(".")[2], dict.fromkeys(model.model_fields))

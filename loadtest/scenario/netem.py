@@ -10,6 +10,8 @@ from .steps import Netem
 
 CAP_NET_ADMIN = 12
 """Bit of the capability (capabilities(7))."""
+NO_NETEM = "qdisc kind is unknown"
+"""What tc says when the kernel's module is not there."""
 TC_S = 10.0
 """For one `tc`."""
 
@@ -43,7 +45,7 @@ class Shaper:
         failed = await run(("tc", "qdisc", verb, "dev", step.interface, "root", "netem", *step.words), TC_S)
         if not failed:
             self._shaped.add(step.interface)
-        return failed
+        return f"{failed} (this kernel has no sch_netem)" if NO_NETEM in failed else failed
 
     async def take(self, interface: str) -> str:
         """Why it could not be taken away; empty: it is gone."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import files
-from .settings import Scenario
+from headwater.config.load import read_toml
+
+from .files import validated
+from .settings import Scenario, resolved
 
 DEFAULT_VIEWERS, DEFAULT_ARRIVE_S, DEFAULT_SECONDS = 100, 10.0, 60.0
 COMMAND = "headwater loadtest"
@@ -59,16 +61,16 @@ def scenario_of(options: Options) -> Scenario:
     for phase in document["phases"]:
         phase["invariants"] = [*phase.get("invariants", ()), *given.get("invariants", ())]
     where = COMMAND if options.scenario is None else str(options.scenario)
-    scenario = files.validated(document, where)
-    return scenario if options.scenario is None else files.resolved(scenario, options.scenario.parent)
+    scenario = validated(document, where)
+    return scenario if options.scenario is None else resolved(scenario, options.scenario.parent)
 
 
 def _from_file(file: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     for name in _CROWD:
         if name in given:
             raise UsageError(f"{flag(name)}: the scenario file says that itself")
-    document = files.read_toml(file)
-    files.validated(document, str(file))  # so that its errors are its own
+    document = read_toml(file)
+    validated(document, str(file))  # so that its errors are its own
     return document
 
 

@@ -110,6 +110,13 @@ class Publisher(Section):
         """Of the encoder with this number, from 1."""
         return self.url.replace(NUMBER, str(number))
 
+    def shown(self, number: int) -> str:
+        """The encoder with this number, for people: without what may be secret."""
+        url = self.url_of(number)
+        if self.over_srt:
+            return f"publisher {parse_srt_url(url).shown}" + (f" #{number}" if self.count > 1 else "")
+        return f"publisher {parse_target(url).shown}"
+
     def options(self, number: int) -> PublishOptions:
         """For `loadtest.publish`."""
         names = ("width", "height", "bitrate", "gop_s", "audio", "tls_verify", "file")

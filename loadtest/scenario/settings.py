@@ -6,6 +6,7 @@ the begin of the run.
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -162,6 +163,11 @@ class Scenario(Section):
         for number, url in enumerate(self.metrics):
             if not is_http(url):
                 raise wrong(f"metrics.{number}", "http:// or https:// and a host are needed")
+        for number, address in enumerate(self.source_addresses):
+            try:
+                ip_address(address)
+            except ValueError:
+                raise wrong(f"source_addresses.{number}", "not an IP address") from None
         names = [viewers.name for viewers in self.viewers]
         if len(set(names)) < len(names):
             raise wrong("viewers", "two classes have the same name")
