@@ -82,7 +82,7 @@ def over_time(plot: Plot, stage: Stage) -> str:
         *_grid_y(y, plot.show),
         *(_label(x.at(tick), BOTTOM + 16, axes.clock(tick), "middle") for tick in x.ticks),
         *_doubts(plot, x, stage),
-        *(_area(points) for _, points in drawn[:1] if plot.filled),
+        *(_area(line.look, points) for line, points in drawn[:1] if plot.filled),
         *(f'<path class="line {line.look}" d="{axes.path(points)}"/>' for line, points in drawn),
         *([_across(y.at(plot.limit))] if plot.limit is not None else []),
         *_marks(stage, x),
@@ -228,9 +228,10 @@ def _doubts(plot: Plot, x: axes.Axis, stage: Stage) -> list[str]:
     ]
 
 
-def _area(points: Sequence[tuple[float, float | None]]) -> str:
+def _area(look: str, points: Sequence[tuple[float, float | None]]) -> str:
     known = [(px, py) for px, py in points if py is not None]
-    return f'<path class="area" d="{axes.path(known)}L{known[-1][0]:.1f} {BOTTOM}L{known[0][0]:.1f} {BOTTOM}Z"/>'
+    down = f"L{known[-1][0]:.1f} {BOTTOM}L{known[0][0]:.1f} {BOTTOM}Z"
+    return f'<path class="area {look}" d="{axes.path(known)}{down}"/>'
 
 
 def _across(where: float) -> str:
