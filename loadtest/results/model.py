@@ -58,7 +58,7 @@ class RunResult:
     chaos: tuple[ChaosEvent, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     invalid: tuple[str, ...] = ()
-    """Reasons why the figures do not hold: the generator was the bottleneck. Empty: they hold."""
+    """Reasons why the figures do not hold, such as a generator that was the bottleneck. Empty: they hold."""
 
     @property
     def failed(self) -> bool:
