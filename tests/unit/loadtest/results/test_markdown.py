@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 from tests.results_kit import run
 
-from headwater.loadtest.records import ClockOffset
+from headwater.loadtest.records import ClockOffset, Count
 from headwater.loadtest.results import to_markdown
 from headwater.loadtest.results.markdown import code, table, text
 
@@ -49,6 +50,13 @@ def test_a_clock_that_is_not_known_well_enough_is_said() -> None:
     unsure = dataclasses.replace(RESULT, clock=ClockOffset(0.1, 0.5, "Date"))
     assert "known to ± 500 ms only" in to_markdown(unsure)
     assert "known to" not in to_markdown(RESULT)
+
+
+def test_parts_before_their_date_are_told() -> None:
+    ticks = tuple(dataclasses.replace(t, counts={**t.counts, Count.EARLY: 500}) for t in RESULT.ticks)
+    report = to_markdown(dataclasses.replace(RESULT, ticks=ticks)).replace("\n", " ")
+    assert re.search(r" 12,000 of [0-9,]+ parts arrived before the date of their end", report)
+    assert "before the date" not in to_markdown(RESULT)
 
 
 def test_words_from_outside_are_words() -> None:
