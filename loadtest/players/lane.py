@@ -26,8 +26,9 @@ class Kind(enum.Enum):
     SEGMENT = "segment"
 
 
-KEPT = frozenset({Kind.MULTIVARIANT, Kind.PLAYLIST})
-"""Whose bodies are given with the answer; others are counted."""
+def kept(kind: Kind) -> bool:
+    """Whether the body is given with the answer; others are counted."""
+    return kind is Kind.PLAYLIST or kind is Kind.MULTIVARIANT
 
 
 @dataclass(slots=True)
@@ -60,6 +61,24 @@ class Owner(Protocol):
 
     def woken(self, now: float) -> None:
         """A time that `Port.wake` was asked for has come."""
+
+
+class Nobody:
+    """Owns the lanes of who is gone."""
+
+    viewer = ViewerClass()
+
+    def answered(self, lane: Lane, answer: Answer, now: float) -> None:
+        """Too late."""
+
+    def failed(self, lane: Lane, why: str, now: float) -> None:
+        """Too late."""
+
+    def woken(self, now: float) -> None:
+        """Too late."""
+
+
+NOBODY = Nobody()
 
 
 class Port(Protocol):

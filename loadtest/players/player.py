@@ -12,7 +12,7 @@ from . import cmcd, retry
 from .address import Address
 from .dice import Dice
 from .ladder import Bandwidth, Choice, Ladder
-from .lane import Answer, Kind, Lane, Port
+from .lane import NOBODY, Answer, Kind, Lane, Port
 from .ledger import Ledger, us
 from .library import Library, is_multivariant
 from .playhead import Playhead, State
@@ -140,8 +140,8 @@ class Player:
             self.tune(now)
         elif track.view is view and track.key > view.next_key:
             track.place(view)  # after a switch
-        elif head.state is State.STALLED and view.units and head.head < view.units[0].start:
-            self.tune(now)  # out of the window: back to live (hls.js synchronizeToLiveEdge)
+        elif view.units and head.head < view.units[0].start and track.key < view.units[0].key:
+            self.tune(now)  # out of the window, and so is what comes next: back to live (hls.js synchronizeToLiveEdge)
 
     def tune(self, now: float, back: float = 0.0) -> None:
         """Put the playhead to the hold-back, or `back` seconds before it, once all tracks know what there is."""
@@ -160,8 +160,8 @@ class Player:
             units.append(unit)
         head = max(head, *(unit.start for unit in units))
         goal = min(head + hold, *(filled for _, filled, _ in ends))
-        for track, unit, view in zip(self.tracks, units, views, strict=True):
-            track.begin(unit, view)
+        for track, unit in zip(self.tracks, units, strict=True):
+            track.begin(unit)
         self.head.tune(head, goal, now)
         for track in self.tracks:
             track.pump(now)
@@ -202,7 +202,7 @@ class Player:
         head = self.head
         report = cmcd.Report(
             sid=f"{self._sid:016x}",
-            cid=cmcd.content_id(self.url.target.partition(b"?")[0]),
+            cid=cmcd.content_id(self.url.target),
             ot="m",
             bl=int(head.level * 1000),
             su=head.state is not State.PLAYING,
@@ -291,5 +291,7 @@ class Player:
 
     def dismiss(self) -> None:
         """Let go of everything, so that no cycle is left for the collector."""
+        for lane in self.lanes():
+            lane.owner = NOBODY
         self.tracks = ()
         self._lane = None
