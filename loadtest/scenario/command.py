@@ -164,7 +164,7 @@ def _show(markdown: str) -> None:
     if console.is_terminal:
         console.print(Markdown(markdown))
     else:
-        sys.stdout.write(markdown)
+        sys.stdout.write(markdown.rstrip("\n") + "\n")
 
 
 def _complain(text: str) -> None:
