@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headwater.loadtest.records import Count, PhaseSpan, ServerSample, Tick, Timing
@@ -112,37 +113,94 @@ class Figures:
         return value is None or self.lags.at(percent) <= LAG_SHARE * value
 
 
+class _Same:
+    """A run as a key of a cache: the same object, not an equal one, which would take as long to find out."""
+
+    def __init__(self, result: RunResult) -> None:
+        self.result = result
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.result is self.result
+
+    def __hash__(self) -> int:
+        return id(self.result)
+
+
 def figures_of_run(result: RunResult) -> tuple[Figures, ...]:
-    """The whole run first, then its phases."""
+    """The whole run first, then its phases. Raises HistogramError.
+
+    Remembered for the last runs asked for. Why: every report needs them, and an hour of ticks takes a minute to add.
+    """
+    return _figures_of_run(_Same(result))
+
+
+@functools.lru_cache(maxsize=2)
+def _figures_of_run(key: _Same) -> tuple[Figures, ...]:
+    result = key.result
     last = max((tick.second + 1 for tick in result.ticks), default=0)  # of a drain after the end
     whole = PhaseSpan(WHOLE_RUN, 0.0, max(result.seconds, last))
-    return tuple(figures_of(span, result.ticks, result.server) for span in (whole, *result.phases))
+    return _summed((whole, *result.phases), result.ticks, result.server, frozenset(Timing))
 
 
-def figures_of(span: PhaseSpan, ticks: Iterable[Tick], server: Sequence[ServerSample]) -> Figures:
-    """Figures of what happened in `span`; a tick belongs where its middle is. Raises HistogramError."""
-    inside = [tick for tick in ticks if _within(span, tick.second)]
-    counts: Counter[Count] = Counter()
-    errors: Counter[str] = Counter()
-    timings: dict[Timing, Histogram] = {}
-    viewers: Counter[int] = Counter()
-    for tick in inside:
-        counts.update(tick.counts)
-        errors.update(tick.errors)
-        viewers[tick.second] += tick.viewers
-        for timing, encoded in tick.timings.items():
-            timings.setdefault(timing, Histogram()).add(Histogram.decode(encoded))
-    return Figures(
-        name=span.name,
-        seconds=max(0.0, span.end - span.start),
-        counts=counts,
-        errors=errors,
-        timings={timing: timings[timing] for timing in Timing if timing in timings and timings[timing].count},
-        viewers=max(viewers.values(), default=0),
-        cpu=max((tick.cpu for tick in inside), default=0.0),
-        lags=Lags(tuple(sorted(t.lag_p99_us for t in inside)), tuple(sorted(t.lag_us for t in inside))),
-        server=server_figures(span, server),
-    )
+def figures_of(
+    span: PhaseSpan,
+    ticks: Iterable[Tick],
+    server: Sequence[ServerSample],
+    timings: Collection[Timing] = frozenset(Timing),
+) -> Figures:
+    """Figures of what happened in `span`, of these `timings`; a tick belongs where its middle is.
+
+    Raises HistogramError.
+    """
+    return _summed((span,), ticks, server, timings)[0]
+
+
+class _Sums:
+    """What the ticks of one span add up to."""
+
+    def __init__(self, span: PhaseSpan) -> None:
+        self.span = span
+        self._counts: Counter[Count] = Counter()
+        self._errors: Counter[str] = Counter()
+        self._timings: dict[Timing, Histogram] = {}
+        self._viewers: Counter[int] = Counter()
+        self._ticks: list[Tick] = []
+
+    def add(self, tick: Tick, timings: Mapping[Timing, Histogram]) -> None:
+        self._ticks.append(tick)
+        self._counts.update(tick.counts)
+        self._errors.update(tick.errors)
+        self._viewers[tick.second] += tick.viewers
+        for timing, histogram in timings.items():
+            self._timings.setdefault(timing, Histogram()).add(histogram)
+
+    def figures(self, server: Sequence[ServerSample]) -> Figures:
+        ticks, span = self._ticks, self.span
+        return Figures(
+            name=span.name,
+            seconds=max(0.0, span.end - span.start),
+            counts=self._counts,
+            errors=self._errors,
+            timings={timing: self._timings[timing] for timing in Timing if timing in self._timings},
+            viewers=max(self._viewers.values(), default=0),
+            cpu=max((tick.cpu for tick in ticks), default=0.0),
+            lags=Lags(tuple(sorted(t.lag_p99_us for t in ticks)), tuple(sorted(t.lag_us for t in ticks))),
+            server=server_figures(span, server),
+        )
+
+
+def _summed(
+    spans: Sequence[PhaseSpan], ticks: Iterable[Tick], server: Sequence[ServerSample], timings: Collection[Timing]
+) -> tuple[Figures, ...]:
+    """Each tick is decoded once for all spans."""
+    sums = [_Sums(span) for span in spans]
+    for tick in ticks:
+        inside = [one for one in sums if _within(one.span, tick.second)]
+        if inside:
+            decoded = {name: Histogram.decode(data) for name, data in tick.timings.items() if name in timings}
+            for one in inside:
+                one.add(tick, {name: histogram for name, histogram in decoded.items() if histogram.count})
+    return tuple(one.figures(server) for one in sums)
 
 
 def server_figures(span: PhaseSpan, samples: Sequence[ServerSample]) -> dict[str, float]:

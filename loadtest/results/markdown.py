@@ -25,6 +25,8 @@ MEANING = {
 }
 """What each timing measures, for readers of the reports."""
 INVALID_MARK = "(!) does not hold: the generator's own lag is more than 20 % of it."
+EARLY_SHARE = 0.01
+"""Parts before their date that a report may have without a warning. Why: dates are rounded, clocks estimated."""
 _SPECIAL = re.compile(r"([\\`*\[\]<|])")
 
 
@@ -34,7 +36,7 @@ def to_markdown(result: RunResult) -> str:
     blocks = [
         [f"# Load test of {text(result.url)}", "", *headline(result)],
         ["## Verdicts", "", *_verdicts(result)] if result.verdicts else [],
-        ["## Timings", "", *_timings(whole), *_paragraph(clock_note(result, whole))],
+        ["## Timings", "", *_timings(whole), *_paragraphs(clock_notes(result, whole))],
         ["## Figures", "", *_figures([whole, *phases])],
         ["## Errors", "", *_errors(whole)] if whole.errors else [],
         ["## Chaos", "", *_chaos(result)] if result.chaos else [],
@@ -74,15 +76,22 @@ def about(result: RunResult) -> list[tuple[str, str]]:
     ]
 
 
-def clock_note(result: RunResult, whole: Figures) -> str:
-    """A warning where the clocks are not known well enough for the times since publication; empty: they are."""
+def clock_notes(result: RunResult, whole: Figures) -> list[str]:
+    """Warnings where the clocks are not known well enough for the times since publication; empty: they are."""
+    notes = []
     middle = whole.percentile_us(Timing.PART, 50) or whole.percentile_us(Timing.SEGMENT, 50)
-    if middle is None or result.clock.uncertainty_s <= LAG_SHARE * middle / units.US:
-        return ""
-    return (
-        f"The server's clock is known to ± {units.duration(result.clock.uncertainty_s)} only: all times since "
-        "publication may be off by that, together."
-    )
+    if middle is not None and result.clock.uncertainty_s > LAG_SHARE * middle / units.US:
+        notes.append(
+            f"The server's clock is known to ± {units.duration(result.clock.uncertainty_s)} only: all times since "
+            "publication may be off by that, together."
+        )
+    early, parts = whole.count(Count.EARLY), whole.count(Count.PARTS)
+    if early > EARLY_SHARE * parts:
+        notes.append(
+            f"{units.number(early)} of {units.number(parts)} parts arrived before the date of their end: the stream's "
+            "dates run ahead, or the clock's offset is wrong, and times since publication are too small."
+        )
+    return notes
 
 
 def percentile(figures: Figures, timing: Timing, percent: float) -> str:
@@ -105,7 +114,16 @@ def figure_rows(spans: Sequence[Figures]) -> list[tuple[str, ...]]:
         ("generator CPU, most", *(units.share(one.cpu) for one in spans)),
         ("generator lag, most", *(units.microseconds(one.lags.at(100)) for one in spans)),
     ]
-    shown = (Count.FATAL, Count.STALLS, Count.LATE, Count.BEHIND, Count.GAPS, Count.SWITCHES, Count.RETRIES)
+    shown = (
+        Count.FATAL,
+        Count.STALLS,
+        Count.LATE,
+        Count.EARLY,
+        Count.BEHIND,
+        Count.GAPS,
+        Count.SWITCHES,
+        Count.RETRIES,
+    )
     counted = (*shown, Count.PLAYLISTS, Count.PARTS, Count.SEGMENTS, Count.CONNECTIONS)
     rows += [(name.value, *(units.number(one.count(name)) for one in spans)) for name in counted]
     if any(one.origin_requests_per_part is not None for one in spans):
@@ -188,8 +206,8 @@ def _about(result: RunResult) -> list[str]:
     return [f"- {name}: {text(value)}" for name, value in about(result)]
 
 
-def _paragraph(words: str) -> list[str]:
-    return ["", words] if words else []
+def _paragraphs(notes: Iterable[str]) -> list[str]:
+    return [line for note in notes for line in ("", note)]
 
 
 def _optional(value: float | None) -> str:

@@ -14,7 +14,7 @@ from headwater.loadtest.records import Count, Timing
 from . import units
 from .collector import BUSY_CORES
 from .figures import CPU, MEMORY, PERCENTILES, WHOLE_RUN, Figures, figures_of_run
-from .markdown import INVALID_MARK, MEANING, about, clock_note, figure_rows, percentile
+from .markdown import INVALID_MARK, MEANING, about, clock_notes, figure_rows, percentile
 from .model import RunResult
 from .plots import Line, Plot, Stage, esc, histogram, over_time, percentiles
 from .timeline import Moment, delay_of, moments
@@ -72,8 +72,7 @@ def _head(result: RunResult, whole: Figures) -> list[str]:
     if result.invalid:
         reasons = "".join(f"<li>{esc(reason)}</li>" for reason in result.invalid)
         found.append(f'<div class="warning">The figures do not hold:<ul>{reasons}</ul></div>')
-    if note := clock_note(result, whole):
-        found.append(f'<div class="warning">{esc(note)}</div>')
+    found += [f'<div class="warning">{esc(note)}</div>' for note in clock_notes(result, whole)]
     return [*found, *_tiles(whole)]
 
 

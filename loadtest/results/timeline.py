@@ -55,7 +55,7 @@ def moments(result: RunResult, delay: Timing) -> tuple[Moment, ...]:
 
 
 def _moment(start: int, step: int, ticks: Sequence[Tick], delay: Timing) -> Moment:
-    figures = figures_of(PhaseSpan("", start, start + step), ticks, ())
+    figures = figures_of(PhaseSpan("", start, start + step), ticks, (), (delay, Timing.LATENCY))
     delays, latencies = _percentiles(figures, delay), _percentiles(figures, Timing.LATENCY)
     playing: dict[int, int] = {}
     for tick in ticks:

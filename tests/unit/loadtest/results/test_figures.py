@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from tests.results_kit import run, tick
 
@@ -98,3 +100,9 @@ def test_the_whole_run_comes_first() -> None:
     whole, *phases = figures_of_run(result)
     assert [one.name for one in phases] == [span.name for span in result.phases]
     assert whole.count(Count.PARTS) == sum(one.count(Count.PARTS) for one in phases)
+
+
+def test_the_figures_of_a_run_are_added_up_once() -> None:
+    result = run(3, samples=2)
+    assert figures_of_run(result) is figures_of_run(result)
+    assert figures_of_run(dataclasses.replace(result, ticks=()))[0].count(Count.PARTS) == 0

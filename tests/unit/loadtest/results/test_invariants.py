@@ -90,7 +90,7 @@ def test_a_percentile_that_does_not_hold_says_so() -> None:
     [
         ("fatl == 0", "did you mean 'fatal'"),
         ("stal_ratio < 1 %", "did you mean 'stall_ratio'"),
-        ("delay p99 < 1 s", "did you mean 'latency'"),
+        ("latncy p99 < 1 s", "did you mean 'latency'"),
         ("Part p99 < 1 s", "did you mean 'part'"),
         ("part p99 < 250", "measured in us, µs, ms, s, min"),
         ("part < 250 ms", "`part p99`"),
