@@ -1,0 +1,122 @@
+"""The text of /metrics, of several processes -> the values of a ServerSample. Sans-IO.
+
+Tolerant: a line that cannot be read is left out, since any server may stand there; bounded, since it may be hostile.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from .figures import CPU, EDGE_FETCHES, MEMORY, ORIGIN_REQUESTS, PARTS, REACHED, is_counter
+
+MAX_SERIES = 10_000
+"""Series remembered, of all processes. Why: ours have a few hundred each; labels of a stranger may have no end."""
+MAX_LINE = 4096
+"""Characters of a line that is read. Why: ours stay below 300."""
+
+DEFAULT_SERIES = frozenset(
+    {
+        "headwater_conformance_violations_total",
+        "headwater_edge_connections",
+        "headwater_edge_held",
+        "headwater_edge_refused_total",
+        "headwater_edge_requests_total",
+        "headwater_edge_sent_bytes_total",
+        "headwater_edge_upstream_fetches_total",
+        "headwater_origin_refused_total",
+        "headwater_origin_responses_total",
+    }
+)
+"""Kept in every report: what is asked first when a run went badly."""
+_CPU, _MEMORY = "process_cpu_seconds_total", "process_resident_memory_bytes"
+_DERIVED: dict[str, tuple[str, str, frozenset[str]]] = {
+    "headwater_origin_parts_total": (PARTS, "", frozenset()),
+    "headwater_origin_responses_total": (ORIGIN_REQUESTS, "route", frozenset({"file"})),
+    "headwater_edge_upstream_fetches_total": (EDGE_FETCHES, "purpose", frozenset({"object", "prefetch"})),
+}
+"""Series -> the value that it adds to, and the label and its values that count; an empty label: all."""
+
+_Key = tuple[str, str, frozenset[tuple[str, str]]]
+
+
+class Tally:
+    """Counters of several processes become one increase since the run began, also over a restart of one of them."""
+
+    def __init__(self, series: Collection[str] = ()) -> None:
+        """`series`: names to keep besides the default ones."""
+        self._kept = DEFAULT_SERIES | frozenset(series)
+        self._read = self._kept | _DERIVED.keys() | {_CPU, _MEMORY}
+        self._last: dict[_Key, float] = {}
+        self._totals: dict[str, float] = {}
+        self._levels: dict[str, dict[str, float]] = {}
+        self._seen: dict[str, float] = {}
+
+    def take(self, source: str, text: str, now: float) -> None:
+        """What `source` said at `now`."""
+        before = self._seen.get(source)
+        levels: dict[str, float] = {}
+        cpu_seconds = 0.0
+        for sample in self._samples(text):
+            grown = self._grown(source, sample, before is None) if is_counter(sample.name) else 0.0
+            cpu_seconds += grown if sample.name == _CPU else 0.0
+            for name in self._names(sample):
+                if is_counter(name):
+                    self._totals[name] = self._totals.get(name, 0.0) + grown
+                else:
+                    levels[name] = levels.get(name, 0.0) + sample.value
+        if before is not None and now > before:
+            levels[CPU] = cpu_seconds / (now - before)
+        self._seen[source] = now
+        self._levels[source] = levels
+
+    def lost(self, source: str) -> None:
+        """`source` did not answer: its levels are unknown, its counters stay."""
+        self._levels.pop(source, None)
+
+    def values(self) -> dict[str, float]:
+        """Sums over the processes."""
+        found = dict(self._totals)
+        for levels in self._levels.values():
+            for name, value in levels.items():
+                found[name] = found.get(name, 0.0) + value
+        found[REACHED] = float(len(self._levels))
+        return found
+
+    def _samples(self, text: str) -> Iterator[Sample]:
+        for line in text.splitlines():
+            if line.partition("{")[0].partition(" ")[0] in self._read and len(line) <= MAX_LINE:
+                yield from _parsed(line)
+
+    def _names(self, sample: Sample) -> Iterator[str]:
+        """The values that a sample adds to."""
+        if sample.name == _MEMORY:
+            yield MEMORY
+        if sample.name in self._kept:
+            yield sample.name
+        if (derived := _DERIVED.get(sample.name)) is not None:
+            name, label, wanted = derived
+            if not label or sample.labels.get(label) in wanted:
+                yield name
+
+    def _grown(self, source: str, sample: Sample, first: bool) -> float:
+        """By how much a counter grew: what a process had before the run does not count."""
+        key = (source, sample.name, frozenset(sample.labels.items()))
+        last = self._last.get(key)
+        if last is None and len(self._last) >= MAX_SERIES:
+            return 0.0
+        self._last[key] = sample.value
+        if last is None:
+            return 0.0 if first else sample.value
+        return sample.value - last if sample.value >= last else sample.value
+
+
+def _parsed(line: str) -> list[Sample]:
+    try:
+        families = list(text_string_to_metric_families(line + "\n"))
+    except (ValueError, IndexError, KeyError):
+        return []
+    return [sample for family in families for sample in family.samples if math.isfinite(sample.value)]
