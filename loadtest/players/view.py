@@ -25,7 +25,19 @@ KEYS: Final = 10_000
 class Unit:
     """Something that a player loads: a part, or a whole segment."""
 
-    __slots__ = ("address", "duration", "end", "gap", "independent", "init", "key", "next_key", "range", "start", "whole")
+    __slots__ = (
+        "address",
+        "duration",
+        "end",
+        "gap",
+        "independent",
+        "init",
+        "key",
+        "next_key",
+        "range",
+        "start",
+        "whole",
+    )
 
     def __init__(
         self, address: Address, key: int, start: float, duration: float, init: Address | None, span: ByteRange | None
