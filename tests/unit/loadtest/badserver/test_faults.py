@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +73,8 @@ def test_several_faults_together() -> None:
     assert faults.whole(Kind.DRIFT, 0) == 0
     with pytest.raises(FaultError, match="more than"):
         Faults.of(["reset"] * (MAX_FAULTS + 1))
+
+
+def test_the_documentation_has_every_kind() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "badserver.md").read_text()
+    assert set(re.findall(r"^\| `([a-z-]+)", page, re.MULTILINE)) == set(Kind)
