@@ -57,6 +57,7 @@ class Connection(asyncio.Protocol):
         "_transport",
         "busy",
         "held",
+        "refused",
         "used",
     )
 
@@ -74,6 +75,8 @@ class Connection(asyncio.Protocol):
         """A request is held, or a body is on its way."""
         self.held = b""
         """The target that is held for it while it is busy (server's)."""
+        self.refused = b""
+        """The target that it was refused last, to be given when it asks again (server's)."""
         self.used = 0
         """Sweep in which it last asked for something (server's)."""
 

@@ -34,6 +34,8 @@ class Kind(enum.StrEnum):
     """A part is listed so many milliseconds late; its bytes are there in time."""
     STATUS = "status"
     """A part is answered with this status."""
+    FLAKY = "flaky"
+    """The same, but only when a connection asks for it first: who tries again gets it."""
     FREEZE = "freeze"
     """Nothing is listed or released from `from` to `to`; then all that was due."""
     PACE = "pace"
@@ -56,6 +58,7 @@ _AMOUNTS: dict[Kind, tuple[float, float]] = {
     Kind.PART_DELAY: (1, MAX_DELAY_MS),
     Kind.PLAYLIST_DELAY: (1, MAX_DELAY_MS),
     Kind.STATUS: (400, 599),
+    Kind.FLAKY: (400, 599),
     Kind.PACE: (0.1, 10),
     Kind.STALL: (1, MAX_DELAY_MS),
     Kind.SLOW: (MIN_BPS, 1e9),

@@ -29,7 +29,7 @@ class Pacing:
 class Reply:
     """One answer, for as many clients as ask for it. `head` lacks only the Date and the empty line."""
 
-    __slots__ = ("body", "head", "kind", "label", "pacing", "second", "whole")
+    __slots__ = ("body", "head", "kind", "label", "pacing", "second", "second_time", "whole")
 
     def __init__(
         self,
@@ -51,6 +51,8 @@ class Reply:
         self.label = f"{status} {what}"
         self.kind = kind
         self.pacing = pacing
+        self.second_time: Reply | None = None
+        """What a connection gets instead that was answered this for the same target just before."""
         self.second = -1
         """Unix second of the Date in `whole`: what all clients of one second are written."""
         self.whole = b""

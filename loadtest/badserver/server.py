@@ -96,8 +96,7 @@ class BadServer:
             return self._told()
         found = self.stream.ask(target)
         if isinstance(found, Reply):
-            self.stream.told.answer(found.label, found.kind)
-            return found
+            return self._given(target, connection, found)
         held = self._held.get(target)
         if held is None:
             if len(self._held) >= MAX_HELD_TARGETS:
@@ -119,6 +118,15 @@ class BadServer:
     def refuse(self) -> None:
         """A connection ends because of a bound."""
         self.stream.told.refused += 1
+
+    def _given(self, target: bytes, connection: Connection, reply: Reply) -> Reply:
+        """Count an answer, and see whether this connection was refused it before."""
+        if reply.second_time is not None:
+            again = connection.refused == target
+            connection.refused = b"" if again else target
+            reply = reply.second_time if again else reply
+        self.stream.told.answer(reply.label, reply.kind)
+        return reply
 
     def _overload(self, hold: Hold) -> Reply:
         reply = error(503, hold.what, "too many held requests")
@@ -158,8 +166,7 @@ class BadServer:
             found = error(503, found.what, "held for three target durations")
         del self._held[target]
         for connection in held.connections:
-            self.stream.told.answer(found.label, found.kind)
-            connection.reply(found)
+            connection.reply(self._given(target, connection, found))
 
     def _sweep_idle(self) -> None:
         self._sweep += 1

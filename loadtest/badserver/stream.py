@@ -28,6 +28,7 @@ MAX_REMEMBERED = 4_096
 """Targets whose answer is remembered until the next event. Why: viewers that add nothing of their own ask for few."""
 MAX_QUERY_FIELDS = 32
 INIT_BYTES = 700
+_OF_MEDIA = (Kind.STATUS, Kind.FLAKY, Kind.STALL, Kind.RESET, Kind.SLOW)
 _MEDIA = re.compile(r"([ps])(\d{1,15})\.m4s\Z", re.ASCII)
 _CATCH_UP = 100_000
 """Parts that one `advance` lists at most. Why: five hours of a process that was stopped."""
@@ -151,7 +152,7 @@ class Stream:
         released = schedule.released(last)
         if released > self._now_ms:
             return Hold(released, what)
-        fault = self._faults.on(last, schedule.since_start(last), Kind.STATUS, Kind.STALL, Kind.RESET, Kind.SLOW)
+        fault = self._faults.on(last, schedule.since_start(last), *_OF_MEDIA)
         good = self._good[rendition, what]
         if fault is None:
             delayed = self._faults.on(last, schedule.since_start(last), Kind.PART_DELAY)
@@ -166,6 +167,10 @@ def _delayed(good: Reply, what: str, rendition: Rendition) -> Reply:
 def _spoilt(fault: Fault, what: str, good: Reply, rendition: Rendition) -> Reply:
     if fault.kind is Kind.STATUS:
         return error(int(fault.amount), what, "as told", Kind.STATUS)
+    if fault.kind is Kind.FLAKY:
+        refusal = error(int(fault.amount), what, "as told", Kind.FLAKY)
+        refusal.second_time = good
+        return refusal
     pacing = spoilt(fault, len(good.body))
     return Reply(200, what, good.body, _media_type(rendition), max_age=600, kind=fault.kind, pacing=pacing)
 

@@ -50,7 +50,8 @@ CASES = {
     "late parts": Case(("part-delay=200",), BOTH),
     "late playlists": Case(("playlist-delay=200",)),
     "some late": Case(("part-delay=300,share=0.3",)),
-    "missing": Case(("status=404,share=0.2",)),
+    "missing": Case(("status=404,share=0.1",)),
+    "flaky": Case(("flaky=404,share=0.2",)),
     "broken": Case(("status=503,share=0.2", "reset,share=0.4")),
     "frozen": Case((f"freeze,from={FROZEN_FROM_S},to={FROZEN_TO_S}",)),
     "too short": Case(("pace=0.8",), part_ms=200),
@@ -154,7 +155,11 @@ def test_as_many_parts_are_late_as_were_told(outcomes: dict[str, Outcome]) -> No
 
 
 def test_errors_are_counted_by_what_they_are(outcomes: dict[str, Outcome]) -> None:
-    missing, broken = outcomes["missing"], outcomes["broken"]
+    missing, broken, flaky = (outcomes[name] for name in ("missing", "broken", "flaky"))
+    figures = flaky.whole
+    assert figures.errors["status 404 part"] == pytest.approx(flaky.told["answers"]["404 part"], rel=0.05)
+    hit = flaky.told["hit"]["flaky"] / flaky.told["listed"]
+    assert figures.errors["status 404 part"] / figures.timings[Timing.PART].count == pytest.approx(hit, rel=0.05)
     assert missing.whole.errors["status 404 part"] == pytest.approx(missing.told["answers"]["404 part"], rel=0.05)
     assert broken.whole.errors["status 503 part"] == pytest.approx(broken.told["answers"]["503 part"], rel=0.05)
     assert broken.whole.errors["reset part"] == pytest.approx(broken.told["done"]["reset"], rel=0.05)

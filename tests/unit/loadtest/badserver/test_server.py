@@ -25,6 +25,16 @@ async def test_all_who_wait_are_answered_when_the_part_is_due() -> None:
         assert site.server.stream.told.answers == {"200 playlist": 20}
 
 
+async def test_who_asks_again_gets_a_flaky_part() -> None:
+    async with running("flaky=404") as site:
+        path = f"hd/p{site.next}.m4s"
+        for _ in range(2):
+            reader, writer = await site.connect()
+            writer.write(get(path) * 2 + get(path))
+            assert [(await answer(reader))[0] for _ in range(3)] == [404, 200, 404]
+        assert site.server.stream.told.answers == {"404 part": 4, "200 part": 2}
+
+
 async def test_told_is_json() -> None:
     async with running("reset,share=0.5") as site:
         reader, writer = await site.connect()
