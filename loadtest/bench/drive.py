@@ -23,6 +23,10 @@ from .processes import Peer, resident_bytes, wait_until
 
 SAME_CLOCK = ClockOffset(0.0, 0.0, "given")
 """Server and generator are on one machine."""
+START_S = 2.0
+"""That the start of a generator takes at most."""
+LOOK_S = 0.1
+"""Between looks at it."""
 GRACE_S = 20.0
 """Beyond its plan that a generator may take: start of the interpreter, and the last answers."""
 
@@ -82,7 +86,7 @@ class Drive:
     """Unix time of second 0."""
     ticks: tuple[Tick, ...] = ()
     resident: list[tuple[float, int]] = field(default_factory=list)
-    """(second of the run, bytes), twice a second."""
+    """(second of the run, bytes), ten times a second."""
 
     def figures(self, start: float = 0.0, end: float | None = None) -> Figures:
         """Of a span of the run; the whole of it by default."""
@@ -105,17 +109,18 @@ def drive(
     *,
     seconds: float,
     core: int | None = None,
-    seed: int = 1,
+    epoch: float | None = None,
     during: Callable[[int, float], None] | None = None,
 ) -> Drive:
-    """Run one generator process. `during(pid, second)` is called twice a second.
+    """Run one generator process. `during(pid, second)` is called ten times a second.
 
-    Raises RuntimeError when the process fails, TimeoutError when it does not end.
+    `epoch`: Unix time of second 0, by which the process should be up; by default START_S from now. Raises RuntimeError when the process fails, TimeoutError when it does not end.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    epoch = time.time() + 1.0  # noqa: TID251  (viewers come by the wall clock)
+    if epoch is None:
+        epoch = time.time() + START_S  # noqa: TID251  (viewers come by the wall clock)
     plan = GeneratorPlan(
-        process=0, url=url, seed=seed, epoch_monotonic_wall=epoch, clock=SAME_CLOCK, duration_s=seconds, arrivals=comers
+        process=0, url=url, seed=1, epoch_monotonic_wall=epoch, clock=SAME_CLOCK, duration_s=seconds, arrivals=comers
     )
     found = Drive(seconds, epoch)
     out, log = folder / "ticks.jsonl", folder / "generator.log"
@@ -144,4 +149,4 @@ def _watch(process: subprocess.Popen[bytes], found: Drive, during: Callable[[int
         found.resident.append((second, resident_bytes(process.pid)))
         if during is not None:
             during(process.pid, second)
-        time.sleep(0.5)
+        time.sleep(LOOK_S)

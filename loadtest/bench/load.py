@@ -137,6 +137,8 @@ def _watched(
     upstream: list[tuple[float, float, float]] = []
 
     def look(_: int, second: float) -> None:
+        if upstream and second < upstream[-1][0] + 1:  # the origin's metrics cost it time
+            return
         cpu.append((second, sum(map(cpu_seconds, processes))))
         answers, parts = (server.metric(f"headwater_origin_{what}_total") for what in ("responses", "parts"))
         upstream.append((second, answers, parts))
