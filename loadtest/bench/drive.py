@@ -114,7 +114,8 @@ def drive(
 ) -> Drive:
     """Run one generator process. `during(pid, second)` is called ten times a second.
 
-    `epoch`: Unix time of second 0, by which the process should be up; by default START_S from now. Raises RuntimeError when the process fails, TimeoutError when it does not end.
+    `epoch`: Unix time of second 0, by which the process should be up; by default START_S from now. Raises RuntimeError
+    when the process fails, TimeoutError when it does not end.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if epoch is None:
