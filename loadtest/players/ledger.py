@@ -5,7 +5,7 @@ Hot paths add to plain attributes and append to plain lists: `generator.ticks` t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from headwater.loadtest.records import HIGHEST_US, LOWEST_US, Count, Timing
 
@@ -71,3 +71,13 @@ class Ledger:
         """The values of one timing."""
         found: list[int] = getattr(self, f"{timing.value}_us")
         return found
+
+    def clear(self) -> None:
+        """Begin the next tick. Times are not touched: who takes them clears them."""
+        for name in _NUMBERS:
+            setattr(self, name, 0)
+        self.stalled = self.watched = 0.0
+        self.errors = {}
+
+
+_NUMBERS = tuple(item.name for item in fields(Ledger) if item.type == "int")

@@ -83,7 +83,7 @@ class View:
     )
 
     def __init__(self, address: Address, playlist: MediaPlaylist, anchor: View | None = None) -> None:
-        """Raises PlaylistError for addresses that are none. `anchor`: an earlier version, for playlists without dates."""
+        """`anchor`: an earlier version, for playlists without dates. Raises PlaylistError for bad addresses."""
         self.address = address
         self.playlist = playlist
         listed = playlist.segments if playlist.open is None else (*playlist.segments, playlist.open)
@@ -151,13 +151,12 @@ class View:
 
     def at(self, time: float, *, whole: bool) -> Unit | None:
         """Where to begin so that `time` can be played: the last independent unit that starts by then (rule 188)."""
-        units = self.segments if whole else self.units
         best = None
-        for unit in units:
-            if unit.start > time + 0.001 and best is not None:
-                break
+        for unit in reversed(self.segments if whole else self.units):
             if not unit.gap and (unit.independent or unit.boundary):
                 best = unit
+                if unit.start <= time + 0.001:
+                    break
         return best
 
     def after(self, time: float, *, whole: bool) -> Unit | None:
@@ -176,6 +175,14 @@ class View:
                 query += f"&_HLS_skip={'v2' if self.playlist.control.can_skip_dateranges else 'YES'}"
             found = self._asks[skip] = self.address.plus(query)
         return found
+
+    def end(self, *, whole: bool) -> tuple[float, float, int]:
+        """End of what is listed, the end without gaps, and the key of what comes next."""
+        if not whole:
+            return self.edge, self.filled, self.next_key
+        edge = self.segments[-1].end if self.segments else 0.0
+        filled = max((unit.end for unit in self.segments if not unit.gap), default=edge)
+        return edge, filled, self.next_key // KEYS * KEYS
 
     def hold_back(self, *, whole: bool) -> float:
         """Distance from the edge at which to play, seconds (4.4.3.8)."""
