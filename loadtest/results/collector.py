@@ -21,6 +21,9 @@ BUSY_SECONDS = 5
 BUSY_SHARE = 0.05
 """Of all seconds above it that a run may have, and of ticks that may be missing."""
 
+PATIENCE_S = 3
+"""Seconds that the view waits for a process. Why: ticks of a second come within it; who is later is silent or gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -66,11 +69,12 @@ class Collector:
         self._errors += sum(tick.errors.values())
 
     def snapshot(self) -> Snapshot:
-        """Of the newest second that every process has reported, else of the newest. Raises HistogramError."""
+        """Of the newest second that every process has reported, unless one is silent. Raises HistogramError."""
         if not self._seconds:
             return Snapshot()
-        whole = [second for second, ticks in self._seconds.items() if ticks.keys() == self._processes]
-        second = max(whole or self._seconds)
+        newest = max(self._seconds)
+        recent = [second for second in range(newest, newest - PATIENCE_S, -1) if second in self._seconds]
+        second = next((one for one in recent if self._seconds[one].keys() == self._processes), recent[-1])
         ticks = list(self._seconds[second].values())
         delay = _merged(ticks, Timing.PART) or _merged(ticks, Timing.SEGMENT)
         p50, p99 = delay.percentiles((50, 99)) if delay else (None, None)

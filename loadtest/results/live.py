@@ -120,8 +120,8 @@ def _rows(now: Snapshot) -> list[tuple[Text, ...]]:
         (
             _cell("delay p50", units.microseconds(now.part_p50_us)),
             _cell("delay p99", units.microseconds(now.part_p99_us), "yellow" if doubtful else ""),
-            _cell("generator lag", units.microseconds(now.lag_us), "yellow" if doubtful else ""),
-            _cell("generator CPU", f"{now.cpu:.0%}", "red" if now.cpu > BUSY_CORES else ""),
+            _cell("own lag", units.microseconds(now.lag_us), "yellow" if doubtful else ""),
+            _cell("own CPU", f"{now.cpu:.0%}", "red" if now.cpu > BUSY_CORES else ""),
         ),
         (
             _cell("stalls", f"{stalls:,} (+{now.stalls})", "red" if now.stalls else ""),

@@ -16,7 +16,7 @@ def duration(seconds: float) -> str:
         return f"{seconds * US:.0f} us"
     if seconds < 0.9995:
         return f"{_three(seconds * 1000)} ms"
-    if seconds < 99.95:
+    if seconds < 119.5:
         return f"{_three(seconds)} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
