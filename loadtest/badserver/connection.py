@@ -215,11 +215,14 @@ class _Drip:
     def start(self) -> None:
         """Write what is due at once, and arm the timer of the rest."""
         if self._pacing.first_ms:
-            self._arm(self._pacing.first_ms)
+            self._arm_next()
         else:
             self._step()
 
-    def _arm(self, after_ms: float) -> None:
+    def _arm_next(self) -> None:
+        pacing = self._pacing
+        following = min(pacing.chunk, len(self._body) - self._sent)
+        after_ms = (following * pacing.first_ms + self._sent * pacing.pause_ms) / pacing.chunk
         self._loop.call_at(self._began + after_ms / 1000, self._step)
 
     def _step(self) -> None:
@@ -233,4 +236,4 @@ class _Drip:
             # Not in the same turn: uvloop writes at its end, and the piece is meant to arrive.
             self._loop.call_later(RESET_AFTER_S, self._connection.reset)
         elif not last:
-            self._arm(pacing.first_ms + self._sent // pacing.chunk * pacing.pause_ms)
+            self._arm_next()

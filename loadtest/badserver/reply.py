@@ -17,7 +17,10 @@ _FIXED = "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: Age, 
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """How a body is spoilt: in pieces of `chunk` bytes, `pause_ms` apart, the first after `first_ms`."""
+    """How a body is spoilt: in pieces of `chunk` bytes, `pause_ms` apart, the first after `first_ms`.
+
+    Where the first has its time, the last one, if shorter, takes less of it.
+    """
 
     chunk: int
     pause_ms: float
@@ -74,7 +77,7 @@ def error(status: int, what: str, words: str, kind: Kind | None = None) -> Reply
 
 def spoilt(fault: Fault, size: int) -> Pacing:
     """How a body of `size` bytes is sent under a fault of the kinds STALL, RESET or SLOW."""
-    half = max(1, size // 2)
+    half = (size + 1) // 2
     if fault.kind is Kind.STALL:
         return Pacing(half, fault.amount)
     if fault.kind is Kind.RESET:

@@ -126,8 +126,11 @@ def drive(
     found = Drive(seconds, epoch)
     out, log = folder / "ticks.jsonl", folder / "generator.log"
     command = [*pinned(core), sys.executable, "-m", "headwater.loadtest.generator"]
-    with out.open("wb") as ticks, log.open("wb") as said:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=ticks, stderr=said)
+    with (
+        out.open("wb") as ticks,
+        log.open("wb") as said,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=ticks, stderr=said) as process,
+    ):
         try:
             assert process.stdin is not None  # a pipe was asked for
             process.stdin.write(plan.to_json().encode() + b"\n")
@@ -135,7 +138,6 @@ def drive(
             _watch(process, found, during)
         finally:
             process.kill()
-            process.wait()
     if process.returncode:
         raise RuntimeError(f"the generator ended with {process.returncode}: {log.read_text()[-3_000:]}")
     found.ticks = tuple(records_json.from_text(Tick, line) for line in out.read_text().splitlines())
