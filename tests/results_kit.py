@@ -50,12 +50,11 @@ def run(
     dice = random.Random(seed)
     collector = Collector()
     third = seconds // 3
+    ends = float(third), 2.0 * third, float(seconds)
     spans = (
-        PhaseSpan("warm-up", 0, third, ("fatal == 0",)),
-        PhaseSpan("flash crowd", third, 2 * third, ("part p99 < 250 ms", "stall_ratio < 0.1 %")),
-        PhaseSpan(
-            "edge killed", 2 * third, seconds, ("errors <= 40", "origin_requests_per_part <= 2", "part p50 < 1 s")
-        ),
+        PhaseSpan("warm-up", 0.0, ends[0], ("fatal == 0",)),
+        PhaseSpan("flash crowd", ends[0], ends[1], ("part p99 < 250 ms", "stall_ratio < 0.1 %")),
+        PhaseSpan("edge killed", ends[1], ends[2], ("errors <= 40", "origin_requests_per_part <= 2", "part p50 < 1 s")),
     )
     killed = 2 * third + third // 4
     server: list[ServerSample] = []

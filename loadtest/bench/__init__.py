@@ -1,6 +1,7 @@
 """Benchmarks against real peers, and the process handling that the peer tests share.
 
     processes   children with an output file, their CPU and memory, ended by their own id
+    network     a bad network in a process of its own
     server      a real `headwater up` with its own ports and state
     ingest      CPU and memory per passthrough stream, beside nginx-rtmp
     delay       from the packet that closes a part to that part at a client of the edge

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from headwater.loadtest.records import Count, Timing
 from headwater.loadtest.records_json import MAX_CHARS, RecordError, dump, load
@@ -10,12 +11,16 @@ from headwater.loadtest.records_json import MAX_CHARS, RecordError, dump, load
 from .figures import PERCENTILES, Figures, figures_of_run
 from .histograms import Histogram, HistogramError
 from .invariants import InvariantError, check_invariant
-from .model import VERSION, RunResult
+from .model import RunResult
 
 NAME = "headwater-loadtest"
 """What the document says it is."""
+VERSION = 1
+"""Raised when a field changes its meaning or goes."""
 MAX_SECONDS = 7 * 86_400
-"""Longest run that is read. Why: the plots have room for one point per second of a day or so; a week is ample."""
+"""Longest run that is read."""
+MAX_NUMBER = 1 << 53
+"""Largest number that is read. Why: every program reads integers up to here exactly, and sums stay finite."""
 
 
 class ReportError(ValueError):
@@ -26,7 +31,7 @@ def to_json(result: RunResult) -> str:
     """The document. `figures` is derived, for programs that read JSON and no histograms."""
     document = {
         "document": NAME,
-        "version": result.version,
+        "version": VERSION,
         "failed": result.failed,
         "figures": [_figures(figures) for figures in figures_of_run(result)],
         "run": dump(result),
@@ -56,21 +61,31 @@ def from_json(text: str) -> RunResult:
 
 def _check(result: RunResult) -> None:
     """What types do not say, and the reports rely on."""
-    if not 0 <= result.seconds <= MAX_SECONDS or not 0 <= result.started <= 1e11:
-        raise RecordError("run: its times are out of range")
+    spans = [moment for span in result.phases for moment in (span.start, span.end)]
+    events = [*(one.second for one in result.server), *(one.second for one in result.chaos)]
+    seconds = [tick.second for tick in result.ticks]
+    _within("a time of the run", (result.seconds, *spans, *events, *seconds), MAX_SECONDS)
+    _within("run.started", (result.started,), 1e11)
+    _within("run.machine", (result.machine.cores, result.machine.memory_bytes), MAX_NUMBER)
+    _within("run.clock", (abs(result.clock.seconds), result.clock.uncertainty_s), 1e11)
     for span in result.phases:
-        if not 0 <= span.start <= span.end <= MAX_SECONDS:
-            raise RecordError(f"run: phase {span.name!r:.60} has no span")
+        if span.start > span.end:
+            raise RecordError("run.phases: a phase ends before it starts")
         for invariant in span.invariants:
             check_invariant(invariant)
-    moments = (*(sample.second for sample in result.server), *(event.second for event in result.chaos))
-    if not all(0 <= second <= MAX_SECONDS for second in (*moments, *(tick.second for tick in result.ticks))):
-        raise RecordError("run: a second is out of range")
+    for sample in result.server:
+        _within("run.server", map(abs, sample.values.values()), MAX_NUMBER)
     for tick in result.ticks:
-        if min(tick.viewers, tick.lag_us, tick.lag_p99_us, *tick.counts.values(), *tick.errors.values()) < 0:
-            raise RecordError("run: a count is negative")
+        numbers = (tick.viewers, tick.playing, tick.lag_us, tick.lag_p99_us, tick.cpu)
+        _within("run.ticks", (*numbers, *tick.counts.values(), *tick.errors.values()), MAX_NUMBER)
         for encoded in tick.timings.values():
             Histogram.decode(encoded)
+
+
+def _within(what: str, numbers: Iterable[float], most: float) -> None:
+    for number in numbers:
+        if not 0 <= number <= most:
+            raise RecordError(f"{what}: a number is out of range")
 
 
 def _figures(figures: Figures) -> dict[str, object]:
@@ -94,7 +109,7 @@ def _figures(figures: Figures) -> dict[str, object]:
 
 def _timing(figures: Figures, timing: Timing) -> dict[str, object]:
     """Microseconds; `invalid` lists the percentiles that the generator's lag may have made."""
-    names = {f"p{percent:g}": percent for percent in PERCENTILES} | {"max": 100.0}
+    names = {f"p{percent:g}".replace(".", "_"): percent for percent in PERCENTILES} | {"max": 100.0}
     return {
         "count": figures.timings[timing].count,
         **{f"{name}_us": figures.percentile_us(timing, percent) for name, percent in names.items()},

@@ -47,9 +47,7 @@ def headline(result: RunResult) -> list[str]:
     """The verdict in one or two lines."""
     broken = [verdict for verdict in result.verdicts if not verdict.ok]
     if result.invalid:
-        return ["**INVALID: the generator was the bottleneck, not the server.**", ""] + [
-            f"- {text(reason)}" for reason in result.invalid
-        ]
+        return ["**INVALID: the figures do not hold.**", ""] + [f"- {text(reason)}" for reason in result.invalid]
     if broken:
         return [f"**FAILED: {len(broken)} of {len(result.verdicts)} invariants broken.**"]
     return ["**PASSED**" if result.verdicts else "No invariant was asked for."]

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 
 from headwater.loadtest.records import ChaosEvent, ClockOffset, PhaseSpan, ServerSample, Tick
 
-VERSION = 1
-"""Of the JSON document: raised when a field changes its meaning or goes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -61,8 +58,7 @@ class RunResult:
     chaos: tuple[ChaosEvent, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     invalid: tuple[str, ...] = ()
-    """Reasons why the figures do not hold: the generator was the bottleneck. Empty: they hold."""
-    version: int = VERSION
+    """Reasons why the figures do not hold, such as a generator that was the bottleneck. Empty: they hold."""
 
     @property
     def failed(self) -> bool:

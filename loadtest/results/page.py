@@ -71,9 +71,7 @@ def _head(result: RunResult, whole: Figures) -> list[str]:
     ]
     if result.invalid:
         reasons = "".join(f"<li>{esc(reason)}</li>" for reason in result.invalid)
-        found.append(
-            f'<div class="warning">The generator was the bottleneck: the figures are its own.<ul>{reasons}</ul></div>'
-        )
+        found.append(f'<div class="warning">The figures do not hold:<ul>{reasons}</ul></div>')
     if note := clock_note(result, whole):
         found.append(f'<div class="warning">{esc(note)}</div>')
     return [*found, *_tiles(whole)]

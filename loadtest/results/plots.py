@@ -25,6 +25,7 @@ LEFT, RIGHT, TOP, BOTTOM = 62, 548, 28, 208
 _CHARACTER = 5.8
 """Pixels of a character of a phase's name, about."""
 _BINS_PER_DECADE = 12
+_DOUBT = "generator too late to tell"
 _ZEROS = re.compile(r"\.0+(?= |$)|(?<=\.[1-9])0+(?= |$)")
 
 
@@ -87,18 +88,16 @@ def over_time(plot: Plot, stage: Stage) -> str:
         *([_across(y.at(plot.limit))] if plot.limit is not None else []),
         *_marks(stage, x),
     ]
-    legend = {line.name: line.look for line in plot.lines} if len(plot.lines) > 1 else {}
-    if plot.doubtful:
-        legend = {**legend, "generator too late to tell": "doubt"}
-    return _figure(plot.title, body, legend, _hover(plot, drawn))
+    legend = {line.name: line.look for line in plot.lines} | ({_DOUBT: "doubt"} if plot.doubtful else {})
+    return _figure(plot.title, body, legend if len(legend) > 1 else {}, _hover(plot, drawn))
 
 
 def histogram(title: str, delays: Histogram) -> str:
     """How many delays were how long, on a logarithmic axis; a share of all per bin."""
-    first = math.floor(math.log10(max(1, delays.percentile(0.01))) * _BINS_PER_DECADE)
+    first = math.ceil(math.log10(max(1, delays.percentile(0))) * _BINS_PER_DECADE) - 1
     last = max(first + 1, math.ceil(math.log10(max(1, delays.maximum)) * _BINS_PER_DECADE))
     edges = [10 ** (n / _BINS_PER_DECADE) for n in range(first, last + 1)]
-    below = delays.distribution([round(edge) for edge in edges])
+    below = delays.distribution([int(edge) for edge in edges])
     shares = [(high - low) / delays.count for low, high in itertools.pairwise(below)]
     x = axes.Axis(edges[0], edges[-1], LEFT, RIGHT, log=True)
     y = axes.linear(max((*shares, 0.001)), BOTTOM, TOP)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import dataclasses
+
+from tests.results_kit import run
+
+from headwater.loadtest.records import ClockOffset
+from headwater.loadtest.results import to_markdown
+from headwater.loadtest.results.markdown import code, table, text
+
+RESULT = run(12, samples=4)
+
+
+def test_the_report_has_verdicts_timings_phases_errors_and_chaos() -> None:
+    report = to_markdown(RESULT)
+    assert report.startswith("# Load test of http://127.0.0.1:8080/live/demo/index.m3u8\n\n**FAILED: ")
+    for piece in (
+        "| warm-up     | `fatal == 0` ",
+        "**broken**",
+        "| part  ",
+        "| stall ratio  ",
+        "| reset part  ",
+        "| kill -9 edge 1 ",
+        "- command: headwater loadtest ",
+        "- server's clock: 1.20 ms behind ours ± 400 us, by Date",
+    ):
+        assert piece in report, piece
+
+
+def test_a_run_without_broken_promises_passed() -> None:
+    kept = tuple(verdict for verdict in RESULT.verdicts if verdict.ok)
+    assert "**PASSED**" in to_markdown(dataclasses.replace(RESULT, verdicts=kept))
+    assert "No invariant was asked for." in to_markdown(dataclasses.replace(RESULT, verdicts=()))
+
+
+def test_an_invalid_run_gives_its_reasons_before_all_else() -> None:
+    report = to_markdown(dataclasses.replace(RESULT, invalid=("process 0 was busy",)))
+    assert report.split("\n")[2].startswith("**INVALID")
+    assert "- process 0 was busy" in report
+
+
+def test_percentiles_that_do_not_hold_are_marked_and_explained() -> None:
+    report = to_markdown(run(12, samples=4, slow=0.05))
+    assert "ms (!)" in report
+    assert "(!) does not hold" in report
+
+
+def test_a_clock_that_is_not_known_well_enough_is_said() -> None:
+    unsure = dataclasses.replace(RESULT, clock=ClockOffset(0.1, 0.5, "Date"))
+    assert "known to ± 500 ms only" in to_markdown(unsure)
+    assert "known to" not in to_markdown(RESULT)
+
+
+def test_words_from_outside_are_words() -> None:
+    assert text("a|b <script> `x` [y](z)\x1b") == "a\\|b \\<script> \\`x\\` \\[y\\](z)\\\\x1b"
+    assert code("a|b`c\n") == "`a¦b'c\\n`"
+    evil = to_markdown(dataclasses.replace(RESULT, url="http://x/<script>\n# gone"))
+    assert evil.startswith("# Load test of http://x/\\<script>\\\\n# gone\n")
+
+
+def test_tables_read_well_as_text() -> None:
+    assert table(("name", "n"), [("a", "1"), ("long name", "1,000")], "lr") == [
+        "| name      |     n |",
+        "| --------- | ----: |",
+        "| a         |     1 |",
+        "| long name | 1,000 |",
+    ]
