@@ -140,8 +140,8 @@ class Player:
             self.tune(now)
         elif track.view is view and track.key > view.next_key:
             track.place(view)  # after a switch
-        elif head.state is State.STALLED and view.units and head.head < view.units[0].start:
-            self.tune(now)  # out of the window: back to live (hls.js synchronizeToLiveEdge)
+        elif view.units and head.head < view.units[0].start and track.key < view.units[0].key:
+            self.tune(now)  # out of the window, and so is what comes next: back to live (hls.js synchronizeToLiveEdge)
 
     def tune(self, now: float, back: float = 0.0) -> None:
         """Put the playhead to the hold-back, or `back` seconds before it, once all tracks know what there is."""
@@ -160,8 +160,8 @@ class Player:
             units.append(unit)
         head = max(head, *(unit.start for unit in units))
         goal = min(head + hold, *(filled for _, filled, _ in ends))
-        for track, unit, view in zip(self.tracks, units, views, strict=True):
-            track.begin(unit, view)
+        for track, unit in zip(self.tracks, units, strict=True):
+            track.begin(unit)
         self.head.tune(head, goal, now)
         for track in self.tracks:
             track.pump(now)

@@ -94,7 +94,8 @@ class Track:
             return
         if not self.media.busy and self.key != NEVER and now >= self._media_rest:
             self._load(now)
-        if not self.lists.busy and now >= self._list_rest:
+        # On a lane of its own the playlist goes on while a part waits to be tried again
+        if not self.lists.busy and now >= self._list_rest and (self._parallel or now >= self._media_rest):
             self._reload(now)
 
     def _load(self, now: float) -> None:
@@ -254,8 +255,11 @@ class Track:
         if not lane.held:
             ledger.first_byte_us.append(us(answer.first - lane.asked))
             ledger.response_us.append(us(now - lane.asked))
-        elif old is not None and old.next_key >= self.live:
-            self._judge(lane, old, view, now)
+        if old is not None:
+            if self.live == NEVER and old.end(whole=self.whole)[2] <= self.key < NEVER:
+                self.live = self._live_from(lane, old, view)
+            if lane.held and old.next_key >= self.live:
+                self._judge(lane, old, view, now)
         if old is None or view.next_key >= old.next_key:  # else an old copy out of some cache
             self.view, self._view_at = view, now
         self._rest(lane, view, news, now)
@@ -267,6 +271,14 @@ class Track:
             player.viewed(self, view, now)
         self._drop_dead_hint(view)
         self.pump(now)
+
+    def _live_from(self, lane: Lane, old: View, view: View) -> int:
+        """The first unit that was published while the viewer waited for it: it has caught up."""
+        since = lane.asked if lane.held else lane.asked - view.playlist.target_duration
+        first, end = old.end(whole=self.whole)[2], view.end(whole=self.whole)[2]
+        units = view.segments if self.whole else view.units
+        new = (unit.key for unit in units if unit.key >= first and unit.end > since)
+        return next(new, end) if view.dated else end
 
     def _judge(self, lane: Lane, old: View, view: View, now: float) -> None:
         """Was the answer to a blocking reload in time, and was it the next version?"""
@@ -284,8 +296,6 @@ class Track:
     def _rest(self, lane: Lane, view: View, news: bool, now: float) -> None:
         """When the playlist may be asked for again."""
         target = view.playlist.target_duration
-        if self.live == NEVER and self.key != NEVER:
-            self.live = view.end(whole=self.whole)[2]  # caught up after a pause
         if self._blocks(view):
             # A server that blocks and yet says nothing new is not asked again at once (hls.js)
             self._list_rest = now + target / 2 if lane.held and not news else now
@@ -330,10 +340,10 @@ class Track:
 
     # -- where to load
 
-    def begin(self, unit: Unit, view: View) -> None:
+    def begin(self, unit: Unit) -> None:
         """Load from `unit` on: at the start, and after a seek."""
         self.key = unit.key
-        self.live = view.end(whole=self.whole)[2]
+        self.live = NEVER
         self.buffer.reset(unit.start)
         self._hinted_at = 0.0
         self._hint = None
@@ -366,4 +376,4 @@ class Track:
         """After a switch: go on where the buffer ends."""
         unit = view.after(self.buffer.end, whole=self.whole)
         self.key = view.next_key if unit is None else unit.key
-        self.live = view.end(whole=self.whole)[2]
+        self.live = NEVER
