@@ -207,7 +207,10 @@ def test_bodies_that_stop_or_drip_take_their_time(outcomes: dict[str, Outcome]) 
 
 
 def test_a_generator_kept_from_its_cpu_marks_what_it_found(outcomes: dict[str, Outcome]) -> None:
-    stopped, free = outcomes["stopped"].whole, outcomes["late"].settled
-    assert free.holds(Timing.PART, 99)
-    assert not stopped.holds(Timing.PART, 99)
-    assert stopped.lags.largest[-1] == pytest.approx(1_500_000, rel=0.1)
+    stopped, free = outcomes["stopped"], outcomes["late"]
+    assert free.settled.holds(Timing.PART, 99)
+    assert free.found.invalid == ()
+    assert not stopped.whole.holds(Timing.PART, 99)
+    (reason,) = stopped.found.invalid
+    assert reason.startswith("generator process 0 was kept from its CPU")
+    assert stopped.whole.lags.largest[-1] == pytest.approx(1_500_000, rel=0.1)
