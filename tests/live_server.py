@@ -24,6 +24,8 @@ class LiveServer:
     """`Connection: close` after each answer."""
     fault: Callable[[str], bytes | None] = lambda target: None
     """What is sent in place of an answer; empty: the connection is closed."""
+    silent: Callable[[str], bool] = lambda target: False
+    """Nothing is answered, and the connection stays."""
     port: int = 0
     requests: list[str] = field(default_factory=list)
     heads: list[bytes] = field(default_factory=list)
@@ -61,6 +63,8 @@ class LiveServer:
                 self.heads.append(head)
                 target = head.split(b" ")[1].decode()
                 self.requests.append(target)
+                if self.silent(target):
+                    continue
                 answer = self.fault(target)
                 if answer is None:
                     body = await self._body(target)

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from headwater.loadtest.players.address import address
-from headwater.loadtest.players.lane import KEPT, Answer, Kind, Lane, Owner
+from headwater.loadtest.players.lane import Answer, Kind, Lane, Owner, kept
 from headwater.loadtest.players.ledger import Ledger
 from headwater.loadtest.players.library import Library
 from headwater.loadtest.players.player import Player
@@ -258,7 +258,7 @@ class Theatre:
         if self._answers.get(id(lane)) != ticket:
             return
         lane.busy = False
-        body = body if lane.kind in KEPT else b""
+        body = body if kept(lane.kind) else b""
         size = len(body) or size
         lane.owner.answered(lane, Answer(status, body, size, self.age, self.now - self.transfer_s), self.now)
 

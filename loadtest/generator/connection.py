@@ -10,7 +10,7 @@ import socket
 from typing import TYPE_CHECKING, cast
 
 from headwater.loadtest.players.address import Origin
-from headwater.loadtest.players.lane import KEPT, Lane
+from headwater.loadtest.players.lane import Lane, kept
 
 from .response import ResponseError, ResponseReader
 
@@ -74,7 +74,7 @@ class Connection(asyncio.BufferedProtocol):
         if transport is None:
             return
         self._first = 0.0
-        self._reader.expect(keep=lane.kind in KEPT)
+        self._reader.expect(keep=kept(lane.kind))
         transport.write(b"".join((b"GET ", lane.target, self._suffix, lane.extra, b"\r\n")))
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -147,6 +147,11 @@ class Connection(asyncio.BufferedProtocol):
     def refused(self, why: str) -> None:
         """There will be no connection."""
         self._fail(why, self._hub.clock())
+
+    @property
+    def receiving(self) -> bool:
+        """The first byte of the answer came."""
+        return self._first > 0
 
     def overdue(self, now: float) -> None:
         """The answer took too long."""

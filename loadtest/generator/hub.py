@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from headwater.loadtest.players.address import Address, Origin
-from headwater.loadtest.players.lane import Answer, Lane
+from headwater.loadtest.players.lane import Answer, Lane, kept
 from headwater.loadtest.players.ledger import Ledger
 from headwater.loadtest.players.library import Library
 from headwater.loadtest.players.player import Player
@@ -26,6 +26,8 @@ TURN_S = 0.01
 """Distance of turns: how exact timers are."""
 SLOTS = 100
 """Of the ring: each viewer is looked after once a second."""
+PLAYLIST_LOAD, MEDIA_LOAD = 2, 12
+"""An answer that began may take so many times the time to its first byte: 20 s and 120 s (hls.js maxLoadTimeMs)."""
 USER_AGENT = "headwater-loadtest/1"
 
 
@@ -168,4 +170,10 @@ class Hub:
         player.sample(now)
         for lane in player.lanes():
             if lane.busy and now > lane.asked + (lane.patience or self._timeout_s):
-                cast(Connection, lane.connection).overdue(now)
+                connection = cast(Connection, lane.connection)
+                if not connection.receiving or now > lane.asked + lane.patience + self._load_s(lane):
+                    connection.overdue(now)
+
+    def _load_s(self, lane: Lane) -> float:
+        """How long a whole answer may take whose first byte came in time."""
+        return self._timeout_s * (PLAYLIST_LOAD if kept(lane.kind) else MEDIA_LOAD)

@@ -42,7 +42,7 @@ class GeneratorPlan:
     insecure: bool = False
     """Do not verify certificates."""
     timeout_s: float = 10.0
-    """Of a request, beside the time that its server may hold it. Why 10: hls.js' own."""
+    """From a request to the first byte of its answer; held requests have the player's own. Why 10: hls.js."""
 
     def to_json(self) -> str:
         """One line. Classes of viewers are written once: arrivals name them by number."""

@@ -6,6 +6,7 @@ ask a server to do something, which would make the load another one.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -49,7 +50,7 @@ class Report:
     def query(self) -> bytes:
         """`CMCD=…` for the query."""
         pairs = sorted(pair for header in HEADERS for pair in self.keys(header))
-        return b"CMCD=" + quote(",".join(pairs), safe="").encode("ascii")
+        return ("CMCD=" + "%2C".join(map(_quoted, pairs))).encode("ascii")
 
     def headers(self) -> bytes:
         """Header lines."""
@@ -67,9 +68,17 @@ def put(report: Report, way: Cmcd, target: bytes) -> tuple[bytes, bytes]:
     return target, report.headers()
 
 
-def content_id(path: bytes) -> str:
+@functools.lru_cache(maxsize=32_768)
+def _quoted(pair: str) -> str:
+    """Percent-encoded. Remembered: most pairs come again with the next request."""
+    return quote(pair, safe="")
+
+
+@functools.lru_cache(maxsize=64)
+def content_id(target: bytes) -> str:
     """`cid` of a stream: its path without what might break out of a quoted string, at most 64 characters (2)."""
-    return "".join(char for char in path.decode("ascii") if char not in '"\\')[-64:]
+    path = target.decode("ascii").partition("?")[0]
+    return "".join(char for char in path if char not in '"\\')[-64:]
 
 
 def _pair(name: str, value: int | None) -> str:

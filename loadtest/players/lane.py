@@ -26,8 +26,9 @@ class Kind(enum.Enum):
     SEGMENT = "segment"
 
 
-KEPT = frozenset({Kind.MULTIVARIANT, Kind.PLAYLIST})
-"""Whose bodies are given with the answer; others are counted."""
+def kept(kind: Kind) -> bool:
+    """Whether the body is given with the answer; others are counted."""
+    return kind is Kind.PLAYLIST or kind is Kind.MULTIVARIANT
 
 
 @dataclass(slots=True)

@@ -15,7 +15,10 @@ MAX_KINDS = 256
 
 def us(seconds: float) -> int:
     """A time as a histogram takes it."""
-    return min(max(LOWEST_US, int(seconds * 1e6)), HIGHEST_US)
+    value = int(seconds * 1e6)
+    if LOWEST_US <= value <= HIGHEST_US:
+        return value
+    return LOWEST_US if value < LOWEST_US else HIGHEST_US
 
 
 @dataclass(slots=True)

@@ -202,7 +202,7 @@ class Player:
         head = self.head
         report = cmcd.Report(
             sid=f"{self._sid:016x}",
-            cid=cmcd.content_id(self.url.target.partition(b"?")[0]),
+            cid=cmcd.content_id(self.url.target),
             ot="m",
             bl=int(head.level * 1000),
             su=head.state is not State.PLAYING,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,6 +15,15 @@ from headwater.loadtest import records_json
 from headwater.loadtest.generator.__main__ import main
 from headwater.loadtest.generator.plan import Arrival, GeneratorPlan
 from headwater.loadtest.records import ClockOffset, Count, Tick, ViewerClass
+
+
+@pytest.fixture(autouse=True)
+def _collector() -> Iterator[None]:
+    """The process sets the collector up for itself."""
+    threshold = gc.get_threshold()
+    yield
+    gc.set_threshold(*threshold)
+    gc.unfreeze()
 
 
 def feed(text: str, monkeypatch: pytest.MonkeyPatch) -> int:

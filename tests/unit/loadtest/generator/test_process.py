@@ -112,14 +112,23 @@ async def test_nobody_there() -> None:
     assert sums[Count.RETRIES] == sums[Count.FATAL] == 1
 
 
-async def test_a_slow_answer_times_out() -> None:
+async def test_an_answer_that_does_not_come_times_out() -> None:
+    server = LiveServer(silent=lambda target: "/p" in target)
+    async with server.serve() as base:
+        made = plan(server, f"{base}/live/720p/index.m3u8", (Arrival(0.0, ViewerClass(), None),), 1.3, timeout_s=0.3)
+        ticks, _ = await run(made)
+    assert {kind for tick in ticks for kind in tick.errors} == {"timeout part"}
+
+
+async def test_an_answer_that_goes_on_slowly_does_not() -> None:
     server = LiveServer(
         fault=lambda target: b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx" if "/p" in target else None
     )
     async with server.serve() as base:
         made = plan(server, f"{base}/live/720p/index.m3u8", (Arrival(0.0, ViewerClass(), None),), 1.3, timeout_s=0.3)
-        ticks, _ = await run(made)
-    assert {kind for tick in ticks for kind in tick.errors} == {"timeout part"}
+        ticks, sums = await run(made)
+    assert not any(tick.errors for tick in ticks)
+    assert sums[Count.PARTS] == 0
 
 
 async def test_slow_readers_read_slowly() -> None:

@@ -139,7 +139,7 @@ def test_one_reader_reads_many() -> None:
     ],
 )
 def test_what_is_no_response_is_refused(data: bytes) -> None:
-    for step in (1, len(data)):
+    for step in (1 if len(data) < 1_000 else 97, len(data)):
         with pytest.raises(ResponseError):
             read(data, step)
 
