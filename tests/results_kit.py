@@ -17,7 +17,7 @@ from headwater.loadtest.records import (
 from headwater.loadtest.results import Collector, Machine, RunResult
 from headwater.loadtest.results.histograms import Histogram
 
-MACHINE = Machine("Linux 6.1", "EPYC 7B13", 2, 8_000_000_000, "3.11.7")
+MACHINE = Machine("Linux 6.1", "EPYC 7B13", 2, 8_000_000_000, "CPython 3.11.7")
 CLOCK = ClockOffset(-0.0012, 0.0004, "Date")
 
 

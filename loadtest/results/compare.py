@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from headwater.loadtest.records import Count, Timing
 
 from . import units
-from .figures import CPU, MEMORY, Figures, figures_of_run
-from .markdown import INVALID_MARK, code, table, text
+from .figures import CPU, MEMORY, Figures
+from .markdown import INVALID_MARK, code, spans_of, table, text
 from .model import RunResult
 
 SAME = 0.05
@@ -41,7 +41,7 @@ class Line:
 
 def compare(a: RunResult, b: RunResult) -> str:
     """Markdown that reads well on a terminal. Raises HistogramError."""
-    figures_a, figures_b = figures_of_run(a), figures_of_run(b)
+    figures_a, figures_b = spans_of(a), spans_of(b)
     lines = [*_whole(figures_a[0], figures_b[0]), *_phases(figures_a[1:], figures_b[1:])]
     head = ("figure", "A", "B", "B - A", "B / A", "better", "B is")
     rows = [_row(line) for line in lines if line.a is not None or line.b is not None]

@@ -6,7 +6,7 @@ import datetime
 import re
 from collections.abc import Iterable, Sequence
 
-from headwater.loadtest.doctor.findings import printable
+from headwater.loadtest.doctor.findings import MAX_TEXT, printable
 from headwater.loadtest.records import Count, Timing
 
 from . import units
@@ -27,12 +27,14 @@ MEANING = {
 INVALID_MARK = "(!) does not hold: the generator's own lag is more than 20 % of it."
 EARLY_SHARE = 0.01
 """Parts before their date that a report may have without a warning. Why: dates are rounded, clocks estimated."""
+MAX_COMMAND = 6000
+"""Characters of a command line in a report. Why: some assertions and a token are below 1000."""
 _SPECIAL = re.compile(r"([\\`*\[\]<|])")
 
 
 def to_markdown(result: RunResult) -> str:
     """The report. Raises HistogramError."""
-    whole, *phases = figures_of_run(result)
+    whole, *phases = spans_of(result)
     blocks = [
         [f"# Load test of {text(result.url)}", "", *headline(result)],
         ["## Verdicts", "", *_verdicts(result)] if result.verdicts else [],
@@ -43,6 +45,12 @@ def to_markdown(result: RunResult) -> str:
         ["## The run", "", *_about(result)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def spans_of(result: RunResult) -> tuple[Figures, ...]:
+    """The whole run and its phases; a single phase would say the same twice."""
+    figures = figures_of_run(result)
+    return figures if len(figures) > 2 else figures[:1]
 
 
 def headline(result: RunResult) -> list[str]:
@@ -66,7 +74,7 @@ def about(result: RunResult) -> list[tuple[str, str]]:
         (
             "generator",
             f"{machine.system}, {machine.processor}, {machine.cores} cores, "
-            f"{units.size(machine.memory_bytes)} of memory, Python {machine.python}",
+            f"{units.size(machine.memory_bytes)} of memory, {machine.python}",
         ),
         (
             "server's clock",
@@ -136,9 +144,16 @@ def text(untrusted: str) -> str:
     return _SPECIAL.sub(r"\\\1", printable(untrusted))
 
 
+def unbroken(untrusted: str) -> str:
+    """As `printable`, for what is of no use when it is cut: a command line. Bounded too."""
+    return "".join(
+        printable(untrusted[at : at + MAX_TEXT]) for at in range(0, min(len(untrusted), MAX_COMMAND), MAX_TEXT)
+    )
+
+
 def code(untrusted: str) -> str:
-    """The same, set as code."""
-    words = printable(untrusted).replace("`", "'").replace("|", "¦")
+    """The same, set as code and not cut."""
+    words = unbroken(untrusted).replace("`", "'").replace("|", "¦")
     return f"`{words}`"
 
 
@@ -203,7 +218,7 @@ def _chaos(result: RunResult) -> list[str]:
 
 
 def _about(result: RunResult) -> list[str]:
-    return [f"- {name}: {text(value)}" for name, value in about(result)]
+    return [f"- {name}: {code(value) if name == 'command' else text(value)}" for name, value in about(result)]
 
 
 def _paragraphs(notes: Iterable[str]) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from headwater.loadtest.records import Count, Timing
 
 from . import units
 from .collector import BUSY_CORES
-from .figures import CPU, MEMORY, PERCENTILES, WHOLE_RUN, Figures, figures_of_run
-from .markdown import INVALID_MARK, MEANING, about, clock_notes, figure_rows, percentile
+from .figures import CPU, MEMORY, PERCENTILES, WHOLE_RUN, Figures
+from .markdown import INVALID_MARK, MEANING, about, clock_notes, figure_rows, percentile, spans_of, unbroken
 from .model import RunResult
 from .plots import Line, Plot, Stage, esc, histogram, over_time, percentiles
 from .timeline import Moment, delay_of, moments
@@ -27,7 +28,7 @@ _SCRIPT = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
 
 def to_html(result: RunResult) -> str:
     """The page. Raises HistogramError."""
-    figures = figures_of_run(result)
+    figures = spans_of(result)
     body = [
         *_head(result, figures[0]),
         *_verdicts(result),
@@ -108,7 +109,7 @@ def _plots(result: RunResult, figures: Sequence[Figures]) -> list[str]:
     delay = delay_of(whole)
     points = moments(result, delay)
     length = max(result.seconds, *(span.end for span in result.phases), points[-1].second if points else 0.0, 1.0)
-    stage = Stage(length, result.phases, result.chaos)
+    stage = Stage(length, result.phases if len(figures) > 1 else (), result.chaos)
     drawn = [over_time(plot, stage) for plot in (*_of_viewers(points, delay), *_of_server(result), *_of_us(points))]
     if delay in whole.timings:
         with_samples = {one.name: one.timings[delay] for one in figures[1 : MAX_PHASES + 1] if delay in one.timings}
@@ -220,7 +221,7 @@ def _spans(figures: Sequence[Figures]) -> list[str]:
         [f"<td>{esc(name)}</td>", *(f'<td class="n">{esc(value)}</td>' for value in values)]
         for name, *values in (*quantiles, *figure_rows(figures))
     ]
-    return _table("Phases", head, rows)
+    return _table("Phases" if len(figures) > 1 else "Figures", head, rows)
 
 
 def _errors(whole: Figures) -> list[str]:
@@ -245,7 +246,10 @@ def _chaos(result: RunResult) -> list[str]:
 
 def _about(result: RunResult) -> list[str]:
     rows = [
-        [f"<td>{esc(name)}</td>", f"<td>{f'<code>{esc(value)}</code>' if name == 'command' else esc(value)}</td>"]
+        [
+            f"<td>{esc(name)}</td>",
+            f"<td>{f'<code>{html.escape(unbroken(value))}</code>' if name == 'command' else esc(value)}</td>",
+        ]
         for name, value in about(result)
     ]
     return _table("The run", "", rows)

@@ -25,6 +25,8 @@ LEFT, RIGHT, TOP, BOTTOM = 62, 548, 28, 208
 _CHARACTER = 5.8
 """Pixels of a character of a phase's name, about."""
 _BINS_PER_DECADE = 12
+FLOOR_S = 1e-4
+"""Seconds where axes of delays begin at the earliest. Why: parts before their date count as 1 us, and took the room."""
 _DOUBT = "generator too late to tell"
 _ZEROS = re.compile(r"\.0+(?= |$)|(?<=\.[1-9])0+(?= |$)")
 
@@ -76,7 +78,7 @@ def over_time(plot: Plot, stage: Stage) -> str:
         return ""
     x = axes.time(stage.seconds, LEFT, RIGHT)
     highest = max((*values, plot.limit or 0.0))
-    y = axes.logarithmic(min(values), highest, BOTTOM, TOP) if plot.log else axes.linear(highest, BOTTOM, TOP)
+    y = _delays(min(values), highest) if plot.log else axes.linear(highest, BOTTOM, TOP)
     drawn = [(line, _placed(line, x, y)) for line in plot.lines]
     body = [
         *_bands(stage, x),
@@ -93,11 +95,12 @@ def over_time(plot: Plot, stage: Stage) -> str:
 
 
 def histogram(title: str, delays: Histogram) -> str:
-    """How many delays were how long, on a logarithmic axis; a share of all per bin."""
-    first = math.ceil(math.log10(max(1, delays.percentile(0))) * _BINS_PER_DECADE) - 1
+    """How many delays were how long, on a logarithmic axis; a share of all per bin, the first with all below it."""
+    lowest = max(delays.percentile(0), FLOOR_S * units.US)
+    first = math.ceil(math.log10(lowest) * _BINS_PER_DECADE) - 1
     last = max(first + 1, math.ceil(math.log10(max(1, delays.maximum)) * _BINS_PER_DECADE))
     edges = [10 ** (n / _BINS_PER_DECADE) for n in range(first, last + 1)]
-    below = delays.distribution([int(edge) for edge in edges])
+    below = [0, *delays.distribution([int(edge) for edge in edges[1:]])]
     shares = [(high - low) / delays.count for low, high in itertools.pairwise(below)]
     x = axes.Axis(edges[0], edges[-1], LEFT, RIGHT, log=True)
     y = axes.linear(max((*shares, 0.001)), BOTTOM, TOP)
@@ -115,7 +118,8 @@ def histogram(title: str, delays: Histogram) -> str:
     for percent, look in ((50.0, "q1"), (99.0, "q2")):
         where = x.at(delays.percentile(percent))
         body.append(f'<line class="cut {look}" x1="{where:.1f}" x2="{where:.1f}" y1="{TOP}" y2="{BOTTOM}"/>')
-        body.append(_label(where + 4, TOP + 10, f"p{percent:g}", "start"))
+        near = where > RIGHT - 30
+        body.append(_label(where - 4 if near else where + 4, TOP + 10, f"p{percent:g}", "end" if near else "start"))
     return _figure(title, body, {}, "")
 
 
@@ -126,7 +130,7 @@ def percentiles(title: str, distributions: Mapping[str, Histogram]) -> str:
     x = axes.Axis(0.0, decades, LEFT, RIGHT)
     curves = {name: _curve(histogram) for name, histogram in distributions.items()}
     values = [value for curve in curves.values() for _, value in curve if value > 0]
-    y = axes.logarithmic(min(values), max(values), BOTTOM, TOP)
+    y = _delays(min(values), max(values))
     body = _grid_y(y, units.duration)
     for exponent in range(int(decades) + 1):
         where = x.at(exponent)
@@ -137,6 +141,11 @@ def percentiles(title: str, distributions: Mapping[str, Histogram]) -> str:
         points = [(x.at(where), y.at(value)) for where, value in curve]
         body.append(f'<path class="line {looks[name]}" d="{axes.path(points)}"><title>{esc(name)}</title></path>')
     return _figure(title, body, looks if len(looks) > 1 else {}, "")
+
+
+def _delays(lowest: float, highest: float) -> axes.Axis:
+    """Seconds, upwards; what is below the floor stands on it."""
+    return axes.logarithmic(max(lowest, FLOOR_S), max(highest, FLOOR_S), BOTTOM, TOP)
 
 
 def _curve(delays: Histogram) -> list[tuple[float, float]]:

@@ -15,6 +15,8 @@ from .figures import CPU, EDGE_FETCHES, MEMORY, ORIGIN_REQUESTS, PARTS, REACHED,
 
 MAX_SERIES = 10_000
 """Series remembered, of all processes. Why: ours have a few hundred each; labels of a stranger may have no end."""
+SHORTEST_S = 0.2
+"""Between two samples for a share of CPU. Why: processes count it in hundredths of a second."""
 MAX_LINE = 4096
 """Characters of a line that is read. Why: ours stay below 300."""
 
@@ -57,6 +59,7 @@ class Tally:
 
     def take(self, source: str, text: str, now: float) -> None:
         """What `source` said at `now`."""
+        self._announced(text)
         before = self._seen.get(source)
         levels: dict[str, float] = {}
         cpu_seconds = 0.0
@@ -68,8 +71,9 @@ class Tally:
                     self._totals[name] = self._totals.get(name, 0.0) + grown
                 else:
                     levels[name] = levels.get(name, 0.0) + sample.value
-        if before is not None and now > before:
-            levels[CPU] = cpu_seconds / (now - before)
+        if before is not None:
+            passed, known = now - before, self._levels.get(source, {}).get(CPU, 0.0)
+            levels[CPU] = cpu_seconds / passed if passed >= SHORTEST_S else known
         self._seen[source] = now
         self._levels[source] = levels
 
@@ -85,6 +89,15 @@ class Tally:
                 found[name] = found.get(name, 0.0) + value
         found[REACHED] = float(len(self._levels))
         return found
+
+    def _announced(self, text: str) -> None:
+        """A counter with labels has no line before its first event: its announcement says that it stands at 0."""
+        for line in text.splitlines():
+            if line.startswith("# TYPE ") and (name := line[7:MAX_LINE].partition(" ")[0]) in self._read:
+                derived = _DERIVED.get(name)
+                for value in (*({name} & self._kept), *((derived[0],) if derived else ())):
+                    if is_counter(value):
+                        self._totals.setdefault(value, 0.0)
 
     def _samples(self, text: str) -> Iterator[Sample]:
         for line in text.splitlines():

@@ -22,7 +22,7 @@ def test_the_report_has_verdicts_timings_phases_errors_and_chaos() -> None:
         "| stall ratio  ",
         "| reset part  ",
         "| kill -9 edge 1 ",
-        "- command: headwater loadtest ",
+        "- command: `headwater loadtest ",
         "- server's clock: 1.20 ms behind ours ± 400 us, by Date",
     ):
         assert piece in report, piece
@@ -50,6 +50,17 @@ def test_a_clock_that_is_not_known_well_enough_is_said() -> None:
     unsure = dataclasses.replace(RESULT, clock=ClockOffset(0.1, 0.5, "Date"))
     assert "known to ± 500 ms only" in to_markdown(unsure)
     assert "known to" not in to_markdown(RESULT)
+
+
+def test_a_single_phase_is_not_told_twice() -> None:
+    alone = to_markdown(dataclasses.replace(RESULT, phases=RESULT.phases[:1]))
+    assert "| figure                   |   whole run |\n" in alone
+
+
+def test_a_long_command_is_not_cut() -> None:
+    command = f"headwater loadtest http://x {'--assert fatal==0 ' * 40}--quiet"
+    assert f"- command: `{command}`" in to_markdown(dataclasses.replace(RESULT, command=command))
+    assert len(to_markdown(dataclasses.replace(RESULT, command="x" * 10**6))) < 20_000
 
 
 def test_parts_before_their_date_are_told() -> None:

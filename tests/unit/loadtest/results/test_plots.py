@@ -96,6 +96,15 @@ def test_a_histogram_of_equal_samples_can_be_drawn() -> None:
         assert len(looks(drawn(histogram("x", Histogram.of([value]))), "bar")) == 1
 
 
+def test_delays_below_the_floor_stand_on_it() -> None:
+    (first, last) = looks(drawn(histogram("x", Histogram.of([1, 2, 50, 30_000]))), "bar")
+    assert str(first[0].text).endswith(": 75 %")
+    assert str(last[0].text).endswith(": 25 %")
+    early = Line("p50", "q0", [(0.5, 1e-6), (1.5, 0.03)])
+    figure = drawn(over_time(Plot("Delay", (early,), units.duration, log=True), STAGE))
+    assert looks(figure, "label")[0].text == "100 us"
+
+
 def test_percentile_curves_reach_as_far_as_there_are_samples() -> None:
     few, many = Histogram.of([1000] * 10), Histogram.of(range(1, 10_001))
     figure = drawn(percentiles("Delay", {"few": few, "many": many}))

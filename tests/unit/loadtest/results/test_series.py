@@ -42,6 +42,13 @@ def test_levels_and_increases() -> None:
     assert values["headwater_origin_responses_total"] == 12
 
 
+def test_a_sample_right_after_another_keeps_the_share_of_cpu() -> None:
+    tally = Tally()
+    for now, cpu in ((1.0, 10.0), (2.0, 10.5), (2.01, 10.5)):
+        tally.take("a", page(0, cpu=cpu), now)
+    assert tally.values()["cpu"] == 0.5
+
+
 def test_processes_are_added_up_and_the_lost_one_keeps_its_counters() -> None:
     tally = Tally()
     for source in ("a", "b"):
@@ -67,6 +74,14 @@ def test_a_series_that_appears_later_counts_from_zero() -> None:
     tally.take("a", "", 1.0)
     tally.take("a", 'headwater_edge_refused_total{reason="x"} 7\n', 2.0)
     assert tally.values()["headwater_edge_refused_total"] == 7
+
+
+def test_a_counter_that_never_counted_stands_at_zero() -> None:
+    text = "# HELP headwater_edge_refused_total Refused\n# TYPE headwater_edge_refused_total counter\n"
+    assert taken(Tally(), text) == {"headwater_edge_refused_total": 0.0, "up": 1.0}
+    assert "headwater_edge_refused_total" not in taken(Tally(), "")
+    assert taken(Tally(), "# TYPE headwater_edge_connections gauge\n# TYPE x counter\n# TYPE \n") == {"up": 1.0}
+    assert taken(Tally(), "# TYPE headwater_origin_parts_total counter\n")["parts"] == 0
 
 
 def test_only_what_was_asked_for_is_kept() -> None:
