@@ -121,7 +121,7 @@ def test_a_frozen_playlist_becomes_a_stall() -> None:
     theatre = Theatre(Stream(frozen=(102.5, 110.0)))
     player = theatre.join()
     theatre.run(109.0)
-    assert player.head.state is State.STALLED
+    assert player.head.state.value == "stalled"
     # The edge was 102, and the playhead is there at 100.31 + 5
     assert theatre.ledger.stalled == pytest.approx(109.0 - 0.75 - 105.31)
     theatre.run(113.5)
@@ -228,7 +228,7 @@ def test_one_track_without_data_is_a_stall() -> None:
     theatre.fault = lambda target, at: "timeout" if "audio/p102" in target and at < 110 else None
     player = theatre.join(url=LIVE)
     theatre.run(108.0)
-    assert player.head.state is State.STALLED
+    assert player.head.state.value == "stalled"
     theatre.run(118.0)
     assert player.head.state is State.PLAYING
     assert theatre.ledger.errors == {"timeout part": 1}
