@@ -110,6 +110,7 @@ def drive(
     seconds: float,
     core: int | None = None,
     epoch: float | None = None,
+    clock: ClockOffset = SAME_CLOCK,
     during: Callable[[int, float], None] | None = None,
 ) -> Drive:
     """Run one generator process. `during(pid, second)` is called ten times a second.
@@ -121,7 +122,7 @@ def drive(
     if epoch is None:
         epoch = time.time() + START_S  # noqa: TID251  (viewers come by the wall clock)
     plan = GeneratorPlan(
-        process=0, url=url, seed=1, epoch_monotonic_wall=epoch, clock=SAME_CLOCK, duration_s=seconds, arrivals=comers
+        process=0, url=url, seed=1, epoch_monotonic_wall=epoch, clock=clock, duration_s=seconds, arrivals=comers
     )
     found = Drive(seconds, epoch)
     out, log = folder / "ticks.jsonl", folder / "generator.log"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from headwater.loadtest.bench.load import Capacity, Compared, capacity_report, compare_report
+from headwater.loadtest.bench.load import ORIGIN, Capacity, Compared, capacity_report, compare_report
 from headwater.loadtest.bench.load import _rate as rate
 from headwater.loadtest.records import Count, PhaseSpan, Tick, Timing
 from headwater.loadtest.results.figures import Figures, figures_of
 from headwater.loadtest.results.histograms import Histogram
 
 
-def figures(*, lag_us: int = 100, errors: dict[str, int] | None = None) -> Figures:
-    delays = Histogram.of([2_000] * 98 + [30_000] * 2).encode()
+def figures(*, lag_us: int = 100, delay_us: int = 2_000, errors: dict[str, int] | None = None) -> Figures:
+    delays = Histogram.of([delay_us] * 98 + [30_000] * 2).encode()
     tick = Tick(
         0, 0, 8_000, 8_000, {Count.PARTS: 8_000, Count.PLAYLISTS: 8_010, Count.STALLS: 3}, errors or {},
         {Timing.PART: delays}, cpu=0.5, lag_us=lag_us, lag_p99_us=lag_us,
@@ -31,11 +31,12 @@ def test_capacity_says_whether_it_holds() -> None:
     assert "| valid | no: too many |" in busy
 
 
-def test_caches_stand_beside_each_other() -> None:
-    first = Compared("nginx", figures(errors={"status 404 part": 2}), (), 2.084, 0.456)
-    lines = compare_report([first, Compared("Varnish", figures(), ("too many",), 2.0, 0.3)])
-    assert lines[2] == "| nginx | 2.0 / 30.0 | - / - | 3 | 2 status 404 part | 2.08 | 0.46 | yes |"
-    assert lines[3].endswith("| 2.00 | 0.30 | no: too many |")
+def test_caches_stand_beside_each_other_above_the_origin_alone() -> None:
+    late = figures(errors={"status 404 part": 2}, delay_us=12_000)
+    found = [Compared(ORIGIN, figures(), (), 0.5, 0.1), Compared("nginx", late, ("too many",), 2.084, 0.456)]
+    lines = compare_report(found)
+    assert lines[2] == "| the origin alone | 0.0? / 28.0 | - / - | 3 | 0 | 0.50 | 0.10 | yes |"
+    assert lines[3] == "| nginx | 10.0 / 28.0 | - / - | 3 | 2 status 404 part | 2.08 | 0.46 | no: too many |"
     assert {line.count("|") for line in lines} == {9}
 
 
