@@ -103,9 +103,9 @@ def clock_notes(result: RunResult, whole: Figures) -> list[str]:
         )
     if (fastest := whole.percentile_us(Timing.PART, 1) or 0) > LATE_US:
         notes.append(
-            f"99 % of the parts came {units.microseconds(fastest)} or more after the date of their end. Such a constant is "
-            "in all times since publication: an encoder that dates its frames late makes one, and so does a server that "
-            "is always late."
+            f"99 % of the parts came {units.microseconds(fastest)} or more after the date of their end. Such a "
+            "constant is in all times since publication: an encoder that dates its frames late makes one, and so does "
+            "a server that is always late."
         )
     return notes
 
