@@ -30,6 +30,11 @@ class _Held:
     """Rule 91: then 503."""
     connections: dict[Connection, None] = field(default_factory=dict)
 
+    @property
+    def due_ms(self) -> float:
+        """When it is looked at again."""
+        return min(self.hold.at_ms, self.until_ms)
+
 
 class BadServer:
     """One server of one stream. All methods belong to the running loop."""
@@ -42,6 +47,7 @@ class BadServer:
         self._connections: set[Connection] = set()
         self._held: dict[bytes, _Held] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_ms = 0.0
         self._sweeper: asyncio.TimerHandle | None = None
         self._server: asyncio.Server | None = None
         self._second, self._date = 0, b""
@@ -103,7 +109,8 @@ class BadServer:
                 return self._overload(found)
             until_ms = self.now_ms() + 3_000 * self.stream.shape.target_duration
             held = self._held[target] = _Held(found, until_ms)
-            self._arm()
+            if held.due_ms < self._armed_ms:
+                self._arm(held.due_ms)
         held.connections[connection] = None
         connection.held = target
         return None
@@ -140,21 +147,20 @@ class BadServer:
 
     # -- time
 
-    def _arm(self) -> None:
+    def _arm(self, at_ms: float) -> None:
         """Set the timer for the next listing, release or end of a hold."""
-        at_ms = float(self.stream.schedule.next_listing())
-        for held in self._held.values():
-            at_ms = min(at_ms, held.hold.at_ms, held.until_ms)
         if self._timer is not None:
             self._timer.cancel()
+        self._armed_ms = at_ms
         self._timer = self._loop.call_at((at_ms - self._epoch_ms) / 1000, self._tick)
 
     def _tick(self) -> None:
         now_ms = self.now_ms()
         self.stream.advance(now_ms)
-        for target in [t for t, held in self._held.items() if min(held.hold.at_ms, held.until_ms) <= now_ms]:
+        for target in [target for target, held in self._held.items() if held.due_ms <= now_ms]:
             self._wake(target, now_ms)
-        self._arm()
+        listing = float(self.stream.schedule.next_listing())
+        self._arm(min([listing, *(held.due_ms for held in self._held.values())]))
 
     def _wake(self, target: bytes, now_ms: float) -> None:
         held = self._held[target]

@@ -5,11 +5,14 @@ All cases run at once, each a server and a generator of its own with a few viewe
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,12 +110,44 @@ def run(name: str, folder: Path) -> Outcome:
         assert server.stop() == 0
 
 
+def run_command(folder: Path) -> tuple[int, dict[str, Any]]:
+    """`headwater loadtest` at a server whose parts are late: its exit code and its document."""
+    server = BadPeer(folder, ("--fault", "part-delay=200", "--part-ms", "520")).start()
+    report = folder / "report.json"
+    command = [sys.executable, "-m", "headwater.config.cli", "loadtest", server.url, "--viewers", str(VIEWERS)]
+    command += ["--arrive", "1s", "--duration", f"{SECONDS:g}s", "--quiet", "--json", str(report)]
+    for invariant in INVARIANTS:
+        command += ["--assert", invariant]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert report.exists(), ended.stderr
+        return ended.returncode, json.loads(report.read_text())
+    finally:
+        assert server.stop() == 0
+
+
+INVARIANTS = ("part p50 < 190 ms", "part p50 < 250 ms", "errors == 0")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """All that goes on at the same time."""
+
+    cases: dict[str, Future[Outcome]]
+    command: Future[tuple[int, dict[str, Any]]]
+
+
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Outcome]]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     folder = tmp_path_factory.mktemp("loadtest")
-    with ThreadPoolExecutor(len(CASES)) as pool:
-        running = {name: pool.submit(run, name, folder / name.replace(" ", "-")) for name in CASES}
-        yield {name: one.result() for name, one in running.items()}
+    with ThreadPoolExecutor(len(CASES) + 1) as pool:
+        cases = {name: pool.submit(run, name, folder / name.replace(" ", "-")) for name in CASES}
+        yield Runs(cases, pool.submit(run_command, folder / "command"))
+
+
+@pytest.fixture(scope="module")
+def outcomes(runs: Runs) -> dict[str, Outcome]:
+    return {name: case.result() for name, case in runs.cases.items()}
 
 
 def delay_ms(figures: Figures, timing: Timing = Timing.PART, percent: float = 50) -> float:
@@ -214,3 +249,12 @@ def test_a_generator_kept_from_its_cpu_marks_what_it_found(outcomes: dict[str, O
     (reason,) = stopped.found.invalid
     assert reason.startswith("generator process 0 was kept from its CPU")
     assert stopped.whole.lags.largest[-1] == pytest.approx(1_500_000, rel=0.1)
+
+
+def test_the_command_fails_where_an_invariant_is_broken(runs: Runs) -> None:
+    code, document = runs.command.result()
+    assert code == 1
+    assert document["failed"] is True
+    verdicts = {verdict["invariant"]: verdict for verdict in document["run"]["verdicts"]}
+    assert [verdicts[invariant]["ok"] for invariant in INVARIANTS] == [False, True, True]
+    assert verdicts["part p50 < 190 ms"]["measured"] == pytest.approx(0.2, abs=0.015)
