@@ -8,6 +8,9 @@
     ladder      cost, quality, delay and start-up of the encoder ladder, beside ffmpeg
     quality     SSIM and PSNR
     capture     all renditions of a stream at once: boundaries, delays
+    drive       one generator process of the load harness, and the bad server, as children
+    caches      nginx and Varnish as caches of a live origin
+    load        what one generator drives; our edge beside nginx and Varnish
     soak        thirty minutes of one stream
     ladder_soak twenty minutes of a ladder
 

@@ -24,6 +24,10 @@ BUSY_SHARE = 0.05
 PATIENCE_S = 3
 """Seconds that the view waits for a process. Why: ticks of a second come within it; who is later is silent or gone."""
 
+LATE_US = 1_000_000
+"""Lateness of a generator's event loop at which a run is no measure. Why: longer than any part, so what came in that
+time shows the generator and nothing of the server; what is less is judged figure by figure (`Figures.holds`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -160,6 +164,8 @@ def _of_process(process: int, ticks: Sequence[Tick], seconds: int) -> list[str]:
             f"generator process {process} used more than {BUSY_CORES:.0%} of a core in {sum(busy)} of {len(ticks)} s, "
             f"up to {longest} s in a row: give it fewer viewers or more processes"
         )
+    if (worst := max((tick.lag_us for tick in ticks), default=0)) > LATE_US:
+        reasons.append(f"generator process {process} was kept from its CPU, or by its work, for {worst / 1e6:.1f} s")
     if (missing := seconds - len(ticks)) > max(1.0, BUSY_SHARE * seconds):
         reasons.append(f"generator process {process} did not report {missing} of {seconds} s")
     return reasons

@@ -27,6 +27,7 @@ class Child:
         """Use `start`."""
         self._process = process
         self._words = b""
+        self._reading = False
         self._listening = asyncio.ensure_future(self._listen())
 
     @classmethod
@@ -61,8 +62,12 @@ class Child:
     async def lines(self) -> AsyncIterator[bytes]:
         """What it writes, until it ends. Raises ValueError for a line that is too long."""
         assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
-            yield line
+        self._reading = True
+        try:
+            while line := await self._process.stdout.readline():
+                yield line
+        finally:
+            self._reading = False
 
     def finish(self) -> None:
         """Tell it to end: the end of its standard input."""
@@ -76,6 +81,13 @@ class Child:
 
     async def ended(self, patience_s: float) -> int:
         """Its exit code; SIGTERM after `patience_s`, then SIGKILL."""
+        code = await self._wait(patience_s)
+        # What nobody read would keep the pipe open.
+        while not self._reading and self._process.stdout is not None and await self._process.stdout.read(MAX_LINE):
+            pass
+        return code
+
+    async def _wait(self, patience_s: float) -> int:
         for wait_s, number in ((patience_s, signal.SIGTERM), (TERMINATE_S, signal.SIGKILL)):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import socket
 import time
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from headwater.loadtest.doctor.client import HttpClient
+from headwater.loadtest.doctor.client import Client
 from headwater.loadtest.doctor.values import Answer as HttpAnswer
 from headwater.loadtest.doctor.values import Ask
 from headwater.loadtest.records import ClockOffset
@@ -37,14 +38,15 @@ def wall() -> float:
     return time.time_ns() / 1e9
 
 
-async def reach(client: HttpClient, url: str, wait_s: float) -> None:
+async def reach(client: Client, url: str, wait_s: float) -> None:
     """Wait until the URL gives a playlist. Raises NoAnswer after `wait_s`, or at once where that is 0."""
-    end = time.monotonic() + wait_s
+    loop = asyncio.get_running_loop()
+    end = loop.time() + wait_s
     while True:
         answer = await client.fetch(Ask(url, timeout_s=FIRST_S, max_bytes=PLAYLIST_BYTES))
         if (wrong := _wrong(answer)) is None:
             return
-        if time.monotonic() >= end:
+        if loop.time() >= end:
             raise NoAnswer(wrong)
         await asyncio.sleep(AGAIN_S)
 
@@ -57,30 +59,35 @@ def _wrong(answer: HttpAnswer) -> str | None:
     return None if answer.body.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U") else "no playlist"
 
 
-async def estimate(client: HttpClient, url: str) -> ClockOffset:
+async def estimate(client: Client, url: str) -> ClockOffset:
     """The server's clock minus ours; says where it has that from."""
     if await asyncio.to_thread(_is_local, urlsplit(url).hostname or ""):
         return SAME_MACHINE
+    return await measured(client, url)
+
+
+async def measured(client: Client, url: str, clock: Callable[[], float] = wall) -> ClockOffset:
+    """The same, asked of the server wherever it is. `clock`: ours, Unix time."""
     estimator = Estimator()
     # A first request opens the connection: the time of that must not count.
     await client.fetch(Ask(url, timeout_s=ASK_S, max_bytes=PLAYLIST_BYTES))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LIMIT_S):
             for _ in range(1 + ROUNDS):
-                await _round(client, url, estimator)
+                await _round(client, url, estimator, clock)
                 if estimator.known and estimator.uncertainty_s <= GOOD_S:
                     break
     return estimator.offset() if estimator.known else UNKNOWN
 
 
-async def _round(client: HttpClient, url: str, estimator: Estimator) -> None:
+async def _round(client: Client, url: str, estimator: Estimator, clock: Callable[[], float]) -> None:
     """Asks until a second of the server has begun between two answers."""
     first: float | None = None
-    for moment in estimator.moments(wall()):
-        if (wait := moment - wall()) > 0:
+    for moment in estimator.moments(clock()):
+        if (wait := moment - clock()) > 0:
             await asyncio.sleep(wait)
         answer = await client.fetch(Ask(url, timeout_s=ASK_S, max_bytes=PLAYLIST_BYTES))
-        ahead = wall() - asyncio.get_running_loop().time()
+        ahead = clock() - asyncio.get_running_loop().time()
         date = parse_date(answer.headers.get("date", ""))
         if answer.failure or date is None:
             return

@@ -94,6 +94,12 @@ def test_five_seconds_in_a_row_or_a_twentieth_may_be_busy() -> None:
     assert bottlenecks([tick(second, cpu=0.95 if second % 19 == 0 else 0.3) for second in range(200)], 200)
 
 
+def test_a_process_that_was_kept_from_its_cpu_makes_the_run_invalid() -> None:
+    late = [tick(second, lag_us=1_500_000 if second == 7 else 900) for second in range(40)]
+    assert bottlenecks(late, 40) == ("generator process 0 was kept from its CPU, or by its work, for 1.5 s",)
+    assert not bottlenecks([tick(second, lag_us=900_000) for second in range(40)], 40)
+
+
 def test_a_process_that_fell_silent_makes_the_run_invalid() -> None:
     ticks = [tick(second, process) for second in range(40) for process in (0, 1) if process == 0 or second < 30]
     assert bottlenecks(ticks, 40) == ("generator process 1 did not report 10 of 40 s",)
