@@ -74,8 +74,8 @@ class LiveServer:
                 await writer.drain()
                 if self.close_each or not answer:
                     break
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # streams of Python 3.11 cannot bear a cancelled handler
         finally:
             self._tasks.discard(task)
             writer.close()

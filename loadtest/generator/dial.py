@@ -75,6 +75,8 @@ class Dialer:
             except BaseException as error:
                 del self._resolved[key]
                 known.set_exception(error if isinstance(error, OSError) else OSError("not resolved"))
+                known.exception()  # whoever waits hears of it; nobody has to
+                raise
         return await asyncio.shield(known)
 
     def _tls(self) -> ssl.SSLContext:

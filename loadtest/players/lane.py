@@ -63,6 +63,24 @@ class Owner(Protocol):
         """A time that `Port.wake` was asked for has come."""
 
 
+class Nobody:
+    """Owns the lanes of who is gone."""
+
+    viewer = ViewerClass()
+
+    def answered(self, lane: Lane, answer: Answer, now: float) -> None:
+        """Too late."""
+
+    def failed(self, lane: Lane, why: str, now: float) -> None:
+        """Too late."""
+
+    def woken(self, now: float) -> None:
+        """Too late."""
+
+
+NOBODY = Nobody()
+
+
 class Port(Protocol):
     """The shell's side."""
 

@@ -12,7 +12,7 @@ from . import cmcd, retry
 from .address import Address
 from .dice import Dice
 from .ladder import Bandwidth, Choice, Ladder
-from .lane import Answer, Kind, Lane, Port
+from .lane import NOBODY, Answer, Kind, Lane, Port
 from .ledger import Ledger, us
 from .library import Library, is_multivariant
 from .playhead import Playhead, State
@@ -291,5 +291,7 @@ class Player:
 
     def dismiss(self) -> None:
         """Let go of everything, so that no cycle is left for the collector."""
+        for lane in self.lanes():
+            lane.owner = NOBODY
         self.tracks = ()
         self._lane = None
