@@ -23,8 +23,8 @@ _LOADS = (Count.PLAYLISTS, Count.PARTS, Count.SEGMENTS, Count.OTHERS)
 CPU, MEMORY, REACHED = "cpu", "memory", "up"
 """Server values that are levels: cores, bytes, addresses that answered."""
 PARTS, ORIGIN_REQUESTS, EDGE_FETCHES = "parts", "origin_requests", "edge_fetches"
-"""Server values that only grow: parts published, requests for files that the origin answered, files that edges asked
-their upstream for."""
+"""Server values that only grow: parts published (not as GAP), requests for files that the origin answered, files that
+edges asked their upstream for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ Tolerant: a line that cannot be read is left out, since any server may stand the
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
@@ -15,6 +15,8 @@ from .figures import CPU, EDGE_FETCHES, MEMORY, ORIGIN_REQUESTS, PARTS, REACHED,
 
 MAX_SERIES = 10_000
 """Series remembered, of all processes. Why: ours have a few hundred each; labels of a stranger may have no end."""
+MAX_VALUE = 1 << 53
+"""Largest value that is believed. Why: reports are read up to it."""
 SHORTEST_S = 0.2
 """Between two samples for a share of CPU. Why: processes count it in hundredths of a second."""
 MAX_LINE = 4096
@@ -35,12 +37,24 @@ DEFAULT_SERIES = frozenset(
 )
 """Kept in every report: what is asked first when a run went badly."""
 _CPU, _MEMORY = "process_cpu_seconds_total", "process_resident_memory_bytes"
-_DERIVED: dict[str, tuple[str, str, frozenset[str]]] = {
-    "headwater_origin_parts_total": (PARTS, "", frozenset()),
-    "headwater_origin_responses_total": (ORIGIN_REQUESTS, "route", frozenset({"file"})),
-    "headwater_edge_upstream_fetches_total": (EDGE_FETCHES, "purpose", frozenset({"object", "prefetch"})),
+
+
+class _Term(NamedTuple):
+    """What a series adds to: the samples whose `label` has one of the `wanted` values; an empty label: all."""
+
+    value: str
+    label: str = ""
+    wanted: frozenset[str] = frozenset()
+    sign: int = 1
+
+
+_TERMS = {
+    "headwater_origin_parts_total": _Term(PARTS),
+    "headwater_origin_gap_parts_total": _Term(PARTS, sign=-1),
+    "headwater_origin_responses_total": _Term(ORIGIN_REQUESTS, "route", frozenset({"file"})),
+    "headwater_edge_upstream_fetches_total": _Term(EDGE_FETCHES, "purpose", frozenset({"object", "prefetch"})),
 }
-"""Series -> the value that it adds to, and the label and its values that count; an empty label: all."""
+"""By series. Why less the gaps: nobody asks for a part that is listed as GAP."""
 
 _Key = tuple[str, str, frozenset[tuple[str, str]]]
 
@@ -51,7 +65,7 @@ class Tally:
     def __init__(self, series: Collection[str] = ()) -> None:
         """`series`: names to keep besides the default ones."""
         self._kept = DEFAULT_SERIES | frozenset(series)
-        self._read = self._kept | _DERIVED.keys() | {_CPU, _MEMORY}
+        self._read = self._kept | _TERMS.keys() | {_CPU, _MEMORY}
         self._last: dict[_Key, float] = {}
         self._totals: dict[str, float] = {}
         self._levels: dict[str, dict[str, float]] = {}
@@ -66,9 +80,9 @@ class Tally:
         for sample in self._samples(text):
             grown = self._grown(source, sample, before is None) if is_counter(sample.name) else 0.0
             cpu_seconds += grown if sample.name == _CPU else 0.0
-            for name in self._names(sample):
+            for name, sign in self._names(sample):
                 if is_counter(name):
-                    self._totals[name] = self._totals.get(name, 0.0) + grown
+                    self._totals[name] = self._totals.get(name, 0.0) + sign * grown
                 else:
                     levels[name] = levels.get(name, 0.0) + sample.value
         if before is not None:
@@ -94,8 +108,8 @@ class Tally:
         """A counter with labels has no line before its first event: its announcement says that it stands at 0."""
         for line in text.splitlines():
             if line.startswith("# TYPE ") and (name := line[7:MAX_LINE].partition(" ")[0]) in self._read:
-                derived = _DERIVED.get(name)
-                for value in (*({name} & self._kept), *((derived[0],) if derived else ())):
+                term = _TERMS.get(name)
+                for value in (*({name} & self._kept), *((term.value,) if term else ())):
                     if is_counter(value):
                         self._totals.setdefault(value, 0.0)
 
@@ -104,16 +118,16 @@ class Tally:
             if line.partition("{")[0].partition(" ")[0] in self._read and len(line) <= MAX_LINE:
                 yield from _parsed(line)
 
-    def _names(self, sample: Sample) -> Iterator[str]:
-        """The values that a sample adds to."""
+    def _names(self, sample: Sample) -> Iterator[tuple[str, int]]:
+        """The values that a sample adds to, with its sign."""
         if sample.name == _MEMORY:
-            yield MEMORY
+            yield MEMORY, 1
         if sample.name in self._kept:
-            yield sample.name
-        if (derived := _DERIVED.get(sample.name)) is not None:
-            name, label, wanted = derived
-            if not label or sample.labels.get(label) in wanted:
-                yield name
+            yield sample.name, 1
+        if (term := _TERMS.get(sample.name)) is not None and (
+            not term.label or sample.labels.get(term.label) in term.wanted
+        ):
+            yield term.value, term.sign
 
     def _grown(self, source: str, sample: Sample, first: bool) -> float:
         """By how much a counter grew: what a process had before the run does not count."""
@@ -132,4 +146,4 @@ def _parsed(line: str) -> list[Sample]:
         families = list(text_string_to_metric_families(line + "\n"))
     except (ValueError, IndexError, KeyError):
         return []
-    return [sample for family in families for sample in family.samples if math.isfinite(sample.value)]
+    return [sample for family in families for sample in family.samples if abs(sample.value) <= MAX_VALUE]

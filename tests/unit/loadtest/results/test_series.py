@@ -11,6 +11,7 @@ PAGE = """# HELP headwater_origin_parts_total Parts
 # TYPE headwater_origin_parts_total counter
 headwater_origin_parts_total{{rendition="source",stream="a"}} {parts}
 headwater_origin_parts_total{{rendition="audio",stream="a"}} {parts}
+headwater_origin_gap_parts_total{{rendition="source",stream="a"}} {gaps}
 headwater_origin_responses_total{{route="file",status="200"}} {asked}
 headwater_origin_responses_total{{route="media playlist",status="200"}} 1e6
 headwater_edge_upstream_fetches_total{{purpose="object",result="2xx"}} {asked}
@@ -23,8 +24,8 @@ headwater_origin_streams{{state="live"}} 2
 """
 
 
-def page(parts: float, asked: float = 0, cpu: float = 0) -> str:
-    return PAGE.format(parts=parts, asked=asked, cpu=cpu)
+def page(parts: float, asked: float = 0, cpu: float = 0, gaps: float = 0) -> str:
+    return PAGE.format(parts=parts, asked=asked, cpu=cpu, gaps=gaps)
 
 
 def test_levels_and_increases() -> None:
@@ -40,6 +41,13 @@ def test_levels_and_increases() -> None:
     assert values["origin_requests"] == 12, "files, not playlists"
     assert values["edge_fetches"] == 24
     assert values["headwater_origin_responses_total"] == 12
+
+
+def test_parts_that_are_listed_as_gap_are_not_parts() -> None:
+    tally = Tally()
+    tally.take("origin", page(100, gaps=50), 1.0)
+    tally.take("origin", page(110, gaps=53), 2.0)
+    assert tally.values()["parts"] == 17
 
 
 def test_a_sample_right_after_another_keeps_the_share_of_cpu() -> None:
@@ -101,6 +109,7 @@ def taken(tally: Tally, text: str) -> dict[str, float]:
         "process_resident_memory_bytes x",
         "process_resident_memory_bytes NaN",
         "process_resident_memory_bytes +Inf",
+        "process_resident_memory_bytes 1e300",
         'process_resident_memory_bytes{a="b 7',
         "process_resident_memory_bytes{" + "x" * 5000 + "} 7",
     ],
