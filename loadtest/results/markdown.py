@@ -25,6 +25,8 @@ MEANING = {
 }
 """What each timing measures, for readers of the reports."""
 INVALID_MARK = "(!) does not hold: the generator's own lag is more than 20 % of it."
+LATE_US = 1_000_000
+"""So late that hardly a network explains it. Why: two parts."""
 EARLY_SHARE = 0.01
 """Parts before their date that a report may have without a warning. Why: dates are rounded, clocks estimated."""
 MAX_COMMAND = 6000
@@ -98,6 +100,12 @@ def clock_notes(result: RunResult, whole: Figures) -> list[str]:
         notes.append(
             f"{units.number(early)} of {units.number(parts)} parts arrived before the date of their end: the stream's "
             "dates run ahead, or the clock's offset is wrong, and times since publication are too small."
+        )
+    if (fastest := whole.percentile_us(Timing.PART, 1) or 0) > LATE_US:
+        notes.append(
+            f"99 % of the parts came {units.microseconds(fastest)} or more after the date of their end. Such a "
+            "constant is in all times since publication: an encoder that dates its frames late makes one, and so does "
+            "a server that is always late."
         )
     return notes
 

@@ -8,6 +8,7 @@
     encoders, encoder    one process per publisher; faults● stand between the test picture and the connection
     chaos, netem         what is done to the system under test, and undone
     controller           all of it in one run: Ctrl-C ends it with the report
+    limits, machine, profiling   what the system allows, what it is, and py-spy
     command              `headwater loadtest`, from the options to the exit code
 
 The controller starts the generator processes and collects their ticks for `results`. Second 0 is the same moment for

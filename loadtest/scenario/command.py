@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shlex
 import signal
 import socket
@@ -24,7 +25,7 @@ from headwater.loadtest.results.markdown import to_markdown
 from headwater.loadtest.results.model import RunResult
 from headwater.loadtest.results.page import to_html
 
-from . import profiling
+from . import limits, profiling
 from .arrivals import TooMany, arrivals_of, spans
 from .chaos import cannot
 from .controller import Controller, Order
@@ -84,7 +85,10 @@ def _order(options: Options, words: Sequence[str]) -> Order:
         else:
             profiler = profiling.words(py_spy, options.profile)
     command = shlex.join(["headwater", "loadtest", *command_of(list(words))])
-    return Order(scenario, scenario.url, arrivals_of(scenario), command, profiler)
+    arrivals = arrivals_of(scenario)
+    for text in limits.warnings(arrivals, scenario.processes, len(scenario.source_addresses)):
+        _complain(f"{COMMAND}: {text}")
+    return Order(scenario, scenario.url, arrivals, command, profiler)
 
 
 def _unusable(address: str) -> str | None:
@@ -102,11 +106,8 @@ def _check_files(options: Options) -> None:
     for path in (options.json, options.markdown, options.html, options.profile):
         if path is None:
             continue
-        try:
-            with path.open("ab"):
-                pass
-        except OSError as error:
-            raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+        if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise UsageError(f"{path}: cannot be written")
 
 
 async def _watched(order: Order, *, quiet: bool) -> RunResult | None:

@@ -26,7 +26,7 @@ from .chaos import Chaos, steps_of
 from .encoders import Encoders
 from .generators import Generators
 from .machine import this_machine
-from .offset import UNKNOWN, estimate, reach, wall
+from .offset import UNKNOWN, NoAnswer, estimate, reach, wall
 from .settings import Scenario
 
 PUBLISHED_S = 30.0
@@ -117,11 +117,18 @@ class Controller:
         await self._encoders.start(scenario.publishers, scenario.seed)
         headers = dict(scenario.viewers[0].headers) if scenario.viewers else {}
         async with HttpClient(insecure=scenario.insecure, headers=headers) as client:
-            await reach(client, url, PUBLISHED_S if scenario.publishers else 0.0)
+            await self._reach(client)
             await self._generators.start(scenario.processes, self._order.profiler)
             if scenario.clock_offset_s is not None:
                 return ClockOffset(scenario.clock_offset_s, 0.0, "given")
             return await estimate(client, url)
+
+    async def _reach(self, client: HttpClient) -> None:
+        try:
+            await reach(client, self._order.url, PUBLISHED_S if self._scenario.publishers else 0.0)
+        except NoAnswer as error:
+            failed = [f"{event.what}: {event.detail}" for event in self._events if not event.ok]
+            raise NoAnswer("; ".join([str(error), *failed[:3]])) from None
 
     def _plans(self, epoch_wall: float, clock: ClockOffset) -> list[GeneratorPlan]:
         scenario = self._scenario

@@ -26,11 +26,13 @@ class Generators:
         self._sink = sink
         self._children: list[Child] = []
         self._told = False
+        self._profiled = False
         self.failures: list[str] = []
         """Why ticks are missing."""
 
     async def start(self, processes: int, profiler: Sequence[str] = ()) -> None:
         """Start them; `profiler`: words in front of the first one's command. Raises OSError."""
+        self._profiled = bool(profiler)
         for number in range(processes):
             self._children.append(await Child.start(MODULE, before=profiler if number == 0 else ()))
 
@@ -63,6 +65,8 @@ class Generators:
         try:
             async with asyncio.timeout(self.ready_in_s() + plan.duration_s + plan.timeout_s + GRACE_S):
                 async for line in child.lines():
+                    if self._profiled and not line.startswith(b"{"):
+                        continue  # the profiler's own words
                     tick = records_json.from_text(Tick, line)
                     last = max(last, tick.second)
                     self._sink(tick)

@@ -70,6 +70,11 @@ def test_parts_before_their_date_are_told() -> None:
     assert "before the date" not in to_markdown(RESULT)
 
 
+def test_a_constant_in_all_delays_is_told() -> None:
+    assert "the date of their end. Such a constant" in to_markdown(run(12, samples=4, slow=1_000.0))
+    assert "Such a constant" not in to_markdown(RESULT)
+
+
 def test_words_from_outside_are_words() -> None:
     assert text("a|b <script> `x` [y](z)\x1b") == "a\\|b \\<script> \\`x\\` \\[y\\](z)\\\\x1b"
     assert code("a|b`c\n") == "`a¦b'c\\n`"

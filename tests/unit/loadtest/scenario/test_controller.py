@@ -11,6 +11,7 @@ from headwater.loadtest.scenario.arrivals import arrivals_of
 from headwater.loadtest.scenario.controller import Controller, Order, within
 from headwater.loadtest.scenario.offset import NoAnswer
 from headwater.loadtest.scenario.options import Options, scenario_of
+from headwater.loadtest.scenario.settings import Scenario
 
 
 class Nowhere:
@@ -31,6 +32,18 @@ async def test_nobody_answers() -> None:
         await controller.run()
     assert not controller.begun
     assert not controller.finishing
+
+
+async def test_publishers_that_failed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headwater.loadtest.scenario.controller.PUBLISHED_S", 1.0)
+    monkeypatch.setattr("headwater.loadtest.scenario.encoders.MODULE", "no.such.module")
+    port = free_port()
+    phases = [{"name": "a", "duration_s": 1, "arrivals": [{"kind": "constant", "rate": 1}]}]
+    publishers = [{"url": f"rtmp://127.0.0.1:{port}/live/a"}]
+    scenario = Scenario.model_validate({"phases": phases, "publishers": publishers})
+    controller = Controller(Order(scenario, f"http://127.0.0.1:{port}/a", (), "headwater"), Nowhere())
+    with pytest.raises(NoAnswer, match=rf"publisher rtmp://127\.0\.0\.1:{port}/live/a: its process ended: "):
+        await controller.run()
 
 
 def test_a_run_that_ended_early_has_seen_fewer_phases() -> None:
