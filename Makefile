@@ -71,7 +71,7 @@ wheel: $(VENV)/bin/python $(VENDOR)
 # Takes the newest versions that pyproject.toml allows and pins them.
 pin: $(VENV)/bin/python
 	@$(PIP) install --quiet --upgrade --editable '.[dev]'
-	@{ sed -n '/^#/p' constraints.txt; $(PIP) freeze --exclude-editable | grep -v '^#'; } > constraints.new
+	@{ sed -n '/^#/p' constraints.txt; $(PIP) freeze --exclude-editable --all | grep -Ev '^(#|pip==)'; } > constraints.new
 	@mv constraints.new constraints.txt
 
 clean:
