@@ -18,6 +18,7 @@ SHELLS = {
     "headwater.config.logs": "logging",
     "headwater.config.loopwatch": "event loop",
     "headwater.config.roles": "composition root",
+    "headwater.config.stages": "metrics registry",
     "headwater.config.supervisor": "processes",
     "headwater.edge.app": "server",
     "headwater.edge.fetch": "upstream client",
