@@ -27,6 +27,7 @@ SHELLS = {
     "headwater.edge.metrics": "metrics registry",
     "headwater.edge.parse": "its early answers carry the Date header",
     "headwater.edge.refusals": "logging",
+    "headwater.edge.reports": "metrics registry",
     "headwater.edge.wire": "clock: the Date header",
     "headwater.ingest.connection": "a socket and its timers",
     "headwater.ingest.encode.capacity": "a process",
