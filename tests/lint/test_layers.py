@@ -54,6 +54,7 @@ SHELLS = {
     "headwater.ingest.state": "files",
     "headwater.ingest.stream": "timers of the running loop",
     "headwater.ingest.streams": "timers of the running loop",
+    "headwater.ingest.transit": "metrics",
     "headwater.ingest.udp": "sockets",
     "headwater.loadtest": "black box: talks to servers from outside",
     "headwater.origin.app": "aiohttp server",
