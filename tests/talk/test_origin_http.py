@@ -297,6 +297,7 @@ async def test_bad_directives(site: Site, query: str) -> None:
 
 async def test_an_encoder_that_stops_gives_503(site: Site) -> None:
     """Rule 91: after three target durations."""
+    site.feed.gop = 25
     site.feed.start(target_duration_s=1)
     site.feed.until(14.6)
     answer = await site.ask(PLAYLIST + f"?_HLS_msn={(await site.playlist()).last_msn + 2}")
