@@ -19,6 +19,7 @@ SHELLS = {
     "headwater.config.loopwatch": "event loop",
     "headwater.config.roles": "composition root",
     "headwater.config.stages": "metrics registry",
+    "headwater.config.tasks": "tasks of the running loop",
     "headwater.config.supervisor": "processes",
     "headwater.edge.app": "server",
     "headwater.edge.fetch": "upstream client",

@@ -55,6 +55,13 @@ async def test_health_and_readiness(served: Served) -> None:
     assert (await served.get("/other"))[0] == 404
 
 
+async def test_tasks(served: Served) -> None:
+    status, content_type, text = await served.get("/debug/tasks")
+    assert (status, content_type) == (200, "text/plain; charset=utf-8")
+    assert "aiohttp/web_protocol.py:" in text
+    assert "test_tasks" in text
+
+
 async def test_an_address_that_is_taken(served: Served) -> None:
     other = AdminServer(Admin(port=served.server.port), CollectorRegistry(), lambda: None)
     with pytest.raises(OSError, match="in use"):

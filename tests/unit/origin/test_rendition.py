@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 
+import structlog
 from prometheus_client import CollectorRegistry
 from tests.live_feed import AUDIO, SOURCE, audio_track, picture, video_track
 
 from headwater.config.settings import Origin
 from headwater.config.stages import Stage
 from headwater.ingest.media import Cut, Sample, StreamStarted, TrackStarted
-from headwater.origin.conformance import Together
+from headwater.origin.conformance import Together, Violation
 from headwater.origin.metrics import OriginMetrics
 from headwater.origin.rendition import LiveRendition, text_body
 from headwater.origin.window import MediaKind
@@ -73,6 +75,28 @@ def test_packaging_takes_from_the_last_sample_of_a_part_to_its_publication() -> 
     whole = registry.get_sample_value("headwater_origin_part_latency_seconds_sum", {"kind": "video"})
     assert whole is not None and abs(whole - package.seconds - 0.3) < 1e-9
     assert rendition.published == 5.521
+
+
+def test_what_is_published_against_a_rule_is_counted_and_said_once_in_a_while(violations: list[Violation]) -> None:
+    registry = CollectorRegistry()
+    metrics = OriginMetrics(registry)
+    rendition = LiveRendition("demo", TrackStarted(SOURCE, video_track()), STARTED, Origin(), Together())
+    rendition.segmenter.track_started(video_track(), 0.0)
+    assert registry.get_sample_value("headwater_conformance_violations_total", {"rule": "52"}) == 0
+    with structlog.testing.capture_logs() as said:
+        for index in range(200):
+            if index % 50 == 0:
+                rendition.segmenter.cut(Cut(7 + index // 50, index * 3_600, index * 40_000), 0.0)
+            lie = replace(frame(index, exact=True), payload=picture(b"x", key=False))
+            rendition.segmenter.push(lie, 5.0)
+            rendition.take(metrics, index * 0.04, index * 0.04)
+    assert registry.get_sample_value("headwater_conformance_violations_total", {"rule": "52"}) == 4
+    assert registry.get_sample_value("headwater_conformance_violations_total", {"rule": "51"}) == 0
+    assert [violation.rule for violation in violations] == [52] * 4
+    violations.clear()
+    (line,) = [line for line in said if line["log_level"] == "error"]
+    assert (line["stream"], line["rendition"], line["rule"]) == ("demo", "source", 52)
+    assert "p0.m4s" in line["seen"]
 
 
 def test_nothing_new_is_no_publication() -> None:
