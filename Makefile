@@ -31,7 +31,7 @@ run: $(VENV)/.runtime $(VENDOR)
 
 test: $(VENV)/.dev $(VENDOR)
 	@.ci/need chromium:chromium srt-live-transmit:srt-tools promtool:prometheus
-	@$(BIN)/python -m pytest $(PYTEST)
+	@.ci/tests $(BIN)/python $(PYTEST)
 
 # Every SRT caller with every key length on every bad network; `make test` runs a part of it.
 srt-matrix: $(VENV)/.dev

@@ -1,5 +1,5 @@
 """The admin listener of a process: its status page at `/`, the same as `/status.json`, `/metrics`, `/healthz`,
-`/readyz`. Not for viewers; loopback by default."""
+`/readyz`, `/debug/tasks`. Not for viewers; loopback by default."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from . import statuspage
 from .settings import Admin
 from .status import Status
+from .tasks import Tasks
 
 Readiness = Callable[[], str | None]
 """Why the process should get no traffic now, or None when it should."""
@@ -27,6 +28,7 @@ class AdminServer:
         self._registry = registry
         self._ready = ready
         self._status = status
+        self._tasks = Tasks()
         self._runner: web.AppRunner | None = None
         self.port = 0
         """The port that is bound, also when the setting is 0; 0 before `start`."""
@@ -39,6 +41,7 @@ class AdminServer:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/readyz", self._readiness)
+        app.router.add_get("/debug/tasks", self._debug_tasks)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._settings.host or None, self._settings.port)
@@ -70,3 +73,6 @@ class AdminServer:
         if reason is None:
             return web.Response(text="ready\n")
         return web.Response(status=503, text=f"{reason}\n", headers={"Retry-After": "1"})
+
+    async def _debug_tasks(self, request: web.Request) -> web.Response:
+        return web.Response(text=self._tasks.text(), headers={"Cache-Control": "no-store"})

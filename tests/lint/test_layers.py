@@ -21,6 +21,7 @@ SHELLS = {
     "headwater.config.roles": "composition root",
     "headwater.config.stages": "metrics registry",
     "headwater.config.statusbook": "event loop, clock, metrics registry",
+    "headwater.config.tasks": "tasks of the running loop",
     "headwater.config.supervisor": "processes",
     "headwater.edge.app": "server",
     "headwater.edge.fetch": "upstream client",

@@ -66,6 +66,13 @@ async def test_the_status_page_and_the_same_for_programs(served: Served) -> None
     assert (told["role"], told["streams"][0]["renditions"][0]["viewers"]) == ("edge", 1_234)
 
 
+async def test_tasks(served: Served) -> None:
+    status, content_type, text = await served.get("/debug/tasks")
+    assert (status, content_type) == (200, "text/plain; charset=utf-8")
+    assert "aiohttp/web_protocol.py:" in text
+    assert "test_tasks" in text
+
+
 async def test_an_address_that_is_taken(served: Served) -> None:
     other = AdminServer(Admin(port=served.server.port), CollectorRegistry(), lambda: None, make_status)
     with pytest.raises(OSError, match="in use"):
