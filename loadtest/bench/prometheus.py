@@ -33,9 +33,9 @@ STREAM = "demo"
 VIEWERS = 3
 """At each edge."""
 SCRAPE_S = 1
-MOST_SERIES = 1_500
-"""Of one process with one stream of two renditions. Why: about 500 are there; three times that would be a label gone
-wild."""
+MOST_SERIES = 800
+"""Of one process with one stream of two renditions. Why: about 250 are there, 46 more for each further rendition whose
+players report; three times that would be a label gone wild."""
 
 
 @dataclass
@@ -223,6 +223,9 @@ def _judge(prometheus: Prometheus, found: Findings) -> None:
     for target in (prometheus.ask("targets") or {}).get("activeTargets", ()):
         if target["lastError"]:
             found.problems.append(f"{target['scrapeUrl']}: {target['lastError']}")
+    for labels, viewers in prometheus.values(f'headwater_edge_stream_viewers{{stream="{STREAM}"}}'):
+        if viewers != VIEWERS:
+            found.problems.append(f"{labels.get('instance')}: {viewers:.0f} viewers are counted, not {VIEWERS}")
     for name, count in found.series.items():
         if count > MOST_SERIES:
             found.problems.append(f"{name}: {count} series")
