@@ -27,8 +27,8 @@ class AdminServer:
         self._settings = settings
         self._registry = registry
         self._ready = ready
-        self._tasks = Tasks()
         self._status = status
+        self._tasks = Tasks()
         self._runner: web.AppRunner | None = None
         self.port = 0
         """The port that is bound, also when the setting is 0; 0 before `start`."""

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import delay, ingest, ladder, ladder_soak, soak, srt, srt_watch
+from . import delay, ingest, ladder, ladder_soak, prometheus, soak, srt, srt_watch
 
 
 def _ingest(folder: Path, arguments: argparse.Namespace) -> int:
@@ -115,6 +115,14 @@ def _srt_soak(folder: Path, arguments: argparse.Namespace) -> int:
     return 1 if found.problems else 0
 
 
+def _prometheus_soak(folder: Path, arguments: argparse.Namespace) -> int:
+    found = prometheus.run(folder, seconds=arguments.prometheus_seconds, say=print)
+    print(f"{found.scrapes} scrapes, {found.queries} dashboard queries, most series {found.series}")
+    for problem in found.problems[:20]:
+        print(f"PROBLEM {problem}")
+    return 1 if found.problems else 0
+
+
 BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
     "ingest": _ingest,
     "delay": _delay,
@@ -123,6 +131,7 @@ BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
     "soak": _soak,
     "ladder-soak": _ladder_soak,
     "srt-soak": _srt_soak,
+    "prometheus-soak": _prometheus_soak,
 }
 
 
@@ -140,6 +149,7 @@ def main() -> int:
     parser.add_argument("--soak-seconds", type=float, default=1_800, help="length of the soak (1800)")
     parser.add_argument("--ladder-seconds", type=float, default=1_200, help="length of the ladder's soak (1200)")
     parser.add_argument("--srt-seconds", type=float, default=600, help="length of the soak of SRT (600)")
+    parser.add_argument("--prometheus-seconds", type=float, default=600, help="length of prometheus-soak (600)")
     parser.add_argument("--callers", type=int, default=50, help="callers at once in `srt` (50)")
     parser.add_argument("--threads", type=int, default=1, help="of each of ffmpeg's encoders in `ladder` (1)")
     arguments = parser.parse_args()

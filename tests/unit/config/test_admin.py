@@ -56,13 +56,6 @@ async def test_health_and_readiness(served: Served) -> None:
     assert (await served.get("/other"))[0] == 404
 
 
-async def test_tasks(served: Served) -> None:
-    status, content_type, text = await served.get("/debug/tasks")
-    assert (status, content_type) == (200, "text/plain; charset=utf-8")
-    assert "aiohttp/web_protocol.py:" in text
-    assert "test_tasks" in text
-
-
 async def test_the_status_page_and_the_same_for_programs(served: Served) -> None:
     status, content_type, text = await served.get("/")
     assert (status, content_type) == (200, "text/html; charset=utf-8")
@@ -71,6 +64,13 @@ async def test_the_status_page_and_the_same_for_programs(served: Served) -> None
     async with served.client.get(f"http://127.0.0.1:{served.server.port}/status.json") as answer:
         told = await answer.json()
     assert (told["role"], told["streams"][0]["renditions"][0]["viewers"]) == ("edge", 1_234)
+
+
+async def test_tasks(served: Served) -> None:
+    status, content_type, text = await served.get("/debug/tasks")
+    assert (status, content_type) == (200, "text/plain; charset=utf-8")
+    assert "aiohttp/web_protocol.py:" in text
+    assert "test_tasks" in text
 
 
 async def test_an_address_that_is_taken(served: Served) -> None:

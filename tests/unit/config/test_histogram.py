@@ -28,7 +28,7 @@ def test_a_line_answered_one_by_one_is_spread_over_its_time() -> None:
 @given(
     st.floats(0, 0.02), st.floats(0, 0.02), st.integers(0, 50)
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_nothing_of_a_line_is_lost(first: float, width: float, times: int) -> None:
     histogram = Histogram(BOUNDS)
     histogram.spread(first, first + width, times)

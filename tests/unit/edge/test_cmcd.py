@@ -70,7 +70,7 @@ def test_the_argument_is_taken_out_of_the_query_alone(target: bytes, rest: bytes
 
 
 @given(st.binary(max_size=200) | st.text('abcl=,;()"\\? 1.', max_size=80).map(str.encode))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_bytes_raise(data: bytes) -> None:
     assert isinstance(gather(data, data), Report | Fault)
     take(b"/x?CMCD=" + data)

@@ -73,7 +73,7 @@ def test_what_is_no_sketch_is_refused(data: bytes) -> None:
 
 
 @given(st.binary(max_size=80))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_bytes_raise_anything_else(data: bytes) -> None:
     try:
         load(data)
