@@ -48,11 +48,6 @@ class StageTime(Histogram):
     def __init__(self) -> None:
         super().__init__(BOUNDS_S)
 
-    @property
-    def seconds(self) -> float:
-        """Sum of all passages."""
-        return self.sum
-
 
 class StageTimes(Collector):
     """The stages of this process, for Prometheus: there from the start, at 0.
@@ -70,5 +65,5 @@ class StageTimes(Collector):
         """One family."""
         family = HistogramMetricFamily(NAME, "Time that media spends in each stage of its way", labels=["stage"])
         for stage, time in self._times.items():
-            family.add_metric([stage.value], time.buckets(), time.seconds)
+            family.add_metric([stage.value], time.buckets(), time.sum)
         yield family
