@@ -26,11 +26,12 @@ MAX_SID_BYTES = 64
 """CTA-5004: "Maximum length is 64 characters"."""
 
 _ARGUMENT = re.compile(rb"(?<=[?&])CMCD=([^&#]*)&?")
-_KEY = rb"[A-Za-z][A-Za-z0-9._-]{0,63}"
+_KEY = rb"[A-Za-z*][A-Za-z0-9._*-]{0,63}"
 _STRING = rb'"(?:[^"\\]|\\["\\])*"'
-_VALUE = rb"\((?:[^()\"]|" + _STRING + rb")*\)|" + _STRING + rb'|[^",;=()\s]+'
-_ITEM = re.compile(rb"[ \t]*(" + _KEY + rb")(?:=(" + _VALUE + rb'))?(?:;[^,"]*)?[ \t]*(?:,|$)')
-"""Key, value, and the parameters of a value (RFC 8941 section 3.1.2), which mean nothing here."""
+_VALUE = rb"\((?:[^()\"]|" + _STRING + rb")*\)|" + _STRING + rb'|:[A-Za-z0-9+/=]*:|[^",;=()\s]+'
+_ITEM = re.compile(rb"[ \t]*(" + _KEY + rb")(?:=(" + _VALUE + rb'))?(?:;(?:[^,"]|' + _STRING + rb")*)?[ \t]*(?:,|$)")
+"""A member of a dictionary (RFC 8941 section 3.2): key, value, and its parameters, which mean nothing here. Looser only
+where players are: capital letters, and the unquoted words of version 1."""
 _INNER = re.compile(rb"\(\s*([^\s;()]+)")
 """Version 2 gives some numbers per kind of media: `bl=(2100;v 1900;a)`. The first is the main one."""
 _NUMBER = re.compile(rb"\d{1,12}(?:\.\d{1,3})?")

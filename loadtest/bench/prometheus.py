@@ -190,7 +190,8 @@ def run(folder: Path, *, seconds: float, say: Callable[[str], None]) -> Findings
             )
             with Viewers([server.ports["edge"], http]) as viewers:
                 _observe(prometheus, found, seconds, say)
-                _judge(prometheus, found)
+                _judge_targets(prometheus, found)
+                _judge_queries(prometheus, found)
             found.problems += viewers.problems
             say(f"{viewers.parts} parts watched, {found.scrapes} scrapes, {found.queries} queries")
     finally:
@@ -215,7 +216,7 @@ def _observe(prometheus: Prometheus, found: Findings, seconds: float, say: Calla
             say(f"{now - began:.0f} s: {sum(found.series.values())} series")
 
 
-def _judge(prometheus: Prometheus, found: Findings) -> None:
+def _judge_targets(prometheus: Prometheus, found: Findings) -> None:
     span = f"[{24 * 3600}s]"
     found.scrapes = int(sum(value for _, value in prometheus.values(f"sum(count_over_time(up{span}))")))
     for labels, value in prometheus.values(f"min_over_time(up{span}) < 1"):
@@ -229,6 +230,9 @@ def _judge(prometheus: Prometheus, found: Findings) -> None:
     for name, count in found.series.items():
         if count > MOST_SERIES:
             found.problems.append(f"{name}: {count} series")
+
+
+def _judge_queries(prometheus: Prometheus, found: Findings) -> None:
     for group in (prometheus.ask("rules") or {"groups": ()})["groups"]:
         for rule in group["rules"]:
             if rule["health"] != "ok":
