@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -129,16 +128,8 @@ def test_the_last_thing_that_a_peer_did_counts(tmp_path: Path) -> None:
     wait_until(lambda: "done" in peer.text(), timeout_s=0, what="done", peer=peer)
 
 
-def test_all_threads_of_a_process_are_bound_to_one_core() -> None:
-    before = os.sched_getaffinity(0)
-    ended = threading.Event()
-    thread = threading.Thread(target=ended.wait)
-    thread.start()
-    try:
-        pin(os.getpid(), min(before))
-        assert [os.sched_getaffinity(task) for task in (0, thread.native_id or 0)] == [{min(before)}] * 2
-    finally:
-        ended.set()
-        thread.join()
-        for task in Path("/proc/self/task").iterdir():
-            os.sched_setaffinity(int(task.name), before)
+def test_a_process_is_bound_to_one_core(tmp_path: Path) -> None:
+    with running(SLEEP, tmp_path / "log") as peer:
+        core = min(os.sched_getaffinity(peer.pid))
+        pin(peer.pid, core)
+        assert os.sched_getaffinity(peer.pid) == {core}
