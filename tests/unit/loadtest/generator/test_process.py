@@ -107,9 +107,9 @@ async def test_nobody_there() -> None:
     server = LiveServer()
     async with server.serve() as base:
         pass
-    ticks, sums = await run(plan(server, f"{base}/live/index.m3u8", (Arrival(0.0, ViewerClass(), None),), 1.3))
+    ticks, sums = await run(plan(server, f"{base}/live/index.m3u8", (Arrival(0.0, ViewerClass(), None),), 0.3))
     assert {kind for tick in ticks for kind in tick.errors} == {"refused multivariant"}
-    assert sums[Count.RETRIES] == sums[Count.FATAL] == 1
+    assert sums[Count.RETRIES] == 1
 
 
 async def test_an_answer_that_does_not_come_times_out() -> None:
@@ -147,6 +147,6 @@ async def test_many_at_once_do_not_share_what_they_receive() -> None:
     server = LiveServer(part=b"x" * 300_000)
     arrivals = tuple(Arrival(0.0, ViewerClass(), None) for _ in range(30))
     async with server.serve() as base:
-        ticks, sums = await run(plan(server, f"{base}/live/720p/index.m3u8", arrivals, 1.2))
+        ticks, sums = await run(plan(server, f"{base}/live/720p/index.m3u8", arrivals, 0.9))
     assert not any(tick.errors for tick in ticks)
     assert sums[Count.JOINED] == sums[Count.STARTED] == 30
