@@ -17,6 +17,7 @@ from .core import Core
 from .listener import Limits, Shared
 from .message import Outcome, Response, Ticket
 from .parse import Head, Parser, Refusal
+from .viewers import Visitor
 from .wire import JOIN_LIMIT
 
 LINGER_S = 2.0
@@ -24,6 +25,12 @@ LINGER_S = 2.0
 makes the kernel reset the connection, and the peer never sees the answer."""
 
 NEVER = float("inf")
+
+
+def peer_address(transport: asyncio.BaseTransport) -> str:
+    """The viewer's IP address; empty where the transport has none."""
+    name = transport.get_extra_info("peername")
+    return str(name[0]) if isinstance(name, tuple) and name else ""
 
 
 class Connection(asyncio.Protocol):
@@ -46,6 +53,7 @@ class Connection(asyncio.Protocol):
         "_ticket",
         "_transport",
         "_unsent",
+        "_visitor",
         "deadline",
     )
 
@@ -71,6 +79,7 @@ class Connection(asyncio.Protocol):
         self._stalled = False
         """The transport's buffer is full; `_unsent` bytes at the last look."""
         self._unsent = 0
+        self._visitor: Visitor | None = None
         self.deadline = NEVER
         """Monotonic seconds at which the sweep calls `overdue`."""
 
@@ -79,6 +88,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A viewer came."""
         self._transport = cast(asyncio.Transport, transport)
+        self._visitor = Visitor(peer_address(transport))
         self._transport.set_write_buffer_limits(high=self._limits.write_high_bytes, low=self._limits.write_low_bytes)
         self.deadline = self._shared.clock() + self._limits.header_s
         if not self._shared.enter(self):
@@ -185,6 +195,7 @@ class Connection(asyncio.Protocol):
             self._core.tally.requests[Outcome.REJECT] += 1
             self.reply(Response(item.entity, Outcome.REJECT, None))
         else:
+            item.request.visitor = self._visitor
             ticket = self._core.handle(item.request, self.reply, self._shared.clock())
             if ticket is not None:
                 self._ticket = ticket

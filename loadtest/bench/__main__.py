@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import delay, ingest, ladder, ladder_soak, load, soak, srt, srt_watch
+from . import delay, ingest, ladder, ladder_soak, load, prometheus, soak, srt, srt_watch
 
 
 def _ingest(folder: Path, arguments: argparse.Namespace) -> int:
@@ -136,6 +136,14 @@ def _load_compare(folder: Path, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _prometheus_soak(folder: Path, arguments: argparse.Namespace) -> int:
+    found = prometheus.run(folder, seconds=arguments.prometheus_seconds, say=print)
+    print(f"{found.scrapes} scrapes, {found.queries} dashboard queries, most series {found.series}")
+    for problem in found.problems[:20]:
+        print(f"PROBLEM {problem}")
+    return 1 if found.problems else 0
+
+
 BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
     "ingest": _ingest,
     "delay": _delay,
@@ -146,6 +154,7 @@ BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
     "soak": _soak,
     "ladder-soak": _ladder_soak,
     "srt-soak": _srt_soak,
+    "prometheus-soak": _prometheus_soak,
 }
 
 
@@ -163,6 +172,7 @@ def main() -> int:
     parser.add_argument("--soak-seconds", type=float, default=1_800, help="length of the soak (1800)")
     parser.add_argument("--ladder-seconds", type=float, default=1_200, help="length of the ladder's soak (1200)")
     parser.add_argument("--srt-seconds", type=float, default=600, help="length of the soak of SRT (600)")
+    parser.add_argument("--prometheus-seconds", type=float, default=600, help="length of prometheus-soak (600)")
     parser.add_argument("--callers", type=int, default=50, help="callers at once in `srt` (50)")
     parser.add_argument("--viewers", type=int, default=8_000, help="viewers in `load-capacity` (8000)")
     parser.add_argument("--cache-viewers", type=int, default=1_000, help="viewers in `load-compare` (1000)")

@@ -1,6 +1,7 @@
 """The harness against a server that is bad in ways it was told: its figures are what was done.
 
 All cases run at once, each a server and a generator of its own with a few viewers, so the whole costs the time of one.
+A case in which the generator says that it was kept from its work is run again, as a user would.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from headwater.loadtest.bench.drive import BadPeer, Drive, arrivals, drive
 from headwater.loadtest.records import Count, Mode, Timing, ViewerClass
 from headwater.loadtest.results.figures import Figures
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
 
 LEAD_S = 7.0
 """From a server's start to the run's second 0. Why: twenty interpreters start at the same time."""
@@ -32,6 +32,10 @@ SETTLED_S = 4.0
 """Viewers that came at 0 have started, and faults that last for the whole run have shown."""
 END_S = SECONDS - 1
 MIDDLE_S = 7
+DISTURBED_US = 8_000
+"""Lag of the generator from which 10 ms cannot be told."""
+REPEATS, AT_ONCE = 2, 4
+"""How often what was disturbed is run again, and how many at a time."""
 VIEWERS = 3
 """Why so few: all of them are served at the same instant, and the last one's wait for the others is a delay, too."""
 CHROME = (ViewerClass("chrome", Mode.HLSJS, audio=False),)
@@ -88,6 +92,13 @@ class Outcome:
     def whole(self) -> Figures:
         return self.found.figures()
 
+    @property
+    def disturbed(self) -> bool:
+        """Something else had the processors: by the generator's own account its figures do not hold."""
+        ticks = self.found.ticks
+        # Two seconds are let pass: the one in which "stopped" is stopped, and another.
+        return ticks[0].second > 0 or sorted(tick.lag_us for tick in ticks)[-3] > DISTURBED_US
+
 
 def run(name: str, folder: Path) -> Outcome:
     case = CASES[name]
@@ -129,25 +140,33 @@ def run_command(folder: Path) -> tuple[int, dict[str, Any]]:
 INVARIANTS = ("part p50 < 190 ms", "part p50 < 250 ms", "errors == 0")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Runs:
-    """All that goes on at the same time."""
+    """What was found."""
 
-    cases: dict[str, Future[Outcome]]
-    command: Future[tuple[int, dict[str, Any]]]
+    cases: dict[str, Outcome]
+    command: tuple[int, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    folder = tmp_path_factory.mktemp("loadtest")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     with ThreadPoolExecutor(len(CASES) + 1) as pool:
+        folder = tmp_path_factory.mktemp("loadtest")
         cases = {name: pool.submit(run, name, folder / name.replace(" ", "-")) for name in CASES}
-        yield Runs(cases, pool.submit(run_command, folder / "command"))
+        command = pool.submit(run_command, folder / "command")
+        found = Runs({name: case.result() for name, case in cases.items()}, command.result())
+    for _ in range(REPEATS):
+        names = [name for name, outcome in found.cases.items() if outcome.disturbed]
+        folder = tmp_path_factory.mktemp("again")
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            again = pool.map(lambda name: run(name, folder / name.replace(" ", "-")), names)  # noqa: B023  (used here)
+            found.cases |= dict(zip(names, again, strict=True))
+    return found
 
 
 @pytest.fixture(scope="module")
 def outcomes(runs: Runs) -> dict[str, Outcome]:
-    return {name: case.result() for name, case in runs.cases.items()}
+    return runs.cases
 
 
 def delay_ms(figures: Figures, timing: Timing = Timing.PART, percent: float = 50) -> float:
@@ -252,7 +271,7 @@ def test_a_generator_kept_from_its_cpu_marks_what_it_found(outcomes: dict[str, O
 
 
 def test_the_command_fails_where_an_invariant_is_broken(runs: Runs) -> None:
-    code, document = runs.command.result()
+    code, document = runs.command
     assert code == 1
     assert document["failed"] is True
     verdicts = {verdict["invariant"]: verdict for verdict in document["run"]["verdicts"]}
