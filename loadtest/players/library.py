@@ -15,7 +15,7 @@ from .view import View
 
 MAX_BYTES = 64 << 20
 """Of bodies that are remembered. Why: hundreds of versions of the largest usual playlists (100 KiB)."""
-MAX_ENTRIES = 512
+MAX_ENTRIES = 256
 """Why: 20 renditions x a dozen versions, whole and as delta updates."""
 
 V = TypeVar("V")

@@ -151,8 +151,11 @@ class View:
 
     def at(self, time: float, *, whole: bool) -> Unit | None:
         """Where to begin so that `time` can be played: the last independent unit that starts by then (rule 188)."""
-        best = None
+        best, later = None, float("inf")
         for unit in reversed(self.segments if whole else self.units):
+            if unit.start > later and best is not None:
+                break  # the dates went back here: what is before is another time
+            later = unit.start
             if not unit.gap and (unit.independent or unit.boundary):
                 best = unit
                 if unit.start <= time + 0.001:
