@@ -147,11 +147,11 @@ def resident_bytes(pid: int) -> int:
 
 def pin(pid: int, core: int) -> None:
     """Bind all threads of process `pid`, and of its children, to one core; what they start later too."""
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it has ended
+        for child in children(pid):
+            pin(child, core)
+        for thread in Path(f"/proc/{pid}/task").iterdir():
             os.sched_setaffinity(int(thread.name), {core})
-    for child in children(pid):
-        pin(child, core)
 
 
 def children(pid: int) -> list[int]:
