@@ -121,7 +121,7 @@ async def _watched(order: Order, *, quiet: bool) -> RunResult | None:
             if controller.begun and not controller.finishing:
                 view.say("ending; once more ends at once")
                 controller.finish()
-            else:
+            elif not running.cancelling():  # a third one must not disturb the cleaning up
                 running.cancel()
 
         for number in (signal.SIGINT, signal.SIGTERM):

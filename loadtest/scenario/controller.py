@@ -32,6 +32,8 @@ from .settings import Scenario
 PUBLISHED_S = 30.0
 """For the stream to be there once its publishers have started."""
 SCRAPE_S = 1.0
+LAST_SCRAPE_S = 5.0
+"""For the last sample of the server's metrics. Why: longer than a scrape may take."""
 MAX_EVENTS = 10_000
 """Kept for the report. Why: a fault that comes back every second for hours."""
 CLOCK_NOTE = (
@@ -70,7 +72,7 @@ class Controller:
         self._order, self._scenario, self._view = order, order.scenario, view
         self._collector = Collector()
         self._events: list[ChaosEvent] = []
-        self._failed_steps: list[str] = []
+        self._failed: list[str] = []
         self._samples: list[ServerSample] = []
         self._generators = Generators(self._collector.add)
         self._encoders = Encoders(self._event)
@@ -152,23 +154,21 @@ class Controller:
     async def _beside(self, epoch_wall: float) -> AsyncIterator[None]:
         """What goes on while the generators play."""
         scenario = self._scenario
-        tasks = [
-            asyncio.ensure_future(self._encoders.begin(epoch_wall, self.now)),
-            asyncio.ensure_future(self._chaos.play(steps_of(scenario))),
-            asyncio.ensure_future(self._show()),
-        ]
-        metrics = asyncio.ensure_future(self._scrape()) if scenario.metrics else None
+        works = [self._encoders.begin(epoch_wall, self.now), self._chaos.play(steps_of(scenario)), self._show()]
+        tasks = [asyncio.ensure_future(work) for work in works]
+        metrics = [asyncio.ensure_future(self._scrape())] if scenario.metrics else []
         try:
             yield
-            if metrics is not None:
-                await metrics
+            if metrics:
+                await asyncio.wait(metrics, timeout=LAST_SCRAPE_S)
         finally:
-            for task in (*tasks, *([metrics] if metrics is not None else [])):
+            for task in (*tasks, *metrics):
                 task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
-        for error in ended:
-            if isinstance(error, Exception):
-                raise error
+            ended = await asyncio.gather(*tasks, *metrics, return_exceptions=True)
+        # Nobody's hour of measuring is thrown away for a mistake of ours beside it.
+        self._failed += [
+            f"{type(error).__name__} beside the run: {error}" for error in ended if isinstance(error, Exception)
+        ]
 
     async def _scrape(self) -> None:
         scenario = self._scenario
@@ -200,10 +200,10 @@ class Controller:
     def _step(self, event: ChaosEvent) -> None:
         self._event(event)
         if not event.ok:
-            self._failed_steps.append(f"the chaos step {event.what!r} failed: {event.detail}")
+            self._failed.append(f"the chaos step {event.what!r} failed: {event.detail}")
 
     def _result(self, epoch_wall: float, seconds: float, clock: ClockOffset) -> RunResult:
-        invalid = [*self._generators.failures, *self._failed_steps]
+        invalid = [*self._generators.failures, *self._failed]
         if clock is UNKNOWN:
             invalid.append(CLOCK_NOTE)
         return self._collector.result(

@@ -23,6 +23,9 @@ MAX_SECONDS = 86_400.0
 MAX_VIEWERS = 500_000
 """Who comes in a whole scenario. Why: a plan of that size is 15 MB and takes seconds to make."""
 MAX_RATE = 100_000.0
+MAX_TICKS = 28_800
+"""Seconds of the run times processes: two hours of four. Why: every tick is kept, and a report above 256 MiB could not
+be read again."""
 
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
 Duration = Annotated[float, Field(gt=0, le=MAX_SECONDS)]
@@ -175,6 +178,10 @@ class Scenario(Section):
             for name in phase.classes:
                 if name not in names:
                     raise wrong(f"phases.{number}.classes", f"there are no viewers of the name {name!r}")
+        if self.duration_s * self.processes > MAX_TICKS:
+            raise wrong(
+                "phases", f"{self.duration_s:g} s of {self.processes} processes: more than {MAX_TICKS} s in all"
+            )
         if not any(phase.arrivals for phase in self.phases):
             raise wrong("phases", "in no phase does anybody arrive")
         return self

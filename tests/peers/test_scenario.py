@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.loadtest.bench.processes import children
+from headwater.loadtest.bench.processes import children, running, wait_until
 from headwater.loadtest.bench.server import Headwater
 from headwater.loadtest.records import Count, Timing
 from headwater.loadtest.results.document import from_json
@@ -64,9 +64,9 @@ faults = [{{ kind = "disconnect", at_s = 9, for_s = 1 }}]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headwater]:
-    running = Headwater(tmp_path_factory.mktemp("scenario")).start()
-    yield running
-    assert running.stop() == 0
+    headwater = Headwater(tmp_path_factory.mktemp("scenario")).start()
+    yield headwater
+    assert headwater.stop() == 0
 
 
 def loadtest(*words: object, folder: Path) -> subprocess.Popen[str]:
@@ -122,19 +122,22 @@ def test_a_scenario(server: Headwater, tmp_path: Path) -> None:
     assert "phase faults" in out
 
 
-def test_ctrl_c_and_an_assertion_that_fails(server: Headwater, tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "headwater.config.cli", "publish", server.rtmp("c"), "--size", "320x180", "--quiet"]
-    ) as publisher:
-        server.wait_playable("c")
-        options = ("--viewers", 5, "--arrive", "1s", "--assert", "part max < 1 us", "--json", "c.json")
-        run = loadtest(server.url("/live/c/index.m3u8"), *options, folder=tmp_path)
-        assert run.stdout is not None
-        assert "viewers" in run.stdout.readline()
-        time.sleep(3)  # a part or two
-        run.send_signal(signal.SIGINT)
-        out, err = run.communicate(timeout=20)
-        publisher.terminate()
+@pytest.fixture
+def stream(tmp_path: Path) -> Iterator[str]:
+    """The URL of a stream that needs no encoder."""
+    with running([sys.executable, "-m", "headwater.loadtest.badserver"], tmp_path / "stream.log") as peer:
+        wait_until(lambda: peer.text().endswith("\n"), timeout_s=20, what="its address", peer=peer)
+        yield peer.text().strip()
+
+
+def test_ctrl_c_and_an_assertion_that_fails(stream: str, tmp_path: Path) -> None:
+    options = ("--viewers", 5, "--arrive", "1s", "--assert", "part max < 1 us", "--json", "c.json")
+    run = loadtest(stream, *options, folder=tmp_path)
+    assert run.stdout is not None
+    assert "viewers" in run.stdout.readline()
+    time.sleep(2)  # some parts
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=20)
     assert run.returncode == 1, out + err
     assert "headwater loadtest: failed in phase run: part max < 1 us: " in err
     result = from_json((tmp_path / "c.json").read_text())

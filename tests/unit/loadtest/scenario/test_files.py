@@ -93,6 +93,10 @@ def test_a_publishers_file_stands_beside_the_scenario(tmp_path: Path) -> None:
         ),
         (f"[[viewers]]\n[[viewers]]\n{PHASE}", "viewers: two classes have the same name"),
         (f"{PHASE}duration = 3", "phases[0].duration = 3: unknown key; did you mean duration_s?"),
+        (
+            PHASE.replace("duration_s = 10", "duration_s = 20_000").replace("[[", "processes = 2\n[["),
+            "phases: 20000 s of 2 processes: more than 28800 s in all",
+        ),
         (f'{PHASE}classes = ["x"]', "phases[0].classes = [\"x\"]: there are no viewers of the name 'x'"),
         (
             PHASE.replace('"constant"', '"constnt"'),
