@@ -38,16 +38,17 @@ async def run(
     ticks: list[Tick] = []
     stop = stop or asyncio.Event()
 
-    async def watch() -> None:
-        while until is not None and not until():
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.15)
-        stop.set()
+    loop = asyncio.get_running_loop()
 
-    watching = asyncio.ensure_future(watch()) if until is not None else None
+    def look(enough: Callable[[], bool]) -> None:
+        if enough():
+            loop.call_later(0.15, stop.set)
+        else:
+            loop.call_later(0.01, look, enough)
+
+    if until is not None:
+        look(until)
     await generate(made, ticks.append, stop)
-    if watching is not None:
-        watching.cancel()
     sums: Counter[Count] = Counter()
     for tick in ticks:
         sums.update(tick.counts)
