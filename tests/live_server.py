@@ -39,6 +39,10 @@ class LiveServer:
         """The stream's dates minus our clock."""
         return UNIX - (time.time() - time.monotonic() + self._zero)  # noqa: TID251  (of a run's plan)
 
+    def seen(self, what: str) -> int:
+        """Requests for media whose name begins with `what`: `/p` parts, `/s` segments."""
+        return sum(what in target and target.partition("?")[0].endswith(".m4s") for target in self.requests)
+
     @asynccontextmanager
     async def serve(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
         """Runs; its address."""

@@ -58,7 +58,8 @@ async def watch_over_tls(folder: Path) -> None:
     server = LiveServer(part=b"x" * 70_000)
     async with server.serve(server_context(folder)) as base:
         arrivals = tuple(Arrival(0.0, ViewerClass(), None) for _ in range(2))
-        ticks, sums = await run(plan(server, f"{base}/live/index.m3u8", arrivals, 0.9, insecure=True))
+        made = plan(server, f"{base}/live/index.m3u8", arrivals, 20.0, insecure=True)
+        ticks, sums = await run(made, until=lambda: server.seen("/p") >= 2 * 2 * 6)
     assert not any(tick.errors for tick in ticks)
     assert sums[Count.STARTED] == 2
     assert sums[Count.PARTS] > 4

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import pytest
 from tests.viewers_kit import UNIX, Stream
 
-from headwater.loadtest.generator.connection import Connection
+from headwater.loadtest.generator import hub
 from headwater.loadtest.generator.hub import SLOTS
+from headwater.loadtest.players import player
 from headwater.loadtest.players.address import address
-from headwater.loadtest.players.lane import Lane
 from headwater.loadtest.players.player import Player
 from headwater.loadtest.players.track import Track
 from headwater.loadtest.records import Cmcd, Mode, ViewerClass
@@ -71,22 +72,30 @@ def test_after_a_long_turn_nobody_is_looked_after_twice() -> None:
     assert len(bench.hub.ledger.latency_us) <= 1
 
 
-def alive() -> int:
-    """Objects of players that nobody has freed."""
-    return sum(isinstance(found, Player | Track | Lane | Connection) for found in gc.get_objects())
+class WatchedPlayer(Player):
+    """Can be seen to be freed."""
+
+    __slots__ = ("__weakref__",)
+
+
+class WatchedTrack(Track):
+    """Can be seen to be freed."""
+
+    __slots__ = ("__weakref__",)
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-def test_a_leaver_leaves_nothing_behind(mode: Mode) -> None:
+def test_a_leaver_leaves_nothing_behind(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "Player", WatchedPlayer)
+    monkeypatch.setattr(player, "Track", WatchedTrack)
     bench = Bench()
     bench.now = UNIX + 100.25
-    gc.collect()
     gc.disable()
     try:
-        before = alive()
         bench.hub.arrive(ViewerClass(mode=mode, cmcd=Cmcd.QUERY), URL, (1, 0), 5.0)
         answer(bench)
-        assert alive() > before
+        watched = [weakref.ref(found) for found in bench.hub._places]
+        tracks = [weakref.ref(track) for found in bench.hub._places for track in found.tracks]
         bench.now += 5.0
         bench.hub.turn(bench.now)
         assert bench.hub.viewers == 0
@@ -95,7 +104,8 @@ def test_a_leaver_leaves_nothing_behind(mode: Mode) -> None:
         bench.dials.made.clear()
         bench.hub.turn(bench.now)
         bench.hub._times.clear()
-        assert alive() == before, "without the collector"
+        assert [found() for found in watched] == [None], "without the collector"
+        assert [found() for found in tracks] == [None], "without the collector"
     finally:
         gc.enable()
 

@@ -13,7 +13,7 @@ from headwater.loadtest.players.ledger import Ledger
 from headwater.loadtest.records import DIGITS, HIGHEST_US, LOWEST_US, Count, Tick, Timing
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.integers(LOWEST_US, HIGHEST_US), min_size=1, max_size=50))
 def test_bulk_is_the_same_as_one_by_one(values: list[int]) -> None:
     plain = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)

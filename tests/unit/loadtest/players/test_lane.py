@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tests.viewers_kit import Theatre
+
 from headwater.loadtest.players.address import address
 from headwater.loadtest.players.lane import NOBODY, Answer, Kind, Lane, kept
-from tests.viewers_kit import Theatre
 
 
 def test_what_stands_on_a_lane() -> None:
