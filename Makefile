@@ -50,7 +50,7 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@.ci/need /usr/sbin/nginx:nginx /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp \
-		srt-live-transmit:srt-tools
+		srt-live-transmit:srt-tools /usr/sbin/varnishd:varnish
 	@$(BIN)/python -m headwater.loadtest.bench $(ARGS)
 
 soak: $(VENV)/.dev
@@ -59,7 +59,7 @@ soak: $(VENV)/.dev
 	@$(BIN)/python -m headwater.loadtest.bench $(SOAK) $(ARGS)
 
 fuzz: $(VENV)/.dev
-	@HEADWATER_FUZZ=deep $(BIN)/python -m pytest tests/fuzz -n auto --timeout 3600 $(PYTEST)
+	@HEADWATER_FUZZ=deep $(BIN)/python -m pytest tests/fuzz tests/talk/test_ladder_day.py -n auto --timeout 3600 $(PYTEST)
 
 # Rewrites the generated part of the documentation: docs/configuration.md
 docs: $(VENV)/.runtime
@@ -73,7 +73,7 @@ wheel: $(VENV)/bin/python $(VENDOR)
 # Takes the newest versions that pyproject.toml allows and pins them.
 pin: $(VENV)/bin/python
 	@$(PIP) install --quiet --upgrade --editable '.[dev]'
-	@{ sed -n '/^#/p' constraints.txt; $(PIP) freeze --exclude-editable | grep -v '^#'; } > constraints.new
+	@{ sed -n '/^#/p' constraints.txt; $(PIP) freeze --exclude-editable --all | grep -Ev '^(#|pip==)'; } > constraints.new
 	@mv constraints.new constraints.txt
 
 clean:

@@ -84,8 +84,8 @@ def _entry(place: Place, group: _Group) -> list[str]:
     if group.count > len(group.names):
         names += ", ..."
     age = f"seen first {group.oldest:.1f} s ago" if group.oldest else "not seen before"
-    head = f"{group.count} x {names}: {'the oldest ' if group.count > 1 else ''}{age}"
-    return [head, *(f"    {_file(code)}:{line} {code.co_qualname}" for code, line in place or ())]
+    head = f"{group.count} x {names}: {'the oldest was ' if group.count > 1 and group.oldest else ''}{age}"
+    return [head, *(f"    {_file(code)}:{line} {code.co_qualname}" for code, line in place)]
 
 
 def _file(code: CodeType) -> str:

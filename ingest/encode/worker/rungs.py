@@ -28,7 +28,7 @@ HOLE_EVERY = VIDEO_TIMESCALE // 2
 """Ticks between the holes of a rung that is shed. Why: about a part; a player that still waits there must not stall."""
 
 _ENCODER_ERRORS = (NoEncoder, av.FFmpegError, ValueError)
-"""What an encoder or a scaler says of a frame that it does not take: the end of one rung. PyAV raises ValueError too."""
+"""What an encoder or a scaler says of a frame that it does not take: the end of one rung. PyAV has ValueError."""
 
 Say = Callable[[FromWorker], None]
 

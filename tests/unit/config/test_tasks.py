@@ -40,7 +40,7 @@ async def test_tasks_that_wait_at_the_same_place_are_one_entry() -> None:
         text = Tasks().text()
     assert text.startswith("51 tasks\n")
     head, *places = next(block for block in text.split("\n\n") if block.startswith("50 x")).splitlines()
-    assert head.startswith("50 x 'held ") and head.endswith(", ...: the oldest not seen before")
+    assert head.startswith("50 x 'held ") and head.endswith(", ...: not seen before")
     assert [place.split()[1] for place in places] == ["outer", "inner", "Event.wait"]
     assert places[0].strip().startswith("unit/config/test_tasks.py:")
     assert "asyncio/locks.py:" in places[2]
