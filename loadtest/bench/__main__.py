@@ -138,7 +138,8 @@ def _load_compare(folder: Path, arguments: argparse.Namespace) -> int:
 
 def _prometheus_soak(folder: Path, arguments: argparse.Namespace) -> int:
     found = prometheus.run(folder, seconds=arguments.prometheus_seconds, say=print)
-    print(f"{found.scrapes} scrapes, {found.queries} dashboard queries, most series {found.series}")
+    print(f"{found.scrapes} scrapes, the slowest {found.slowest_s:.2f} s; {found.queries} dashboard queries")
+    print(f"series at most: {found.series}")
     for problem in found.problems[:20]:
         print(f"PROBLEM {problem}")
     return 1 if found.problems else 0

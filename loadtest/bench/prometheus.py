@@ -32,7 +32,10 @@ DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 STREAM = "demo"
 VIEWERS = 3
 """At each edge."""
-SCRAPE_S = 1
+SCRAPE_S = 5
+"""Between scrapes, and the time that one may take."""
+RATE_SCRAPES = 8
+"""Scrapes that a rate of a dashboard looks back."""
 MOST_SERIES = 800
 """Of one process with one stream of two renditions. Why: about 250 are there, 46 more for each further rendition whose
 players report; three times that would be a label gone wild."""
@@ -45,11 +48,13 @@ class Findings:
     scrapes: int = 0
     series: dict[str, int] = field(default_factory=dict)
     """By process, at the end; and at most over the run."""
+    slowest_s: float = 0.0
+    """The scrape that took longest."""
     queries: int = 0
     problems: list[str] = field(default_factory=list)
 
 
-def dashboard_queries() -> Iterator[tuple[str, str]]:
+def dashboard_queries(scrape_s: int = SCRAPE_S) -> Iterator[tuple[str, str]]:
     """(where, query) of every panel and variable of the dashboards, variables filled in with everything."""
     for path in sorted((DEPLOY / "grafana" / "dashboards").glob("*.json")):
         board = json.loads(path.read_text())
@@ -58,13 +63,13 @@ def dashboard_queries() -> Iterator[tuple[str, str]]:
                 query = target["expr"]
                 for variable in board["templating"]["list"]:
                     query = query.replace(f"${variable['name']}", variable.get("allValue") or "")
-                yield f"{path.stem}: {panel['title']}", query.replace("$__rate_interval", f"{8 * SCRAPE_S}s")
+                yield f"{path.stem}: {panel['title']}", query.replace("$__rate_interval", f"{RATE_SCRAPES * scrape_s}s")
 
 
 class Prometheus:
     """One server, its data in `folder`, which scrapes `targets`: job -> ports of admin listeners."""
 
-    def __init__(self, folder: Path, targets: dict[str, list[int]]) -> None:
+    def __init__(self, folder: Path, targets: dict[str, list[int]], scrape_s: int) -> None:
         folder.mkdir(parents=True)
         self.port = free_port()
         jobs = [
@@ -72,7 +77,7 @@ class Prometheus:
             for job, ports in targets.items()
         ]
         config = {
-            "global": {"scrape_interval": f"{SCRAPE_S}s", "evaluation_interval": f"{SCRAPE_S}s"},
+            "global": {"scrape_interval": f"{scrape_s}s", "evaluation_interval": f"{scrape_s}s"},
             "rule_files": [str(DEPLOY / "prometheus" / "alerts.yml")],
             "scrape_configs": jobs,
         }
@@ -173,7 +178,7 @@ class Viewers:
             self.problems.append(f"{url}: {error}")
 
 
-def run(folder: Path, *, seconds: float, say: Callable[[str], None]) -> Findings:
+def run(folder: Path, *, seconds: float, say: Callable[[str], None], scrape_s: int = SCRAPE_S) -> Findings:
     """Run it for `seconds` after the stream plays; `say` prints progress."""
     if not PROMETHEUS.exists():
         raise FileNotFoundError(f"{PROMETHEUS}: install prometheus")
@@ -187,11 +192,12 @@ def run(folder: Path, *, seconds: float, say: Callable[[str], None]) -> Findings
             prometheus = Prometheus(
                 folder / "prometheus",
                 {"headwater-origin": [server.ports["origin_admin"]], "headwater-edge": edges},
+                scrape_s,
             )
             with Viewers([server.ports["edge"], http]) as viewers:
                 _observe(prometheus, found, seconds, say)
                 _judge_targets(prometheus, found)
-                _judge_queries(prometheus, found)
+                _judge_queries(prometheus, found, scrape_s)
             found.problems += viewers.problems
             say(f"{viewers.parts} parts watched, {found.scrapes} scrapes, {found.queries} queries")
     finally:
@@ -219,8 +225,10 @@ def _observe(prometheus: Prometheus, found: Findings, seconds: float, say: Calla
 def _judge_targets(prometheus: Prometheus, found: Findings) -> None:
     span = f"[{24 * 3600}s]"
     found.scrapes = int(sum(value for _, value in prometheus.values(f"sum(count_over_time(up{span}))")))
-    for labels, value in prometheus.values(f"min_over_time(up{span}) < 1"):
-        found.problems.append(f"a scrape of {labels.get('instance')} failed ({value})")
+    for labels, value in prometheus.values(f"count_over_time(up{span}) - sum_over_time(up{span}) > 0"):
+        found.problems.append(f"{value:.0f} scrapes of {labels.get('instance')} failed")
+    for _, value in prometheus.values(f"max_over_time(scrape_duration_seconds{span})"):
+        found.slowest_s = max(found.slowest_s, value)
     for target in (prometheus.ask("targets") or {}).get("activeTargets", ()):
         if target["lastError"]:
             found.problems.append(f"{target['scrapeUrl']}: {target['lastError']}")
@@ -232,12 +240,12 @@ def _judge_targets(prometheus: Prometheus, found: Findings) -> None:
             found.problems.append(f"{name}: {count} series")
 
 
-def _judge_queries(prometheus: Prometheus, found: Findings) -> None:
+def _judge_queries(prometheus: Prometheus, found: Findings, scrape_s: int) -> None:
     for group in (prometheus.ask("rules") or {"groups": ()})["groups"]:
         for rule in group["rules"]:
             if rule["health"] != "ok":
                 found.problems.append(f"rule {rule['name']}: {rule['health']} {rule.get('lastError', '')}")
-    for where, query in dashboard_queries():
+    for where, query in dashboard_queries(scrape_s):
         found.queries += 1
         try:
             if not prometheus.values(query):
