@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, model_validator
 from .section import NAME_PATTERN, Section, wrong
 from .settings_encode import Encode
 from .settings_srt import Passphrase, Pull, Srt
+from .settings_viewers import Tokens
 from .units import GIB, KIB, MIB, BitRate, Bytes, Count, Milliseconds, Port, Seconds
 
 
@@ -250,6 +251,7 @@ class Edge(Section):
     followers: Count = Field(2_000, description="Live playlists followed at once.")
     follow_grace_s: Seconds = Field(30, description="How long a playlist is followed after its last viewer.")
     http: EdgeHttp = EdgeHttp()
+    tokens: Tokens = Tokens()
     admin: Admin = Admin(port=9602)
 
     @model_validator(mode="after")

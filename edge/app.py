@@ -12,7 +12,9 @@ from headwater.config.settings import Edge
 
 from .core import TICK_S, Core, CoreLimits
 from .fetch import Fetcher, FetchLimits
+from .gate import Gate
 from .http1 import Connection
+from .keyring import KeyFileError, Keyring
 from .listener import Limits, Shared
 from .message import Cancel, Done, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
@@ -57,6 +59,7 @@ class EdgeServer:
         self._metrics: Metrics | None = None
         self._server: asyncio.Server | None = None
         self._refusals: RefusalLog | None = None
+        self._keyring: Keyring | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._port = 0
 
@@ -71,7 +74,10 @@ class EdgeServer:
         return self._shared is not None and not self._shared.draining
 
     async def start(self) -> None:
-        """Bind the listener and begin to serve. Raises OSError when the address is taken."""
+        """Bind the listener and begin to serve.
+
+        Raises OSError when the address is taken, keyring.KeyFileError when a file with token keys is unusable.
+        """
         settings, loop = self._settings, asyncio.get_running_loop()
         self._fetcher = Fetcher(
             self._upstream,
@@ -90,9 +96,15 @@ class EdgeServer:
             self._wakes,
             lambda: self.ready,
         )
+        if settings.tokens.enabled:
+            core.gate = Gate(settings.tokens.public, core.tally)
+            core.gate.tell_time(loop.time(), time.time())  # noqa: TID251  (tokens expire by the wall clock)
+            self._keyring = Keyring(settings.tokens, core.gate)
         limits = Limits.of(settings.http)
         shared = Shared(limits, Wire(settings.node), core.tally, loop)
         try:
+            if self._keyring is not None:
+                self._keyring.start()
             self._server = await loop.create_server(
                 lambda: Connection(core, shared, limits),
                 settings.http.host or None,
@@ -100,8 +112,8 @@ class EdgeServer:
                 backlog=settings.http.backlog,
                 reuse_address=True,
             )
-        except OSError:
-            await self._fetcher.close()
+        except (OSError, KeyFileError):
+            await self.close()
             raise
         self._core, self._shared = core, shared
         self._port = self._server.sockets[0].getsockname()[1]
@@ -116,6 +128,9 @@ class EdgeServer:
         assert self._core is not None and self._refusals is not None
         # First the next one: whatever goes wrong in one tick, time goes on for everybody else.
         self._tick = loop.call_later(TICK_S, self._on_tick)
+        if self._core.gate is not None and self._keyring is not None:
+            self._core.gate.tell_time(loop.time(), time.time())  # noqa: TID251  (tokens expire by the wall clock)
+            self._keyring.look(loop.time())
         self._core.handle_timeout(loop.time())
         self._refusals.look(loop.time())
 
@@ -142,6 +157,9 @@ class EdgeServer:
         if self._shared is not None:
             self._shared.draining = True
             self._shared.stop()
+        if self._keyring is not None:
+            await self._keyring.close()
+            self._keyring = None
         if self._fetcher is not None:
             await self._fetcher.close()
             self._fetcher = None

@@ -22,6 +22,7 @@ from .collapse import Flight, Waiter
 from .entities import PREFLIGHT, RETRY_AFTER_S, local, received
 from .follow import Follower, State
 from .freshness import Shape, judge
+from .gate import Gate
 from .keys import BadTarget, Target, read_target
 from .message import Entity, Method, Outcome, Reply, Request, Response, Tally, Ticket, Upstream, UpstreamAnswer
 from .objects import Objects
@@ -65,6 +66,8 @@ class Core:
 
     def __init__(self, limits: CoreLimits, upstream: Upstream, observer: Observer, ready: Callable[[], bool]) -> None:
         self.tally = Tally()
+        self.gate: Gate | None = None
+        """Set: nothing is looked up without a playback token."""
         self.upstream = upstream
         self.waking = observer.waking
         self.woke = observer.woke
@@ -94,6 +97,20 @@ class Core:
 
     def handle(self, request: Request, reply: Reply, now: float) -> Ticket | None:
         """Answer `request` through `reply`, at once (None) or later (the ticket to cancel when the viewer leaves)."""
+        if self.gate is not None and (refusal := self._refused(self.gate, request, now)) is not None:
+            self.send(request, reply, refusal, Outcome.REJECT, now)
+            return None
+        return self._look_up(request, reply, now)
+
+    def _refused(self, gate: Gate, request: Request, now: float) -> Entity | None:
+        """The gate's answer; None: the request may go on, without its token."""
+        token, in_query = gate.take(request)
+        target = self._targets.get(request.target) or self._read(request.target)
+        if isinstance(target, BadTarget) or request.method is Method.OPTIONS:
+            return None
+        return gate.judge(token, in_query, target, request, now)
+
+    def _look_up(self, request: Request, reply: Reply, now: float) -> Ticket | None:
         target = self._targets.get(request.target) or self._read(request.target)
         if isinstance(target, BadTarget):
             self.tally.refuse("target")
@@ -154,7 +171,7 @@ class Core:
                 error = local(503, "the upstream's answers keep changing", retry_after=RETRY_AFTER_S)
                 self.send(waiter.request, waiter.reply, error, Outcome.REJECT, now)
                 continue
-            waiter.follow(self.handle(waiter.request, waiter.reply, now))
+            waiter.follow(self._look_up(waiter.request, waiter.reply, now))
 
     def found_live(self, flight: Flight, answer: UpstreamAnswer, model: MediaPlaylist) -> bool:
         """Follow the playlist at the flight's key from now on; False when it is one too many."""

@@ -13,6 +13,7 @@ import asyncio
 from collections import deque
 from typing import cast
 
+from .addresses import canonical
 from .core import Core
 from .listener import Limits, Shared
 from .message import Outcome, Response, Ticket
@@ -32,6 +33,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_backlog",
         "_beginning",
+        "_client",
         "_core",
         "_current",
         "_deaf",
@@ -55,6 +57,7 @@ class Connection(asyncio.Protocol):
         self._limits = limits
         self._parser = Parser(self, limits.header_bytes)
         self._transport: asyncio.Transport | None = None
+        self._client = ""
         self._queue: deque[Head | Refusal] = deque()
         self._current: Head | Refusal | None = None
         """What is being answered: nothing behind it is begun before."""
@@ -79,6 +82,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A viewer came."""
         self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self._client = canonical(peer[0]) if isinstance(peer, tuple) else ""
         self._transport.set_write_buffer_limits(high=self._limits.write_high_bytes, low=self._limits.write_low_bytes)
         self.deadline = self._shared.clock() + self._limits.header_s
         if not self._shared.enter(self):
@@ -185,6 +190,7 @@ class Connection(asyncio.Protocol):
             self._core.tally.requests[Outcome.REJECT] += 1
             self.reply(Response(item.entity, Outcome.REJECT, None))
         else:
+            item.request.client = self._client
             ticket = self._core.handle(item.request, self.reply, self._shared.clock())
             if ticket is not None:
                 self._ticket = ticket

@@ -39,6 +39,8 @@ class Request:
     if_range: str | None = None
     if_none_match: str | None = None
     if_modified_since: str | None = None
+    client: str = ""
+    """The viewer's address in its canonical form; empty: not known."""
     rounds: int = 0
     """How often the core sent it round again (a playlist turned out to be live, an answer to be private)."""
 

@@ -87,6 +87,13 @@ class Metrics(Collector):
         for reason, count in tally.refused.items():
             refused.add_metric([reason], count)
         yield refused
+        if core.gate is not None:
+            tokens = CounterMetricFamily(
+                "headwater_edge_tokens", "Requests by what became of their playback token", labels=["outcome"]
+            )
+            for verdict, count in core.gate.counts.items():
+                tokens.add_metric([verdict.label], count)
+            yield tokens
         for name, text, value in (
             ("headwater_edge_sent_bytes", "Bytes written to viewers", tally.bytes_sent),
             ("headwater_edge_connections_accepted", "Viewer connections accepted", tally.accepted),
