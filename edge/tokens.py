@@ -79,7 +79,7 @@ class Grant:
     networks: tuple[Network, ...] = ()
     """Of the viewers; empty: any."""
     _below: tuple[str, ...] = field(init=False)
-    _known: str = field(init=False, default="")
+    _known: str | None = field(init=False, default=None)
     """The viewer's address that was in `networks` last."""
 
     def __post_init__(self) -> None:
