@@ -34,6 +34,7 @@ from . import demo, logs, welcome
 from .admin import AdminServer
 from .loopwatch import LoopWatch
 from .settings import Settings
+from .stages import StageTimes
 from .supervisor import ChildFailed, Message, Supervisor
 
 DRAIN_S = 8.0
@@ -73,6 +74,7 @@ class OriginRole:
         pages = Path(str(files("headwater.origin.pages")))
         self._http = OriginServer(settings.origin, self._hub, self._registry, pages)
         self._ingest = IngestServer(settings.ingest, settings.origin, settings.state.dir, self._hub, self._registry)
+        StageTimes(self._registry, {**self._ingest.stages, **self._hub.stages})
         self._admin = AdminServer(settings.origin.admin, self._registry, self._why_not_ready)
         self._ready = False
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from headwater.config.settings import Edge
+from headwater.config.stages import Stage, StageTimes
 
 from .core import TICK_S, Core, CoreLimits
 from .fetch import Fetcher, FetchLimits
@@ -19,6 +21,7 @@ from .listener import Limits, Shared
 from .message import Cancel, Done, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
 from .refusals import RefusalLog
+from .viewers import KEY_BYTES
 from .wire import Wire
 
 log = structlog.get_logger("headwater.edge")
@@ -35,8 +38,10 @@ class _TimedUpstream:
         self._wakes = wakes
 
     def fetch(self, request: UpstreamRequest, done: Done) -> Cancel:
+        asked = time.perf_counter()
+
         def timed(answer: UpstreamAnswer) -> None:
-            self._wakes.arrived = time.perf_counter()
+            self._wakes.landed(request, asked, answer)
             done(answer)
 
         return self._fetcher.fetch(request, timed)
@@ -57,6 +62,7 @@ class EdgeServer:
         self._core: Core | None = None
         self._shared: Shared | None = None
         self._metrics: Metrics | None = None
+        self._stages: StageTimes | None = None
         self._server: asyncio.Server | None = None
         self._refusals: RefusalLog | None = None
         self._keyring: Keyring | None = None
@@ -91,7 +97,14 @@ class EdgeServer:
             settings.node,
         )
         core = Core(
-            CoreLimits(settings.node, settings.cache_bytes, settings.held, settings.followers, settings.follow_grace_s),
+            CoreLimits(
+                settings.node,
+                settings.cache_bytes,
+                settings.held,
+                settings.followers,
+                settings.follow_grace_s,
+                secrets.token_bytes(KEY_BYTES),
+            ),
             _TimedUpstream(self._fetcher, self._wakes),
             self._wakes,
             lambda: self.ready,
@@ -117,6 +130,9 @@ class EdgeServer:
             raise
         self._core, self._shared = core, shared
         self._port = self._server.sockets[0].getsockname()[1]
+        self._stages = StageTimes(
+            self._registry, {Stage.EDGE_FILL: self._wakes.fill, Stage.FIRST_BYTE: self._wakes.first_byte}
+        )
         self._metrics = Metrics(core, self._wakes, self._registry)
         self._refusals = RefusalLog(core.tally.refused)
         shared.start()
@@ -169,3 +185,6 @@ class EdgeServer:
         if self._metrics is not None:
             self._registry.unregister(self._metrics)
             self._metrics = None
+        if self._stages is not None:
+            self._registry.unregister(self._stages)
+            self._stages = None

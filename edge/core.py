@@ -18,6 +18,8 @@ from typing import Protocol
 
 from headwater.origin.hls.model import MediaPlaylist
 
+from . import cmcd
+from .cmcd import QUERY
 from .collapse import Flight, Waiter
 from .entities import PREFLIGHT, RETRY_AFTER_S, local, received
 from .follow import Follower, State
@@ -28,6 +30,7 @@ from .message import Entity, Method, Outcome, Reply, Request, Response, Tally, T
 from .objects import Objects
 from .select import select
 from .store import Store
+from .viewers import Audience
 
 TICK_S = 0.05
 """How often a shell calls `handle_timeout`: finer than any wait that a viewer could notice."""
@@ -49,6 +52,8 @@ class CoreLimits:
     held: int
     followers: int
     follow_grace_s: float
+    viewer_key: bytes
+    """Secret under which viewers are hashed to be counted; `viewers.KEY_BYTES`."""
 
 
 class Observer(Protocol):
@@ -59,6 +64,9 @@ class Observer(Protocol):
 
     def woke(self, count: int) -> None:
         """Done."""
+
+    def handed(self, count: int) -> None:
+        """Answered `count` viewers who waited for the object that has just come."""
 
 
 class Core:
@@ -71,6 +79,8 @@ class Core:
         self.upstream = upstream
         self.waking = observer.waking
         self.woke = observer.woke
+        self.handed = observer.handed
+        self.audience = Audience(limits.viewer_key, limits.followers)
         self._limits = limits
         self._ready = ready
         self._via = f"1.1 {limits.node}"
@@ -97,10 +107,13 @@ class Core:
 
     def handle(self, request: Request, reply: Reply, now: float) -> Ticket | None:
         """Answer `request` through `reply`, at once (None) or later (the ticket to cancel when the viewer leaves)."""
+        report = None
+        if request.cmcd is not None or QUERY in request.target:
+            report = self._take_report(request)
         if self.gate is not None and (refusal := self._refused(self.gate, request, now)) is not None:
             self.send(request, reply, refusal, Outcome.REJECT, now)
             return None
-        return self._look_up(request, reply, now)
+        return self._look_up(request, reply, now, report)
 
     def _refused(self, gate: Gate, request: Request, now: float) -> Entity | None:
         """The gate's answer; None: the request may go on, without its token."""
@@ -110,12 +123,16 @@ class Core:
             return None
         return gate.judge(token, in_query, target, request, now)
 
-    def _look_up(self, request: Request, reply: Reply, now: float) -> Ticket | None:
+    def _look_up(
+        self, request: Request, reply: Reply, now: float, report: cmcd.Report | cmcd.Fault | None = None
+    ) -> Ticket | None:
         target = self._targets.get(request.target) or self._read(request.target)
         if isinstance(target, BadTarget):
             self.tally.refuse("target")
             self.send(request, reply, local(400, target.reason), Outcome.REJECT, now)
             return None
+        if report is not None:
+            self.audience.report(report, request.visitor, target.path)
         if request.method is Method.OPTIONS:
             self.send(request, reply, PREFLIGHT, Outcome.REJECT, now)
             return None
@@ -123,11 +140,23 @@ class Core:
         if follower is None and target.plain is not target.path and target.playlist_like:
             follower = self._followers.get(target.path)
         if follower is not None:
+            # Hardly ever more than a look-up: each connection is counted once in a turn.
+            visitor = request.visitor
+            if visitor is not None and (
+                visitor.seen.get(follower.key) != self.audience.turn or visitor.agent != request.agent
+            ):
+                self.audience.saw(visitor, request.agent, follower.key)
             return follower.ask(request, reply, target, now)
         if target.path in ("/healthz", "/readyz"):
             self._health(request, reply, target.path, now)
             return None
         return self._objects.ask(request, reply, target, now)
+
+    def _take_report(self, request: Request) -> cmcd.Report | cmcd.Fault | None:
+        """What the player tells, taken out of the request: nothing after this sees it."""
+        fields, request.cmcd = request.cmcd, None
+        request.target, query = cmcd.take(request.target)
+        return cmcd.gather(query, fields) if query is not None or fields is not None else None
 
     def _read(self, raw: bytes) -> Target | BadTarget:
         target = read_target(raw)
@@ -222,6 +251,7 @@ class Core:
         for follower in list(self._followers.values()):
             follower.handle_timeout(now)
         self.store.sweep(now)
+        self.audience.handle_timeout(now)
 
     def drain(self, now: float) -> None:
         """Answer held playlist requests with what there is now."""

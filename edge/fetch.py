@@ -135,6 +135,7 @@ class Fetcher:
         # `encoded`: the key is canonical already, and must reach the upstream as it is
         url = URL(self._base + request.target, encoded=True)
         async with session.get(url, headers=headers, allow_redirects=False) as response:
+            began = time.perf_counter()
             body = await self._body(response)
             return UpstreamAnswer(
                 at=self._loop.time(),
@@ -142,6 +143,7 @@ class Fetcher:
                 status=response.status,
                 headers=tuple((name.lower(), value) for name, value in response.headers.items()),
                 body=body,
+                began=began,
             )
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:

@@ -91,7 +91,8 @@ class Gate:
 
     def judge(self, token: bytes | None, in_query: bool, target: Target, request: Request, now: float) -> Entity | None:
         """None: go on with the request. Else its answer: a refusal, or the redirect to the prefix."""
-        verdict = self._verdict(token, target.path, request.client, now + self._unix)
+        address = request.visitor.address if request.visitor is not None else ""
+        verdict = self._verdict(token, target.path, address, now + self._unix)
         if verdict is Verdict.OK:
             if not in_query:
                 self.counts[verdict] += 1

@@ -18,6 +18,7 @@ from .core import Core
 from .listener import Limits, Shared
 from .message import Outcome, Response, Ticket
 from .parse import Head, Parser, Refusal
+from .viewers import Visitor
 from .wire import JOIN_LIMIT
 
 LINGER_S = 2.0
@@ -27,13 +28,18 @@ makes the kernel reset the connection, and the peer never sees the answer."""
 NEVER = float("inf")
 
 
+def peer_address(transport: asyncio.BaseTransport) -> str:
+    """The peer's IP address, canonical; empty where the transport has none."""
+    name = transport.get_extra_info("peername")
+    return canonical(str(name[0])) if isinstance(name, tuple) and name else ""
+
+
 class Connection(asyncio.Protocol):
     """One viewer connection."""
 
     __slots__ = (
         "_backlog",
         "_beginning",
-        "_client",
         "_core",
         "_current",
         "_deaf",
@@ -48,6 +54,7 @@ class Connection(asyncio.Protocol):
         "_ticket",
         "_transport",
         "_unsent",
+        "_visitor",
         "deadline",
     )
 
@@ -57,7 +64,6 @@ class Connection(asyncio.Protocol):
         self._limits = limits
         self._parser = Parser(self, limits.header_bytes)
         self._transport: asyncio.Transport | None = None
-        self._client = ""
         self._queue: deque[Head | Refusal] = deque()
         self._current: Head | Refusal | None = None
         """What is being answered: nothing behind it is begun before."""
@@ -74,6 +80,7 @@ class Connection(asyncio.Protocol):
         self._stalled = False
         """The transport's buffer is full; `_unsent` bytes at the last look."""
         self._unsent = 0
+        self._visitor: Visitor | None = None
         self.deadline = NEVER
         """Monotonic seconds at which the sweep calls `overdue`."""
 
@@ -82,8 +89,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A viewer came."""
         self._transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        self._client = canonical(peer[0]) if isinstance(peer, tuple) else ""
+        self._visitor = Visitor(peer_address(transport))
         self._transport.set_write_buffer_limits(high=self._limits.write_high_bytes, low=self._limits.write_low_bytes)
         self.deadline = self._shared.clock() + self._limits.header_s
         if not self._shared.enter(self):
@@ -190,7 +196,7 @@ class Connection(asyncio.Protocol):
             self._core.tally.requests[Outcome.REJECT] += 1
             self.reply(Response(item.entity, Outcome.REJECT, None))
         else:
-            item.request.client = self._client
+            item.request.visitor = self._visitor
             ticket = self._core.handle(item.request, self.reply, self._shared.clock())
             if ticket is not None:
                 self._ticket = ticket

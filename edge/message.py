@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from .viewers import Visitor
+
 Headers = tuple[tuple[str, str], ...]
 """Field lines in their order; names as they are written on the wire."""
 
@@ -39,8 +41,12 @@ class Request:
     if_range: str | None = None
     if_none_match: str | None = None
     if_modified_since: str | None = None
-    client: str = ""
-    """The viewer's address in its canonical form; empty: not known."""
+    agent: bytes = b""
+    """User-Agent."""
+    cmcd: bytes | None = None
+    """The values of the CMCD fields, joined with commas. The core takes them out."""
+    visitor: Visitor | None = None
+    """The connection it came on, to count viewers by."""
     rounds: int = 0
     """How often the core sent it round again (a playlist turned out to be live, an answer to be private)."""
 
@@ -196,6 +202,8 @@ class UpstreamAnswer:
     """Names in lower case; Content-Encoding already undone."""
     body: bytes = b""
     failure: Failure | None = None
+    began: float = 0.0
+    """When its head came, `time.perf_counter` seconds; 0: there was none. For a held request: when there was news."""
 
     def get(self, name: str) -> str | None:
         """The field `name` (lower case), repeated lines joined with a comma; None when absent."""

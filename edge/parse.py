@@ -188,6 +188,7 @@ class Parser:
             known.if_range,
             known.if_none_match,
             known.if_modified_since,
+            known.agent,
         )
         self._receiver.request(Head(request, True, False))
         return True
@@ -197,6 +198,8 @@ class Parser:
         request = self._request
         end = data.find(b"\r\n")
         if end <= 0 or self._body_bytes or request.method is not Method.GET or len(data) - end > MAX_BLOCK_BYTES:
+            return
+        if request.cmcd is not None:  # says something else in each request: it would only displace what comes again
             return
         if _LINE.fullmatch(data, 0, end) is not None:
             if len(_BLOCKS) >= MAX_BLOCKS:
@@ -327,6 +330,15 @@ def _if_modified_since(parser: Parser, value: bytes) -> None:
     parser._request.if_modified_since = value.decode("latin-1")
 
 
+def _user_agent(parser: Parser, value: bytes) -> None:
+    parser._request.agent = value
+
+
+def _cmcd(parser: Parser, value: bytes) -> None:
+    before = parser._request.cmcd
+    parser._request.cmcd = value if before is None else b"%b,%b" % (before, value)
+
+
 _FIELDS: dict[bytes, _Field] = {
     b"host": _host,
     b"transfer-encoding": _transfer_encoding,
@@ -335,6 +347,11 @@ _FIELDS: dict[bytes, _Field] = {
     b"if-range": _if_range,
     b"if-none-match": _if_none_match,
     b"if-modified-since": _if_modified_since,
+    b"user-agent": _user_agent,
+    b"cmcd-object": _cmcd,
+    b"cmcd-request": _cmcd,
+    b"cmcd-session": _cmcd,
+    b"cmcd-status": _cmcd,
 }
 
 

@@ -8,6 +8,7 @@ import math
 from dataclasses import replace
 
 from headwater.config.settings import Origin
+from headwater.config.stages import Stage
 from headwater.ingest.media import Kind, StreamStarted, TrackStarted
 
 from .catalog import Listed
@@ -53,6 +54,8 @@ class LiveRendition:
         """Until when its files stay once it has ended, monotonic seconds (rules 20, 25)."""
         self.version = 0
         """Counts the publications."""
+        self.published = 0.0
+        """When the last one was, monotonic seconds."""
         self.waiting_playlists: Waiting[tuple[int, int | None]] = Waiting()
         self.waiting_files: Waiting[str] = Waiting()
         self._kept_s = settings.window_s + started.target_duration_s
@@ -60,15 +63,21 @@ class LiveRendition:
         self._peak = 0
         self._begun = begun
 
-    def take(self, metrics: OriginMetrics, now: float) -> bool:
-        """Apply what the segmenter published; whether there was anything."""
+    def take(self, metrics: OriginMetrics, now: float, published: float) -> bool:
+        """Apply what the segmenter published; whether there was anything.
+
+        Args:
+            now: of the event that made it, monotonic seconds.
+            published: what the clock says after packaging.
+        """
         events = self.segmenter.events()
         if not events:
             return False
         for event in events:
             self.window.apply(event, now)
-            self._count(event, metrics, now)
+            self._count(event, metrics, now, published)
         self.version += 1
+        self.published = published
         return True
 
     def wake(self) -> None:
@@ -143,14 +152,15 @@ class LiveRendition:
             return "video/iso.segment"
         return "video/mp4" if self.track.kind is Kind.VIDEO else "audio/mp4"
 
-    def _count(self, event: SegmenterEvent, metrics: OriginMetrics, now: float) -> None:
+    def _count(self, event: SegmenterEvent, metrics: OriginMetrics, now: float, published: float) -> None:
         if isinstance(event, PartClosed):
             metrics.parts.labels(*self._labels).inc()
             if event.gap:
                 metrics.gap_parts.labels(*self._labels).inc()
             metrics.part_bytes.labels(*self._labels).inc(len(event.data))
-            if event.arrived is not None:
-                metrics.part_latency.labels(str(self.track.kind)).observe(max(0.0, now - event.arrived))
+            if event.arrived is not None and event.given is not None:
+                metrics.part_latency.labels(str(self.track.kind)).observe(max(0.0, published - event.arrived))
+                metrics.stages[Stage.PACKAGE].observe(published - event.given)
         elif isinstance(event, SegmentClosed):
             metrics.segments.labels(*self._labels).inc()
             bitrates = self.window.bitrates()

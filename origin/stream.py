@@ -70,6 +70,7 @@ class LiveStream:
         settings: Origin,
         metrics: OriginMetrics,
         *,
+        clock: Callable[[], float],
         unix: Callable[[], float],
         earlier: LiveStream | None,
     ) -> None:
@@ -83,6 +84,7 @@ class LiveStream:
         self.started: StreamStarted | None = None
         self._settings = settings
         self._metrics = metrics
+        self._clock = clock
         self._unix = unix
         self._earlier: list[LiveRendition] = []
         """Renditions that ended and whose name goes on: their files stay until `files_until`."""
@@ -295,7 +297,7 @@ class LiveStream:
         rendition = LiveRendition(self.name, event, self.started, self._settings)
         self.renditions[event.rendition] = rendition
         rendition.segmenter.track_started(event.track, now)
-        rendition.take(self._metrics, now)
+        rendition.take(self._metrics, now, self._clock())
         # A rendition that begins late has the numbers and boundaries of the others: GAP for what they list
         # already, then the cuts that are still open there.
         first = 0 if reference is None else rendition.backfill(reference, now)
@@ -306,7 +308,8 @@ class LiveStream:
 
     def _collect(self, renditions: Iterable[LiveRendition], now: float) -> None:
         """Publish what the segmenters have, then wake: all of one event is seen together (rules 15, 191)."""
-        changed = [rendition for rendition in renditions if rendition.take(self._metrics, now)]
+        published = self._clock()
+        changed = [rendition for rendition in renditions if rendition.take(self._metrics, now, published)]
         if not changed:
             return
         self._bound_bytes(now)

@@ -93,10 +93,15 @@ class Tape:
 
 @functools.cache
 def tape() -> Tape:
-    stream = LiveStream(
-        "demo", Origin(window_s=WINDOW_S), OriginMetrics(CollectorRegistry()), unix=lambda: float(EPOCH_S), earlier=None
-    )
     now = [0.0]
+    stream = LiveStream(
+        "demo",
+        Origin(window_s=WINDOW_S),
+        OriginMetrics(CollectorRegistry()),
+        clock=lambda: now[0],
+        unix=lambda: float(EPOCH_S),
+        earlier=None,
+    )
     feed = RealFeed(_Sink(stream), lambda: now[0])
     feed.start()
     found = Tape()

@@ -202,13 +202,16 @@ class Quiet:
         """Note it."""
         self.wakes.append(count)
 
+    def handed(self, count: int) -> None:
+        """Nothing to do."""
+
 
 def make_core(
     script: Script, *, cache_bytes: int = 10_000_000, held: int = 10_000, followers: int = 10, grace_s: float = 30.0,
     ready: Callable[[], bool] = lambda: True,
 ) -> Core:  # fmt: skip
     """A core on `script`."""
-    return Core(CoreLimits("edge", cache_bytes, held, followers, grace_s), script, Quiet(), ready)
+    return Core(CoreLimits("edge", cache_bytes, held, followers, grace_s, b"k" * 32), script, Quiet(), ready)
 
 
 class LiveUpstream:

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from tests.live_feed import Feed
 
 from headwater.config.settings import Origin, OriginHttp
+from headwater.config.stages import Stage
 from headwater.ingest.media import Still
 from headwater.origin.app import OriginServer
 from headwater.origin.hls import multivariant, reader, writer
@@ -225,6 +226,26 @@ async def test_blocking_reload(site: Site) -> None:
     site.feed.until(74.7)
     closed = reader.read((await beyond).text).position
     assert (closed.last_msn, closed.open_parts) == (now.last_msn + 1, 1)
+
+
+async def test_the_stage_origin_ends_with_the_last_byte_of_a_held_answer(site: Site) -> None:
+    """Playlists and hinted files that were held; what was there, and what was refused, is not timed."""
+    site.live()
+    origin = site.hub.stages[Stage.ORIGIN]
+    await site.ask(PLAYLIST)
+    assert origin.count == 0
+    playlist = await site.playlist()
+    now = playlist.position
+    tasks = [
+        site.hold(f"{PLAYLIST}?_HLS_msn={now.last_msn + 1}&_HLS_part={now.open_parts}"),
+        site.hold(f"/live/demo/source/{playlist.hints[-1].uri}"),
+    ]
+    await site.held(2)
+    await asyncio.sleep(0.2)
+    site.feed.until(73.2)
+    assert [(await task).status for task in tasks] == [200, 200]
+    assert origin.count == 2
+    assert origin.seconds < 0.3
 
 
 async def test_a_request_that_was_held_is_not_refused_later(site: Site) -> None:

@@ -12,6 +12,7 @@ from headwater.edge.core import Core
 from headwater.edge.gate import Gate
 from headwater.edge.message import Method, Outcome, Tally
 from headwater.edge.tokens import MAX_TOKEN_BYTES, Grant, Verdict, mint, verify
+from headwater.edge.viewers import Visitor
 
 UNIX = 1_800_000_000.0
 SECRET = b"a-secret-of-some-length"
@@ -118,7 +119,7 @@ def test_a_token_in_both_places_is_taken_off_both(core: Core, script: Script) ->
     ],
 )
 def test_refusals_say_why_and_ask_nobody(core: Core, script: Script, target: str, words: bytes, label: str) -> None:
-    viewer = Viewer(core).get(target, 10.0, client="198.51.100.1")
+    viewer = Viewer(core).get(target, 10.0, visitor=Visitor("198.51.100.1"))
     assert viewer.status == 403
     assert words in viewer.body
     assert viewer.header("cache-control") == "no-store"
@@ -144,10 +145,19 @@ def test_an_escaped_prefix_and_an_escaped_token_are_the_same(core: Core, script:
     assert counts(core) == {"ok": 2}
 
 
+def test_reports_of_players_count_for_the_path_behind_the_token(core: Core, script: Script) -> None:
+    stream = LiveStream()
+    Viewer(core).get(f"/t/{TOKEN}{LIST}", 1.0)
+    script.playlist(LIST, 1.0, stream)
+    for token in (TOKEN, minted("/", 0.5)):
+        Viewer(core).get(f"/t/{token}{LIST}?CMCD=bl%3D1500%2Csid%3D%22a%22", 1.0, visitor=Visitor("192.0.2.9"))
+    assert [quality.reports for _, quality in core.audience.qualities()] == [1], "a refused request reports nothing"
+
+
 def test_an_address_is_the_viewers(core: Core, script: Script) -> None:
     target = f"/t/{minted(networks=['192.0.2.0/24'])}/live/x/a"
     assert Viewer(core).get(target, 1.0).status == 403
-    Viewer(core).get(target, 1.0, client="192.0.2.9")
+    Viewer(core).get(target, 1.0, visitor=Visitor("192.0.2.9"))
     assert script.targets == ["/live/x/a"]
 
 

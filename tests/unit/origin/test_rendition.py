@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 from tests.live_feed import AUDIO, SOURCE, audio_track, video_track
 
 from headwater.config.settings import Origin
+from headwater.config.stages import Stage
 from headwater.ingest.media import Cut, Sample, StreamStarted, TrackStarted
 from headwater.origin.metrics import OriginMetrics
 from headwater.origin.rendition import LiveRendition, text_body
@@ -24,7 +25,7 @@ def made(frames: int) -> tuple[LiveRendition, CollectorRegistry]:
         if index % 50 == 0:
             rendition.segmenter.cut(Cut(7 + index // 50, dts, index * 40_000), 0.0)
         rendition.segmenter.push(Sample(SOURCE, dts, dts, 3_600, True, index % 50 == 0, b"x" * 100, 5.0), 5.0)
-    rendition.take(metrics, 5.02)
+    rendition.take(metrics, 5.02, 5.02)
     return rendition, registry
 
 
@@ -51,10 +52,28 @@ def test_counts_parts_and_their_latency() -> None:
     )
 
 
+def test_packaging_takes_from_the_last_sample_of_a_part_to_its_publication() -> None:
+    registry = CollectorRegistry()
+    metrics = OriginMetrics(registry)
+    rendition = LiveRendition("demo", TrackStarted(SOURCE, video_track()), STARTED, Origin())
+    rendition.segmenter.track_started(video_track(), 0.0)
+    rendition.segmenter.cut(Cut(7, 0, 0), 0.0)
+    for index in range(14):  # the last one closes the part of the thirteen before it
+        dts, now = index * 3_600, 5.0 + index * 0.04
+        rendition.segmenter.push(Sample(SOURCE, dts, dts, 3_600, False, index == 0, b"x" * 100, now - 0.3), now)
+    rendition.take(metrics, 5.52, 5.521)
+    package = metrics.stages[Stage.PACKAGE]
+    assert package.count == 1
+    assert abs(package.seconds - (5.521 - (5.0 + 12 * 0.04))) < 1e-9
+    whole = registry.get_sample_value("headwater_origin_part_latency_seconds_sum", {"kind": "video"})
+    assert whole is not None and abs(whole - package.seconds - 0.3) < 1e-9
+    assert rendition.published == 5.521
+
+
 def test_nothing_new_is_no_publication() -> None:
     rendition, _ = made(80)
     version = rendition.version
-    assert not rendition.take(OriginMetrics(CollectorRegistry()), 6.0)
+    assert not rendition.take(OriginMetrics(CollectorRegistry()), 6.0, 6.0)
     assert rendition.version == version
 
 

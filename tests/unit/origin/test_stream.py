@@ -46,7 +46,14 @@ class Direct:
 
 @pytest.fixture
 def stream() -> LiveStream:
-    return LiveStream("demo", Origin(), OriginMetrics(CollectorRegistry()), unix=lambda: float(EPOCH_S), earlier=None)
+    return LiveStream(
+        "demo",
+        Origin(),
+        OriginMetrics(CollectorRegistry()),
+        clock=lambda: NOW,
+        unix=lambda: float(EPOCH_S),
+        earlier=None,
+    )
 
 
 @pytest.fixture
