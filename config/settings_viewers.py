@@ -1,14 +1,15 @@
-"""[edge.tokens]: who may watch. Sans-IO."""
+"""[edge.tokens], [edge.limits], [edge.proxy]: who may watch, what an address may cost, who tells it. Sans-IO."""
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from .section import Section, wrong
-from .units import Seconds
+from .units import Count, Milliseconds, Seconds
 
 
 class TokenKey(Section):
@@ -77,3 +78,72 @@ class Tokens(Section):
             if not path.startswith("/"):
                 raise wrong(f"public.{index}", "not a path: it begins with a slash")
         return self
+
+
+class ViewerLimits(Section):
+    """[edge.limits]: what one address may cost, and what is given up first when there is too much of all."""
+
+    connections_per_address: Count = Field(
+        5_000,
+        description="Open connections of one address (IPv6: of one /64); above it 503 and close. Why: a tenth of all; "
+        "a mobile network puts thousands of viewers behind one address.",
+    )
+    requests_per_s_per_address: Count = Field(
+        10_000,
+        description="Requests and new connections of one address, in bursts of two seconds' worth; above it 429. "
+        "Why: a viewer has about six a second, a core answers some 60,000.",
+    )
+    requests_per_s: Count | None = Field(
+        None,
+        description="Requests of all; above it newcomers get 503, above twice as many everybody. Unset: no such "
+        "limit, the event loop's lag tells when there is too much.",
+    )
+    unlimited: tuple[str, ...] = Field(
+        ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
+        max_length=64,
+        description="Networks whose addresses have no limits of their own. Why: what comes from a private network is "
+        "a proxy with many viewers behind it, or a test.",
+    )
+    shed_lag_ms: Milliseconds = Field(
+        250,
+        description="Lag of the event loop above which newcomers get 503 with Retry-After, while whoever watched in "
+        "the last 30 s is served. Why: waking 10,000 viewers takes 100 ms, so this is no peak any more.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_networks("unlimited", self.unlimited)
+        return self
+
+
+class Proxy(Section):
+    """[edge.proxy]: load balancers before the edge, which tell whom they speak for."""
+
+    trusted: tuple[str, ...] = Field(
+        (), max_length=64, description="Networks of the load balancers (CIDR); what anybody else tells is not believed."
+    )
+    protocol: bool = Field(
+        False,
+        description="Connections of trusted peers begin with a PROXY protocol header, version 1 or 2; one without is "
+        "refused.",
+    )
+    forwarded: Literal["none", "x-forwarded-for", "forwarded"] = Field(
+        "none",
+        description="Field in which trusted peers tell the viewer's address: the last one in it that is not trusted. "
+        "Why: one and not both, since a viewer can send the other one through a proxy that does not know it.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_networks("trusted", self.trusted)
+        if not self.trusted and (self.protocol or self.forwarded != "none"):
+            raise wrong("trusted", "empty: nobody would be believed")
+        return self
+
+
+def _check_networks(key: str, texts: tuple[str, ...]) -> None:
+    for index, text in enumerate(texts):
+        try:
+            ipaddress.ip_network(text)
+        except ValueError:
+            raise wrong(f"{key}.{index}", "not a network such as 192.0.2.0/24 or 2001:db8::/32") from None

@@ -45,6 +45,9 @@ class Request:
     """User-Agent."""
     cmcd: bytes | None = None
     """The values of the CMCD fields, joined with commas. The core takes them out."""
+    x_forwarded_for: bytes | None = None
+    """X-Forwarded-For, and likewise Forwarded: repeated lines joined with commas. Anybody can write them."""
+    forwarded: bytes | None = None
     visitor: Visitor | None = None
     """The connection it came on, to count viewers by."""
     rounds: int = 0

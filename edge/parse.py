@@ -189,6 +189,8 @@ class Parser:
             known.if_none_match,
             known.if_modified_since,
             known.agent,
+            x_forwarded_for=known.x_forwarded_for,
+            forwarded=known.forwarded,
         )
         self._receiver.request(Head(request, True, False))
         return True
@@ -339,6 +341,16 @@ def _cmcd(parser: Parser, value: bytes) -> None:
     parser._request.cmcd = value if before is None else b"%b,%b" % (before, value)
 
 
+def _x_forwarded_for(parser: Parser, value: bytes) -> None:
+    before = parser._request.x_forwarded_for
+    parser._request.x_forwarded_for = value if before is None else b"%b,%b" % (before, value)
+
+
+def _forwarded(parser: Parser, value: bytes) -> None:
+    before = parser._request.forwarded
+    parser._request.forwarded = value if before is None else b"%b,%b" % (before, value)
+
+
 _FIELDS: dict[bytes, _Field] = {
     b"host": _host,
     b"transfer-encoding": _transfer_encoding,
@@ -347,6 +359,8 @@ _FIELDS: dict[bytes, _Field] = {
     b"if-range": _if_range,
     b"if-none-match": _if_none_match,
     b"if-modified-since": _if_modified_since,
+    b"x-forwarded-for": _x_forwarded_for,
+    b"forwarded": _forwarded,
     b"user-agent": _user_agent,
     b"cmcd-object": _cmcd,
     b"cmcd-request": _cmcd,

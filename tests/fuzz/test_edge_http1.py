@@ -11,7 +11,7 @@ import re
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.edge_kit import Script, make_core
+from tests.edge_kit import Script, make_callers, make_core
 
 from headwater.edge.http1 import Connection
 from headwater.edge.keys import BadTarget, Target, read_target
@@ -96,7 +96,7 @@ def converse(pieces: list[bytes]) -> tuple[bytes, list[UpstreamRequest]]:
     try:
         script = Prompt()
         core = make_core(script)
-        shared = Shared(LIMITS, Wire("edge"), core.tally, loop)
+        shared = Shared(LIMITS, Wire("edge"), core.tally, loop, make_callers(core.tally))
         connection, pipe = Connection(core, shared, LIMITS), Pipe()
         connection.connection_made(pipe)
         for piece in pieces:
