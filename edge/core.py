@@ -128,8 +128,10 @@ class Core:
     ) -> Ticket | None:
         target = self._targets.get(request.target) or self._read(request.target)
         if isinstance(target, BadTarget):
+            # What another server could read differently ends the connection too: nothing behind it is believed.
             self.tally.refuse("target")
-            self.send(request, reply, local(400, target.reason), Outcome.REJECT, now)
+            self.tally.requests[Outcome.REJECT] += 1
+            reply(Response(local(400, target.reason), Outcome.REJECT, None, final=True))
             return None
         if report is not None:
             self.audience.report(report, request.visitor, target.path)

@@ -240,6 +240,8 @@ class Connection(asyncio.Protocol):
     # -- answering, in order
 
     def _enqueue(self, item: Head | Refusal) -> None:
+        if self._ending:  # what came in one piece with a request that ended the connection
+            return
         if self._current is None and not self._queue and not self._stalled and not self._pumping:
             self._begin(item)
             return
@@ -312,7 +314,7 @@ class Connection(asyncio.Protocol):
         else:
             transport.writelines((head, body))
         if not keep_alive:
-            self._end(lingering=isinstance(item, Refusal) and item.linger)
+            self._end(lingering=item.linger if isinstance(item, Refusal) else entity.status == 400)
             return
         if not self._stalled:
             self._wait_idle()
