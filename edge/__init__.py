@@ -7,8 +7,10 @@
 Sans-IO: message (requests, entities, responses), keys (URL -> canonical key), freshness (lifetimes),
 entities (answers made and received), select (range, conditions, encoding), ranges (of what is too large or still
 grows), store (bytes kept), collapse (waiting together), version and follow (a live playlist), core (all of them
-together).
-Shells: fetch (aiohttp client), wire and http1 (viewers' HTTP/1), metrics, refusals (log), app (`EdgeServer`).
+together). Before look-up: tokens and jwts (playback tokens), gate (takes them off requests and judges them).
+Before requests: addresses, proxyproto and forwarded (whose connection it is), caller, guard (limits, who is kept).
+Shells: fetch (aiohttp client), wire and http1 (viewers' HTTP/1), keyring (keys of tokens), metrics, refusals (log),
+app (`EdgeServer`).
 
 Words
     entity      one representation as stored: status, headers, body, when it came
