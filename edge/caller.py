@@ -31,19 +31,20 @@ class Callers:
 class Caller:
     """Of one connection, from when its address is known."""
 
-    __slots__ = ("_behind", "_callers", "_proxies", "guest", "visitor")
+    __slots__ = ("_behind", "_callers", "guest", "proxies", "visitor")
 
     def __init__(self, callers: Callers, address: str, now: float) -> None:
         """`address`: of the peer, or what its PROXY header told."""
         self.guest = callers.guard.guest(address, now)
         self.visitor = Visitor(address)
         self._callers = callers
-        self._proxies = callers.field != "none" and address in callers.trusted
+        self.proxies = callers.field != "none" and address in callers.trusted
+        """It speaks for others: `of` has to be asked for every request."""
         self._behind: dict[bytes, Visitor] | None = None
 
     def of(self, request: Request, now: float) -> Guest:
         """Whose request it is; its `visitor` is set."""
-        if self._proxies:
+        if self.proxies:
             rfc7239 = self._callers.field == "forwarded"
             field = request.forwarded if rfc7239 else request.x_forwarded_for
             if field is not None:

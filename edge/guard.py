@@ -129,12 +129,12 @@ class Guard:
             if len(self._gone) > MAX_GUESTS:
                 self._gone.popitem(last=False)
 
-    def request(self, guest: Guest, now: float) -> Entity | None:
-        """A request of `guest`: None, or its refusal."""
+    def request(self, guest: Guest, now: float, *, health: bool = False) -> Entity | None:
+        """A request of `guest`: None, or its refusal. `health`: what a load balancer asks, also under strain."""
         if guest.bucket is not None and not guest.bucket.take(now):
             self._tally.refuse("address-requests")
             return self._too_fast
-        if not self.strained:
+        if not self.strained or health:
             return None
         watches = self.watches(guest, now)
         if self._all is not None and not self._all.take(now, debt=watches):

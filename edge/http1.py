@@ -20,7 +20,7 @@ from .entities import local
 from .gate import HEALTH
 from .guard import Guest
 from .listener import Limits, Shared
-from .message import Entity, Outcome, Response, Ticket
+from .message import Entity, Outcome, Request, Response, Ticket
 from .parse import Head, Parser, Refusal
 from .proxyproto import BadProxyHeader, read_header
 from .wire import JOIN_LIMIT
@@ -257,27 +257,30 @@ class Connection(asyncio.Protocol):
             self._core.tally.requests[Outcome.REJECT] += 1
             self.reply(Response(item.entity, Outcome.REJECT, None))
         else:
-            now = self._shared.clock()
-            refusal = self._admit(item, now) if self._caller is not None else None
+            self._ask(item, item.request)
+        self._beginning = False
+
+    def _ask(self, head: Head, request: Request) -> None:
+        """Let the core answer, unless whoever asks has had enough."""
+        now = self._asked = self._shared.clock()
+        caller, guard = self._caller, self._shared.guard
+        assert caller is not None  # nothing is read before it is known
+        if caller.proxies:
+            guest = caller.of(request, now)
+        else:
+            request.visitor = caller.visitor
+            guest = caller.guest
+        self._guest = guest
+        if guest.bucket is not None or guard.strained:
+            refusal = guard.request(guest, now, health=request.target in _HEALTH)
             if refusal is not None:
                 self._core.tally.requests[Outcome.REJECT] += 1
                 self.reply(Response(refusal, Outcome.REJECT, None, final=refusal.status == 503))
-            else:
-                ticket = self._core.handle(item.request, self.reply, now)
-                if ticket is not None:
-                    self._ticket = ticket
-                    self.deadline = NEVER
-        self._beginning = False
-
-    def _admit(self, head: Head, now: float) -> Entity | None:
-        """Whose request it is, and None; or its refusal."""
-        assert self._caller is not None
-        guest = self._guest = self._caller.of(head.request, now)
-        self._asked = now
-        if guest.bucket is None and not self._shared.guard.strained:
-            return None
-        refusal = self._shared.guard.request(guest, now)
-        return None if refusal is None or head.request.target in _HEALTH else refusal
+                return
+        ticket = self._core.handle(request, self.reply, now)
+        if ticket is not None:
+            self._ticket = ticket
+            self.deadline = NEVER
 
     def _pump(self) -> None:
         """Begin what is queued as long as it is answered at once, and read on when there is room."""

@@ -115,6 +115,7 @@ def test_a_server_with_too_much_to_do_keeps_those_who_watch(late_s: float, full:
     assert {status(each) for each in refusals} == {503}
     assert [retry_after(each) for each in refusals] == list(RETRY_S), "they do not come back together"
     assert guard.request(viewer, 1.0) is None
+    assert guard.request(newcomer, 1.0, health=True) is None
     assert status(guard.request(viewer, WATCHING_S)) == 503
     assert tally.refused == {"shed": len(RETRY_S) + 1}
     for _ in range(CALM_TICKS - 1):
