@@ -104,6 +104,7 @@ class Gate:
             return None
         self.counts[verdict] += 1
         self._tally.refuse(f"token-{verdict.label}")
+        request.forged = verdict is Verdict.SIGNATURE
         if verdict is Verdict.NO_KEYS:
             return local(503, verdict.words, retry_after=RETRY_AFTER_S)
         return local(403, verdict.words)

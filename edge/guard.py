@@ -26,6 +26,9 @@ RESERVE = 20
 """One in so many connections is kept for those who watch: a player opens new ones all the time."""
 STRAINED_TICKS, CALM_TICKS = 3, 20
 """Ticks in a row that begin and end the shedding of newcomers. Why: one long wake is no overload."""
+FORGED_COST = 50.0
+"""Requests that a forged token counts as. Why: to verify a signature in vain costs some 100 us, and nothing of it is
+remembered."""
 RETRY_S = (3, 5, 8, 4, 7, 6)
 """Seconds of Retry-After in turn. Why: who was refused together must not come back together."""
 
@@ -47,6 +50,10 @@ class Bucket:
         taken = tokens >= (1.0 - self._burst if debt else 1.0)
         self._tokens = tokens - 1.0 if taken else tokens
         return taken
+
+    def fine(self, tokens: float) -> None:
+        """Take more, as far as there are any."""
+        self._tokens = max(0.0, self._tokens - tokens)
 
 
 class Guest:

@@ -18,7 +18,7 @@ from .caller import Caller
 from .core import Core
 from .entities import local
 from .gate import HEALTH
-from .guard import Guest
+from .guard import FORGED_COST, Guest
 from .listener import Limits, Shared
 from .message import Entity, Outcome, Request, Response, Ticket
 from .parse import Head, Parser, Refusal
@@ -281,6 +281,8 @@ class Connection(asyncio.Protocol):
         if ticket is not None:
             self._ticket = ticket
             self.deadline = NEVER
+        elif request.forged and guest.bucket is not None:
+            guest.bucket.fine(FORGED_COST)
 
     def _pump(self) -> None:
         """Begin what is queued as long as it is answered at once, and read on when there is room."""

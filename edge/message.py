@@ -50,6 +50,8 @@ class Request:
     forwarded: bytes | None = None
     visitor: Visitor | None = None
     """The connection it came on, to count viewers by."""
+    forged: bool = False
+    """Its playback token was verified in vain: set by the core, for the front end to count."""
     rounds: int = 0
     """How often the core sent it round again (a playlist turned out to be live, an answer to be private)."""
 

@@ -87,6 +87,16 @@ async def test_no_token_in_a_log_or_a_metric(house: House) -> None:
     assert SECRET not in everything
 
 
+@on_both_loops
+async def test_forged_tokens_are_dear(house: House) -> None:
+    await house.edge(**ON, limits={"unlimited": [], "requests_per_s_per_address": 100})
+    peer = await house.peer()
+    forged = minted()[:-3] + "zzz"
+    statuses = [(await peer.ask(f"/t/{forged}{LIST}")).status for _ in range(8)]
+    assert statuses[:3] == [403] * 3
+    assert 429 in statuses
+
+
 def test_no_error_text_that_quotes_a_url_has_a_token_in_it() -> None:
     hide = logs.Redactor()
     token = minted()

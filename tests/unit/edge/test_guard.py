@@ -6,7 +6,7 @@ import pytest
 
 from headwater.config.settings_viewers import ViewerLimits
 from headwater.edge import guard as guard_module
-from headwater.edge.guard import CALM_TICKS, RETRY_S, STRAINED_TICKS, WATCHING_S, Guard, Guest
+from headwater.edge.guard import CALM_TICKS, FORGED_COST, RETRY_S, STRAINED_TICKS, WATCHING_S, Guard, Guest
 from headwater.edge.message import Entity, Tally
 
 HERE = "192.0.2.7"
@@ -53,6 +53,16 @@ def test_requests_of_one_address_come_back_with_time() -> None:
     assert status(guard.request(guest, 0.2)) == 429
     assert [status(guard.request(guest, 100.0)) for _ in range(11)] == [0] * 10 + [429]
     assert tally.refused == {"address-requests": 4}
+
+
+def test_a_fine_takes_what_is_there() -> None:
+    guard, _ = guard_of(requests_per_s_per_address=50)
+    guest = guard.guest(HERE, 0.0)
+    assert guest.bucket is not None
+    guest.bucket.fine(FORGED_COST)
+    assert [status(guard.request(guest, 0.0)) for _ in range(51)] == [0] * 50 + [429]
+    guest.bucket.fine(FORGED_COST)
+    assert status(guard.request(guest, 0.02)) == 0, "it is not owed"
 
 
 def test_connections_count_as_requests_so_that_a_storm_of_them_is_refused_too() -> None:
