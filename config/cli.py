@@ -15,6 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headwater.loadtest.scenario import arguments as loadtest
+from headwater.loadtest.scenario.arguments import COMPARE
+
 if TYPE_CHECKING:
     from .describe import Loaded
     from .ladder import Source
@@ -44,6 +47,8 @@ def _main(arguments: Sequence[str]) -> int:
         rest, flags = split_settings(arguments)
     except ValueError as error:
         parser.error(str(error))
+    if rest[:2] == COMPARE.split():
+        rest = [COMPARE, *rest[2:]]
     options = parser.parse_args(rest)
     if options.command == "publish":
         if flags:
@@ -53,6 +58,10 @@ def _main(arguments: Sequence[str]) -> int:
         if flags:
             parser.error(f"--{flags[0][0]}: `doctor` takes no settings")
         return _doctor(options)
+    if options.command in ("loadtest", COMPARE):
+        if flags:
+            parser.error(f"--{flags[0][0]}: `loadtest` takes no settings")
+        return _loadtest(options, rest)
     if options.command == "config" and options.action == "show" and options.markdown:
         from .show import markdown
 
@@ -106,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_publish(commands)
     _add_doctor(commands)
     _add_token(commands)
+    loadtest.add_to(commands)
     _add_config_commands(commands)
     return parser
 
@@ -341,6 +351,14 @@ def _token(options: argparse.Namespace, loaded: Loaded) -> int:
         if name in given:
             given[name] = tuple(given[name])
     return run(TokenOptions(**given), loaded.settings.edge.tokens)
+
+
+def _loadtest(options: argparse.Namespace, words: Sequence[str]) -> int:
+    from headwater.loadtest.scenario import command
+
+    if options.command == COMPARE:
+        return command.run_compare(options.before, options.after)
+    return command.run({name: value for name, value in vars(options).items() if name != "command"}, words[1:])
 
 
 def _size(text: str) -> tuple[int, int]:

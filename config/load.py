@@ -87,6 +87,23 @@ def load(file: Path | None, env: Mapping[str, str], flags: Sequence[tuple[str, s
     return reading.result(file)
 
 
+def read_toml(file: Path) -> dict[str, Any]:
+    """The document in `file`. Raises ConfigError."""
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(MAX_FILE_BYTES + 1)
+        if len(text) <= MAX_FILE_BYTES:
+            return tomllib.loads(text.decode())
+        reason = f"larger than {MAX_FILE_BYTES} bytes"
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        reason = "not UTF-8 text"
+    except tomllib.TOMLDecodeError as error:
+        reason = f"not valid TOML: {error}"
+    raise ConfigError([Problem(str(file), "", None, reason)])
+
+
 def from_handover(document: str) -> Settings:
     """The settings that a parent process wrote with `handover`. Raises ConfigError."""
     try:
@@ -167,22 +184,10 @@ class _Reading:
         self._problems: list[Problem] = []
 
     def take_file(self, file: Path) -> None:
-        where = str(file)
         try:
-            with file.open("rb") as stream:
-                text = stream.read(MAX_FILE_BYTES + 1)
-            if len(text) > MAX_FILE_BYTES:
-                self._problems.append(Problem(where, "", None, f"larger than {MAX_FILE_BYTES} bytes"))
-                return
-            document = tomllib.loads(text.decode())
-        except OSError as error:
-            self._problems.append(Problem(where, "", None, f"cannot be read: {error.strerror}"))
-        except UnicodeDecodeError:
-            self._problems.append(Problem(where, "", None, "not UTF-8 text"))
-        except tomllib.TOMLDecodeError as error:
-            self._problems.append(Problem(where, "", None, f"not valid TOML: {error}"))
-        else:
-            self._take_table(document, "", where)
+            self._take_table(read_toml(file), "", str(file))
+        except ConfigError as error:
+            self._problems += error.problems
 
     def take_environment(self, name: str, text: str) -> None:
         key = name.removeprefix(ENV_PREFIX).lower().replace("__", ".")
@@ -258,7 +263,7 @@ class _Reading:
         else:
             # Without a key `value` is the whole tree, secrets included.
             shown = None if value is None or not key else _plain(key, value)
-        return Problem(where, key, shown, _reason(detail), _member_meant(key) if _is_unknown(detail) else None)
+        return Problem(where, key, shown, reason_of(detail), _member_meant(key) if _is_unknown(detail) else None)
 
 
 def _any_below(key: str, known: Mapping[str, Leaf]) -> bool:
@@ -319,6 +324,7 @@ _REASONS = {
     "tuple_type": "not a list",
     "model_type": "not a table",
     "literal_error": "not one of {expected}",
+    "enum": "not one of {expected}",
     "string_pattern_mismatch": "does not match {pattern}",
     "greater_than": "not above {gt}",
     "greater_than_equal": "below the least value, {ge}",
@@ -331,7 +337,8 @@ _REASONS = {
 """pydantic's error types in the words of the settings file."""
 
 
-def _reason(detail: Any) -> str:
+def reason_of(detail: Any) -> str:
+    """What is wrong, for people, of a pydantic error."""
     context = detail.get("ctx", {})
     # pydantic has one type for short texts that are secret and for short lists.
     listed = " of a list" if context.get("field_type") == "Tuple" else ""

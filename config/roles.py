@@ -30,11 +30,12 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from . import demo, logs, welcome
+from . import demo, facts, logs, welcome
 from .admin import AdminServer
 from .loopwatch import LoopWatch
 from .settings import Settings
 from .stages import StageTimes
+from .statusbook import StatusBook
 from .supervisor import ChildFailed, Message, Supervisor
 
 DRAIN_S = 8.0
@@ -75,7 +76,8 @@ class OriginRole:
         self._http = OriginServer(settings.origin, self._hub, self._registry, pages)
         self._ingest = IngestServer(settings.ingest, settings.origin, settings.state.dir, self._hub, self._registry)
         StageTimes(self._registry, {**self._ingest.stages, **self._hub.stages})
-        self._admin = AdminServer(settings.origin.admin, self._registry, self._why_not_ready)
+        self._book = StatusBook("origin", self._registry, self._why_not_ready, lambda: facts.of_origin(self._hub))
+        self._admin = AdminServer(settings.origin.admin, self._registry, self._why_not_ready, self._book.status)
         self._ready = False
 
     async def start(self) -> None:
@@ -85,6 +87,7 @@ class OriginRole:
         try:
             await _bound("origin.admin.port", self._admin.start())
             self._watch.start()
+            self._book.start()
             await _bound("origin.http.port", self._http.start())
             await self._ingest.start()
         except IngestStartError as error:
@@ -124,6 +127,7 @@ class OriginRole:
         """Let everything go; also after a failed start."""
         self._ready = False
         self._watch.stop()
+        self._book.stop()
         await _within(DRAIN_S, "ingest", self._ingest.close())
         await _within(DRAIN_S, "origin", self._http.close())
         self._hub.close()
@@ -145,13 +149,15 @@ class EdgeRole:
         self._registry = _registry()
         self._watch = LoopWatch(self._registry)
         self._server = EdgeServer(settings.edge, upstream_of(settings, settings.origin.http.port), self._registry)
-        self._admin = AdminServer(settings.edge.admin, self._registry, self._why_not_ready)
+        self._book = StatusBook("edge", self._registry, self._why_not_ready, lambda: facts.of_edge(self._server))
+        self._admin = AdminServer(settings.edge.admin, self._registry, self._why_not_ready, self._book.status)
 
     async def start(self) -> None:
         """Bind everything. Raises StartError; what was started is closed then."""
         try:
             await _bound("edge.admin.port", self._admin.start())
             self._watch.start()
+            self._book.start()
             await _bound("edge.http.port", self._server.start())
             _check_open_files("edge.http.connections", self._connections)
         except self._unusable as error:
@@ -173,6 +179,7 @@ class EdgeRole:
     async def close(self) -> None:
         """Let everything go; also after a failed start."""
         self._watch.stop()
+        self._book.stop()
         await _within(DRAIN_S, "edge", self._server.close())
         await _within(DRAIN_S, "admin", self._admin.close())
 

@@ -5,11 +5,13 @@
                          └─────> flights    in flight: who asks for the same waits on it ──> fetch ──> upstream
 
 Sans-IO: message (requests, entities, responses), keys (URL -> canonical key), freshness (lifetimes),
+cmcd (what players report), sketch and viewers (who watches), overview (for the status page),
 entities (answers made and received), select (range, conditions, encoding), ranges (of what is too large or still
 grows), store (bytes kept), collapse (waiting together), version and follow (a live playlist), core (all of them
 together). Before look-up: tokens and jwts (playback tokens), gate (takes them off requests and judges them).
 Before requests: addresses, proxyproto and forwarded (whose connection it is), caller, guard (limits, who is kept).
-Shells: fetch (aiohttp client), wire and http1 (viewers' HTTP/1), keyring (keys of tokens), metrics, refusals (log),
+Shells: fetch (aiohttp client), wire and http1 (viewers' HTTP/1), keyring (keys of tokens), metrics and reports,
+refusals (log),
 app (`EdgeServer`).
 
 Words
@@ -17,6 +19,7 @@ Words
     flight      one upstream fetch with everybody who waits for it
     follower    what is kept per live playlist
     ticket      a viewer's place in a flight or at a follower; cancelled when the viewer leaves
+    visitor     one connection, to count viewers by; room: the audience of one rendition
     outcome     how a request was answered: hit, join, fetch, stale, pass, reject
 
 Not here: parsing and writing playlists (`origin.hls`), settings (`config.settings`), TLS, HTTP/2.

@@ -23,6 +23,7 @@ from .keyring import KeyFileError, Keyring
 from .listener import Limits, Shared
 from .message import Cancel, Done, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
+from .overview import Overview, overview
 from .refusals import RefusalLog
 from .viewers import KEY_BYTES
 from .wire import Wire
@@ -89,6 +90,18 @@ class EdgeServer:
     def ready(self) -> bool:
         """True while new viewers are welcome: started and not draining."""
         return self._shared is not None and not self._shared.draining
+
+    def overview(self) -> Overview:
+        """What is followed, and who watches; nothing before `start`."""
+        if self._core is None:
+            return Overview((), {})
+        return overview(self._core, asyncio.get_running_loop().time())
+
+    @property
+    def upstream(self) -> tuple[str, str | None, float | None]:
+        """Its base URL, why the newest request to it failed (None: it did not), and seconds since it last answered."""
+        heard = self._wakes.heard
+        return self._upstream, self._wakes.failed, time.perf_counter() - heard if heard else None
 
     async def start(self) -> None:
         """Bind the listener and begin to serve.

@@ -26,11 +26,12 @@ MAX_SID_BYTES = 64
 """CTA-5004: "Maximum length is 64 characters"."""
 
 _ARGUMENT = re.compile(rb"(?<=[?&])CMCD=([^&#]*)&?")
-_KEY = rb"[A-Za-z][A-Za-z0-9._-]{0,63}"
+_KEY = rb"[A-Za-z*][A-Za-z0-9._*-]{0,63}"
 _STRING = rb'"(?:[^"\\]|\\["\\])*"'
-_ITEM = re.compile(rb"[ \t]*(" + _KEY + rb")(?:=(\((?:[^()\"]|" + _STRING + rb")*\)|" + _STRING + rb'|[^",;=()\s]+))?')
-_AFTER = re.compile(rb"(?:;[^,\"]*)?[ \t]*(,|$)")
-"""Parameters of a value (RFC 8941 section 3.1.2) mean nothing here."""
+_VALUE = rb"\((?:[^()\"]|" + _STRING + rb")*\)|" + _STRING + rb'|:[A-Za-z0-9+/=]*:|[^",;=()\s]+'
+_ITEM = re.compile(rb"[ \t]*(" + _KEY + rb")(?:=(" + _VALUE + rb'))?(?:;(?:[^,"]|' + _STRING + rb")*)?[ \t]*(?:,|$)")
+"""A member of a dictionary (RFC 8941 section 3.2): key, value, and its parameters, which mean nothing here. Looser only
+where players are: capital letters, and the unquoted words of version 1."""
 _INNER = re.compile(rb"\(\s*([^\s;()]+)")
 """Version 2 gives some numbers per kind of media: `bl=(2100;v 1900;a)`. The first is the main one."""
 _NUMBER = re.compile(rb"\d{1,12}(?:\.\d{1,3})?")
@@ -118,11 +119,10 @@ def read(report: bytes) -> Report | Fault:
     at = pairs = 0
     while at < len(report):
         item = _ITEM.match(report, at)
-        after = _AFTER.match(report, item.end()) if item is not None else None
         pairs += 1
-        if item is None or after is None or pairs > MAX_PAIRS:
+        if item is None or pairs > MAX_PAIRS:
             return Fault.SYNTAX
-        at = after.end()
+        at = item.end()
         known = _KEYS.get(item[1])
         if known is None:
             continue

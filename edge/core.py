@@ -93,6 +93,10 @@ class Core:
         """Playlists that are followed now."""
         return len(self._followers)
 
+    def following(self) -> list[Follower]:
+        """All followers."""
+        return list(self._followers.values())
+
     @property
     def flights(self) -> int:
         """Objects on their way now."""

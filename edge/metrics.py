@@ -37,13 +37,21 @@ class Wakes:
         self._began = 0.0
         self._round_trip = float("inf")
         """To the upstream and back, at its quickest; seconds."""
+        self.failed: str | None = None
+        """Why the newest upstream request failed; None: it did not."""
+        self.heard = 0.0
+        """When the upstream last gave an answer; perf_counter seconds, 0: never."""
         self.arrived = 0.0
         """perf_counter seconds at which the upstream's last byte came."""
 
     def landed(self, request: UpstreamRequest, asked: float, answer: UpstreamAnswer) -> None:
         """An upstream request ended that was sent at `asked`, perf_counter seconds; nobody was answered yet."""
         self.arrived = time.perf_counter()
-        if answer.failure is not None or answer.status not in (200, 206):
+        if answer.failure is not None or answer.status >= 500:
+            self.failed = answer.failure.reason if answer.failure is not None else f"it answers {answer.status}"
+            return
+        self.failed, self.heard = None, self.arrived
+        if answer.status not in (200, 206):
             return
         began = answer.began
         # The quickest of late: it is believed a little less with each answer, for ways change.

@@ -101,6 +101,7 @@ class Parser:
         "_limit",
         "_receiver",
         "_refusal",
+        "_reports",
         "_request",
         "_te",
         "_url",
@@ -120,7 +121,7 @@ class Parser:
         self._url = b""
         self._hosts = self._fields = self._head_bytes = self._body_bytes = 0
         self._in_head = True
-        self._te = False
+        self._te = self._reports = False
         self._refusal: Refusal | None = None
 
     @property
@@ -206,7 +207,7 @@ class Parser:
         end = data.find(b"\r\n")
         if end <= 0 or self._body_bytes or request.method is not Method.GET or len(data) - end > MAX_BLOCK_BYTES:
             return
-        if request.cmcd is not None:  # says something else in each request: it would only displace what comes again
+        if self._reports:  # CMCD says something else in each request: it would only displace what comes again
             return
         if _LINE.fullmatch(data, 0, end) is not None:
             if len(_BLOCKS) >= MAX_BLOCKS:
@@ -343,6 +344,7 @@ def _user_agent(parser: Parser, value: bytes) -> None:
 
 
 def _cmcd(parser: Parser, value: bytes) -> None:
+    parser._reports = True
     before = parser._request.cmcd
     parser._request.cmcd = value if before is None else b"%b,%b" % (before, value)
 

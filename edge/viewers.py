@@ -185,7 +185,7 @@ class Audience:
 
     def viewers(self) -> dict[Labels, int]:
         """Viewers of each rendition, and of each stream (empty rendition)."""
-        return {labels: round(room.recent.estimate()) for labels, room in self._rooms.items()}
+        return {labels: round(room.recent.estimate()) for labels, room in self._rooms.items() if room.recent}
 
     def qualities(self) -> Iterator[tuple[Labels, Quality]]:
         """What was reported."""

@@ -7,11 +7,14 @@ import hashlib
 import math
 from dataclasses import replace
 
+import structlog
+
 from headwater.config.settings import Origin
 from headwater.config.stages import Stage
 from headwater.ingest.media import Kind, StreamStarted, TrackStarted
 
 from .catalog import Listed
+from .conformance import RULES, RenditionCheck, Together, Violation
 from .events import PartClosed, RenditionEnded, SegmentClosed, SegmenterEvent
 from .held import Waiting
 from .hls import writer
@@ -21,6 +24,11 @@ from .metrics import OriginMetrics
 from .responses import Body
 from .segmenter import Segmenter
 from .window import HintedName, MediaKind, Window, WindowSettings
+
+log = structlog.get_logger("headwater.origin")
+
+SILENT_S = 10.0
+"""Between two log lines about the same rule and rendition."""
 
 UNKNOWN_RATE = 1 << 40
 """bit/s, for the order of lists: what is passed through comes before all that was encoded."""
@@ -43,7 +51,9 @@ def text_body(text: str, content_type: str, *, compressed: bool, modified: int |
 class LiveRendition:
     """Owned by its stream; tells nobody itself."""
 
-    def __init__(self, stream: str, begun: TrackStarted, started: StreamStarted, settings: Origin) -> None:
+    def __init__(
+        self, stream: str, begun: TrackStarted, started: StreamStarted, settings: Origin, together: Together
+    ) -> None:
         rendition = self.rendition = begun.rendition
         self.track = begun.track
         self.segmenter = Segmenter(rendition, started)
@@ -58,6 +68,9 @@ class LiveRendition:
         """When the last one was, monotonic seconds."""
         self.waiting_playlists: Waiting[tuple[int, int | None]] = Waiting()
         self.waiting_files: Waiting[str] = Waiting()
+        self._check = RenditionCheck(rendition, started.part_target_us / 1e6, started.target_duration_s, together)
+        self._silent_until: dict[int, float] = {}
+        """By rule: until when its violations are counted and not said, monotonic seconds."""
         self._kept_s = settings.window_s + started.target_duration_s
         self._labels = (stream, str(rendition))
         self._peak = 0
@@ -76,6 +89,8 @@ class LiveRendition:
         for event in events:
             self.window.apply(event, now)
             self._count(event, metrics, now, published)
+        for violation in self._check.look(events, self.snapshot):
+            self._violated(violation, metrics, published)
         self.version += 1
         self.published = published
         return True
@@ -151,6 +166,17 @@ class LiveRendition:
         if kind is not MediaKind.INIT:
             return "video/iso.segment"
         return "video/mp4" if self.track.kind is Kind.VIDEO else "audio/mp4"
+
+    def _violated(self, violation: Violation, metrics: OriginMetrics, now: float) -> None:
+        """Something was published against a rule: counted, and said once per rule and `SILENT_S`."""
+        rule, seen = violation
+        metrics.violations.labels(str(rule)).inc()
+        if now >= self._silent_until.get(rule, -math.inf):
+            self._silent_until[rule] = now + SILENT_S
+            stream, rendition = self._labels
+            log.error(
+                "published against a rule", stream=stream, rendition=rendition, rule=rule, asks=RULES[rule], seen=seen
+            )
 
     def _count(self, event: SegmenterEvent, metrics: OriginMetrics, now: float, published: float) -> None:
         if isinstance(event, PartClosed):

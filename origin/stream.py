@@ -34,6 +34,7 @@ from headwater.ingest.media import (
 )
 
 from .catalog import describe, in_order
+from .conformance import Together
 from .held import Waiting
 from .hls import multivariant
 from .hls.model import RenditionReport
@@ -88,6 +89,8 @@ class LiveStream:
         self._unix = unix
         self._earlier: list[LiveRendition] = []
         """Renditions that ended and whose name goes on: their files stay until `files_until`."""
+        self.together: Together = Together(earlier.together if earlier is not None else None)
+        """What the checks of its renditions share."""
         if earlier is not None:
             self._earlier.extend(earlier.renditions.values())
         self._cuts: deque[Cut] = deque()
@@ -294,7 +297,7 @@ class LiveStream:
         if self.state is not StreamState.STARTING:  # nobody has seen a playlist yet: it is there from the first cut on
             live = (r for r in self.renditions.values() if r.listed and not r.ended)
             reference = max(live, key=_last_msn, default=None)
-        rendition = LiveRendition(self.name, event, self.started, self._settings)
+        rendition = LiveRendition(self.name, event, self.started, self._settings, self.together)
         self.renditions[event.rendition] = rendition
         rendition.segmenter.track_started(event.track, now)
         rendition.take(self._metrics, now, self._clock())

@@ -34,6 +34,7 @@ SEEDS = [
     b"HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\n\r\n",
     b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nT: 1\r\n\r\n",
+    b"GET /a?CMCD=bl%3D1%2Csid%3D%22a%22&b HTTP/1.1\r\nHost: a\r\nCMCD-Request: bl=1\r\nCMCD-Session: sid=\"\r\n\r\n",
     b"OPTIONS * HTTP/1.1\r\nHost: a\r\nOrigin: b\r\n\r\nGET /%41?a=%20&b HTTP/1.1\r\nHost: a\r\n\r\n",
 ]  # fmt: skip
 

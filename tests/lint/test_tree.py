@@ -133,6 +133,7 @@ def test_pins_are_versions() -> None:
 
 
 IMPORT_NAMES = {
+    "hdrh": "hdrhistogram",
     "av": "av",
     "imageio_ffmpeg": "imageio-ffmpeg",
     "jwt": "pyjwt",

@@ -25,6 +25,14 @@ def test_version_2() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "other", [b"x=:YQ==:", b'x=1;p="a,b"', b'nor=("a b.m4v" "(c";r="0-9")', b"*x=-1.5", b"a;b=1;c", b"x=?1", b"x=a/b:c"]
+)
+def test_what_is_not_used_may_be_any_structured_field(other: bytes) -> None:
+    for text in (other + b",bl=1000", b"bl=1000, " + other, b"bl=1000," + other + b",sf=h"):
+        assert read(text) == Report(buffer_s=1.0)
+
+
 def test_query_and_fields_are_read_alike_and_together() -> None:
     assert gather(quote(HLSJS).encode(), None) == gather(None, HLSJS) == read(HLSJS)
     assert gather(b"bl%3D1000", b'sid="a"') == Report(session=b"a", buffer_s=1.0)
@@ -70,7 +78,7 @@ def test_the_argument_is_taken_out_of_the_query_alone(target: bytes, rest: bytes
 
 
 @given(st.binary(max_size=200) | st.text('abcl=,;()"\\? 1.', max_size=80).map(str.encode))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_no_bytes_raise(data: bytes) -> None:
     assert isinstance(gather(data, data), Report | Fault)
     take(b"/x?CMCD=" + data)

@@ -275,3 +275,23 @@ def test_the_start_of_a_second_request_in_the_same_piece_counts_as_one() -> None
     assert len(seen.heads) == 1
     assert parser.in_request
     parser.close()
+
+
+def test_reports_and_the_agent_are_read_each_time() -> None:
+    class Taking(Seen):
+        """Takes the report out, as the core does, before the parser remembers anything."""
+
+        def request(self, head: Head) -> None:
+            told.append((head.request.cmcd, head.request.agent))
+            head.request.cmcd = None
+
+    told: list[tuple[bytes | None, bytes]] = []
+    parser = Parser(Taking(), LIMIT)
+    for block in (
+        ("Host: a", "User-Agent: p/1", 'CMCD-Session: sid="s"', "cmcd-request: bl=1"),
+        ("Host: a", "User-Agent: q"),
+    ):
+        for _ in range(3):
+            parser.feed(get(*block), lambda: False)
+    parser.close()
+    assert told == [(b'sid="s",bl=1', b"p/1")] * 3 + [(None, b"q")] * 3
