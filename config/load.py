@@ -141,11 +141,27 @@ def check_files(loaded: Loaded) -> None:
             key = "ingest.rtmp.certificate"
             reason = f"no usable PEM certificate and key: {error.strerror or error}"
             problems.append(Problem(loaded.source(key), key, f'"{rtmp.certificate}"', reason))
+    tokens = loaded.settings.edge.tokens
+    if tokens.enabled:
+        problems += _unusable_keys(loaded)
     folder = loaded.settings.state.dir
     if folder.exists() and not folder.is_dir():
         problems.append(Problem(loaded.source("state.dir"), "state.dir", f'"{folder}"', "not a folder"))
     if problems:
         raise ConfigError(problems)
+
+
+def _unusable_keys(loaded: Loaded) -> list[Problem]:
+    # Here, so that what no token needs does not load the HTTP client.
+    from headwater.edge.keyring import KeyFileError, read_key_set, secrets_of
+
+    found = []
+    for key, read in (("edge.tokens.key_file", secrets_of), ("edge.tokens.jwt.jwks", read_key_set)):
+        try:
+            read(loaded.settings.edge.tokens)
+        except KeyFileError as error:
+            found.append(Problem(loaded.source(key), key, None, str(error)))
+    return found
 
 
 class _PassphraseAsked(Exception):

@@ -142,7 +142,9 @@ class EdgeRole:
 
     def __init__(self, settings: Settings) -> None:
         from headwater.edge.app import EdgeServer
+        from headwater.edge.keyring import KeyFileError
 
+        self._unusable = KeyFileError
         self._connections = settings.edge.http.connections
         self._registry = _registry()
         self._watch = LoopWatch(self._registry)
@@ -158,6 +160,9 @@ class EdgeRole:
             self._book.start()
             await _bound("edge.http.port", self._server.start())
             _check_open_files("edge.http.connections", self._connections)
+        except self._unusable as error:
+            await self.close()
+            raise StartError(f"edge.tokens: {error}", code=2) from error
         except BaseException:
             await self.close()
             raise

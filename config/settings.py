@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, model_validator
 from .section import NAME_PATTERN, Section, wrong
 from .settings_encode import Encode
 from .settings_srt import Passphrase, Pull, Srt
+from .settings_viewers import Proxy, Tokens, ViewerLimits
 from .units import GIB, KIB, MIB, BitRate, Bytes, Count, Milliseconds, Port, Seconds
 
 
@@ -225,6 +226,11 @@ class EdgeHttp(Section):
     write_stall_s: Seconds = Field(
         20, description="Without progress on a full write buffer before the connection is closed."
     )
+    write_least_bytes_s: Bytes = Field(
+        4 * KIB,
+        description="Least rate, bytes per second, at which what was written has to be read, however steadily. Why: "
+        "a fifth of the slowest audio rendition; whoever reads a byte at a time holds memory for ever.",
+    )
 
 
 class Edge(Section):
@@ -250,6 +256,9 @@ class Edge(Section):
     followers: Count = Field(2_000, description="Live playlists followed at once.")
     follow_grace_s: Seconds = Field(30, description="How long a playlist is followed after its last viewer.")
     http: EdgeHttp = EdgeHttp()
+    tokens: Tokens = Tokens()
+    limits: ViewerLimits = ViewerLimits()
+    proxy: Proxy = Proxy()
     admin: Admin = Admin(port=9602)
 
     @model_validator(mode="after")

@@ -8,8 +8,10 @@ Sans-IO: message (requests, entities, responses), keys (URL -> canonical key), f
 cmcd (what players report), sketch and viewers (who watches), overview (for the status page),
 entities (answers made and received), select (range, conditions, encoding), ranges (of what is too large or still
 grows), store (bytes kept), collapse (waiting together), version and follow (a live playlist), core (all of them
-together).
-Shells: fetch (aiohttp client), wire and http1 (viewers' HTTP/1), metrics and reports, refusals (log),
+together). Before look-up: tokens and jwts (playback tokens), gate (takes them off requests and judges them).
+Before requests: addresses, proxyproto and forwarded (whose connection it is), caller, guard (limits, who is kept).
+Shells: fetch (aiohttp client), wire and http1 (viewers' HTTP/1), keyring (keys of tokens), metrics and reports,
+refusals (log),
 app (`EdgeServer`).
 
 Words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import time
 
 import structlog
@@ -12,9 +13,13 @@ from prometheus_client import CollectorRegistry
 from headwater.config.settings import Edge
 from headwater.config.stages import Stage, StageTimes
 
+from .caller import Callers
 from .core import TICK_S, Core, CoreLimits
 from .fetch import Fetcher, FetchLimits
+from .gate import Gate
+from .guard import RESERVE, Guard
 from .http1 import Connection
+from .keyring import KeyFileError, Keyring
 from .listener import Limits, Shared
 from .message import Cancel, Done, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
@@ -46,6 +51,13 @@ class _TimedUpstream:
         return self._fetcher.fetch(request, timed)
 
 
+def _bound_unsent(listening: socket.socket, most: int) -> None:
+    """Connections inherit it: the kernel takes no more than `most` bytes that it cannot send yet. Why: its own bound
+    is some MiB for each reader that stops, and lets a slow one look quick."""
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, most)
+
+
 class EdgeServer:
     """Serves viewers on `settings.http` from `upstream` (base URL such as `http://127.0.0.1:8081`).
 
@@ -64,7 +76,9 @@ class EdgeServer:
         self._stages: StageTimes | None = None
         self._server: asyncio.Server | None = None
         self._refusals: RefusalLog | None = None
+        self._keyring: Keyring | None = None
         self._tick: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._port = 0
 
     @property
@@ -90,7 +104,10 @@ class EdgeServer:
         return self._upstream, self._wakes.failed, time.perf_counter() - heard if heard else None
 
     async def start(self) -> None:
-        """Bind the listener and begin to serve. Raises OSError when the address is taken."""
+        """Bind the listener and begin to serve.
+
+        Raises OSError when the address is taken, keyring.KeyFileError when a file with token keys is unusable.
+        """
         settings, loop = self._settings, asyncio.get_running_loop()
         self._fetcher = Fetcher(
             self._upstream,
@@ -116,9 +133,16 @@ class EdgeServer:
             self._wakes,
             lambda: self.ready,
         )
+        if settings.tokens.enabled:
+            core.gate = Gate(settings.tokens.public, core.tally)
+            core.gate.tell_time(loop.time(), time.time())  # noqa: TID251  (tokens expire by the wall clock)
+            self._keyring = Keyring(settings.tokens, core.gate)
         limits = Limits.of(settings.http)
-        shared = Shared(limits, Wire(settings.node), core.tally, loop)
+        guard = Guard(settings.limits, settings.proxy.trusted, limits.connections, core.tally, loop.time())
+        shared = Shared(limits, Wire(settings.node), core.tally, loop, Callers(settings.proxy, guard))
         try:
+            if self._keyring is not None:
+                self._keyring.start()
             self._server = await loop.create_server(
                 lambda: Connection(core, shared, limits),
                 settings.http.host or None,
@@ -126,10 +150,12 @@ class EdgeServer:
                 backlog=settings.http.backlog,
                 reuse_address=True,
             )
-        except OSError:
-            await self._fetcher.close()
+        except (OSError, KeyFileError):
+            await self.close()
             raise
         self._core, self._shared = core, shared
+        for listening in self._server.sockets:
+            _bound_unsent(listening, limits.write_high_bytes)
         self._port = self._server.sockets[0].getsockname()[1]
         self._stages = StageTimes(
             self._registry, {Stage.EDGE_FILL: self._wakes.fill, Stage.FIRST_BYTE: self._wakes.first_byte}
@@ -137,16 +163,24 @@ class EdgeServer:
         self._metrics = Metrics(core, self._wakes, self._registry)
         self._refusals = RefusalLog(core.tally.refused)
         shared.start()
+        self._due = loop.time() + TICK_S
         self._tick = loop.call_later(TICK_S, self._on_tick)
         log.info("edge-started", port=self._port, upstream=self._upstream)
 
     def _on_tick(self) -> None:
         loop = asyncio.get_running_loop()
-        assert self._core is not None and self._refusals is not None
+        assert self._core is not None and self._refusals is not None and self._shared is not None
+        now = loop.time()
+        nearly_full = self._core.tally.held > self._settings.held - self._settings.held // RESERVE
+        self._shared.guard.look(now - self._due, nearly_full)
+        self._due = now + TICK_S
         # First the next one: whatever goes wrong in one tick, time goes on for everybody else.
         self._tick = loop.call_later(TICK_S, self._on_tick)
-        self._core.handle_timeout(loop.time())
-        self._refusals.look(loop.time())
+        if self._core.gate is not None and self._keyring is not None:
+            self._core.gate.tell_time(now, time.time())  # noqa: TID251  (tokens expire by the wall clock)
+            self._keyring.look(now)
+        self._core.handle_timeout(now)
+        self._refusals.look(now)
 
     async def drain(self) -> None:
         """Stop accepting, answer held requests now, end every connection; returns when all are gone or time is up."""
@@ -171,6 +205,9 @@ class EdgeServer:
         if self._shared is not None:
             self._shared.draining = True
             self._shared.stop()
+        if self._keyring is not None:
+            await self._keyring.close()
+            self._keyring = None
         if self._fetcher is not None:
             await self._fetcher.close()
             self._fetcher = None

@@ -24,6 +24,7 @@ from .collapse import Flight, Waiter
 from .entities import PREFLIGHT, RETRY_AFTER_S, local, received
 from .follow import Follower, State
 from .freshness import Shape, judge
+from .gate import Gate
 from .keys import BadTarget, Target, read_target
 from .message import Entity, Method, Outcome, Reply, Request, Response, Tally, Ticket, Upstream, UpstreamAnswer
 from .objects import Objects
@@ -73,6 +74,8 @@ class Core:
 
     def __init__(self, limits: CoreLimits, upstream: Upstream, observer: Observer, ready: Callable[[], bool]) -> None:
         self.tally = Tally()
+        self.gate: Gate | None = None
+        """Set: nothing is looked up without a playback token."""
         self.upstream = upstream
         self.waking = observer.waking
         self.woke = observer.woke
@@ -111,10 +114,28 @@ class Core:
         report = None
         if request.cmcd is not None or QUERY in request.target:
             report = self._take_report(request)
+        if self.gate is not None and (refusal := self._refused(self.gate, request, now)) is not None:
+            self.send(request, reply, refusal, Outcome.REJECT, now)
+            return None
+        return self._look_up(request, reply, now, report)
+
+    def _refused(self, gate: Gate, request: Request, now: float) -> Entity | None:
+        """The gate's answer; None: the request may go on, without its token."""
+        token, in_query = gate.take(request)
+        target = self._targets.get(request.target) or self._read(request.target)
+        if isinstance(target, BadTarget) or request.method is Method.OPTIONS:
+            return None
+        return gate.judge(token, in_query, target, request, now)
+
+    def _look_up(
+        self, request: Request, reply: Reply, now: float, report: cmcd.Report | cmcd.Fault | None = None
+    ) -> Ticket | None:
         target = self._targets.get(request.target) or self._read(request.target)
         if isinstance(target, BadTarget):
+            # What another server could read differently ends the connection too: nothing behind it is believed.
             self.tally.refuse("target")
-            self.send(request, reply, local(400, target.reason), Outcome.REJECT, now)
+            self.tally.requests[Outcome.REJECT] += 1
+            reply(Response(local(400, target.reason), Outcome.REJECT, None, final=True))
             return None
         if report is not None:
             self.audience.report(report, request.visitor, target.path)
@@ -185,7 +206,7 @@ class Core:
                 error = local(503, "the upstream's answers keep changing", retry_after=RETRY_AFTER_S)
                 self.send(waiter.request, waiter.reply, error, Outcome.REJECT, now)
                 continue
-            waiter.follow(self.handle(waiter.request, waiter.reply, now))
+            waiter.follow(self._look_up(waiter.request, waiter.reply, now))
 
     def found_live(self, flight: Flight, answer: UpstreamAnswer, model: MediaPlaylist) -> bool:
         """Follow the playlist at the flight's key from now on; False when it is one too many."""

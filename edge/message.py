@@ -45,8 +45,13 @@ class Request:
     """User-Agent."""
     cmcd: bytes | None = None
     """The values of the CMCD fields, joined with commas. The core takes them out."""
+    x_forwarded_for: bytes | None = None
+    """X-Forwarded-For, and likewise Forwarded: repeated lines joined with commas. Anybody can write them."""
+    forwarded: bytes | None = None
     visitor: Visitor | None = None
     """The connection it came on, to count viewers by."""
+    forged: bool = False
+    """Its playback token was verified in vain: set by the core, for the front end to count."""
     rounds: int = 0
     """How often the core sent it round again (a playlist turned out to be live, an answer to be private)."""
 

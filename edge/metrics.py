@@ -18,6 +18,7 @@ from headwater.config.stages import StageTime
 from . import reports
 from .core import Core
 from .message import Purpose, UpstreamAnswer, UpstreamRequest
+from .tokens import Verdict
 
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 ROUND_TRIP_GROWTH = 1.001
@@ -105,6 +106,12 @@ class Metrics(Collector):
         for reason, count in tally.refused.items():
             refused.add_metric([reason], count)
         yield refused
+        tokens = CounterMetricFamily(
+            "headwater_edge_tokens", "Requests by what became of their playback token", labels=["outcome"]
+        )
+        for verdict in Verdict:
+            tokens.add_metric([verdict.label], core.gate.counts[verdict] if core.gate is not None else 0)
+        yield tokens
         for name, text, value in (
             ("headwater_edge_sent_bytes", "Bytes written to viewers", tally.bytes_sent),
             ("headwater_edge_connections_accepted", "Viewer connections accepted", tally.accepted),

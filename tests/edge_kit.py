@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from headwater.config.settings_viewers import Proxy, ViewerLimits
+from headwater.edge.caller import Callers
 from headwater.edge.core import Core, CoreLimits
+from headwater.edge.guard import Guard
 from headwater.edge.message import (
     Cancel,
     Done,
@@ -17,6 +20,7 @@ from headwater.edge.message import (
     Purpose,
     Request,
     Response,
+    Tally,
     Ticket,
     UpstreamAnswer,
     UpstreamRequest,
@@ -214,6 +218,12 @@ def make_core(
     return Core(CoreLimits("edge", cache_bytes, held, followers, grace_s, b"k" * 32), script, Quiet(), ready)
 
 
+def make_callers(tally: Tally, connections: int = 1_000, proxy: Proxy | None = None, **limits: object) -> Callers:
+    """Who may connect, with `edge.limits` as given."""
+    proxy = proxy or Proxy()
+    return Callers(proxy, Guard(ViewerLimits.model_validate(limits), proxy.trusted, connections, tally, 0.0))
+
+
 class LiveUpstream:
     """A small origin on real sockets: one live stream at /live/x/v/, with directives, hints, and plain files."""
 
@@ -310,6 +320,7 @@ __all__ = [
     "Script",
     "Viewer",
     "body_of",
+    "make_callers",
     "make_core",
     "statuses",
 ]

@@ -136,6 +136,7 @@ IMPORT_NAMES = {
     "hdrh": "hdrhistogram",
     "av": "av",
     "imageio_ffmpeg": "imageio-ffmpeg",
+    "jwt": "pyjwt",
     "prometheus_client": "prometheus-client",
     "pydantic_core": "pydantic",
     "annotated_types": "annotated-types",

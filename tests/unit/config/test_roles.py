@@ -109,3 +109,11 @@ def test_the_upstream_of_an_edge() -> None:
     assert upstream_of(Settings(), 5) == "http://127.0.0.1:5"
     assert upstream_of(Settings.model_validate({"origin": {"http": {"host": "0.0.0.0"}}}), 5) == "http://127.0.0.1:5"
     assert upstream_of(Settings.model_validate({"edge": {"upstream": "http://h:1"}}), 5) == "http://h:1"
+
+
+async def test_an_edge_without_the_keys_of_its_tokens_does_not_start(settings: Settings) -> None:
+    tokens = settings.edge.tokens.model_copy(update={"key_file": Path("/nowhere/keys")})
+    edge = settings.edge.model_copy(update={"tokens": tokens})
+    with pytest.raises(StartError, match=r"edge\.tokens: /nowhere/keys: cannot be read") as caught:
+        await EdgeRole(settings.model_copy(update={"edge": edge})).start()
+    assert caught.value.code == 2
