@@ -117,7 +117,7 @@ class Core:
         if self.gate is not None and (refusal := self._refused(self.gate, request, now)) is not None:
             self.send(request, reply, refusal, Outcome.REJECT, now)
             return None
-        return self._look_up(request, reply, now, report)
+        return self.look_up(request, reply, now, report)
 
     def _refused(self, gate: Gate, request: Request, now: float) -> Entity | None:
         """The gate's answer; None: the request may go on, without its token."""
@@ -127,9 +127,10 @@ class Core:
             return None
         return gate.judge(token, in_query, target, request, now)
 
-    def _look_up(
+    def look_up(
         self, request: Request, reply: Reply, now: float, report: cmcd.Report | cmcd.Fault | None = None
     ) -> Ticket | None:
+        """Answer a request that is past the gate, or the edge's own."""
         target = self._targets.get(request.target) or self._read(request.target)
         if isinstance(target, BadTarget):
             # What another server could read differently ends the connection too: nothing behind it is believed.
@@ -206,7 +207,7 @@ class Core:
                 error = local(503, "the upstream's answers keep changing", retry_after=RETRY_AFTER_S)
                 self.send(waiter.request, waiter.reply, error, Outcome.REJECT, now)
                 continue
-            waiter.follow(self._look_up(waiter.request, waiter.reply, now))
+            waiter.follow(self.look_up(waiter.request, waiter.reply, now))
 
     def found_live(self, flight: Flight, answer: UpstreamAnswer, model: MediaPlaylist) -> bool:
         """Follow the playlist at the flight's key from now on; False when it is one too many."""
