@@ -285,7 +285,9 @@ class _Up:
         from .load import handover
 
         edge = self._settings.edge
-        update: dict[str, object] = {"upstream": upstream_of(self._settings, self._origin.listening.http)}
+        update: dict[str, object] = {}
+        if not edge.upstreams:
+            update["upstream"] = upstream_of(self._settings, self._origin.listening.http)
         if self._edge_ports is not None:
             update["http"] = edge.http.model_copy(update={"port": self._edge_ports.http})
             update["admin"] = edge.admin.model_copy(update={"port": self._edge_ports.admin})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 
 import structlog
@@ -11,12 +12,12 @@ from prometheus_client import CollectorRegistry
 from headwater.config.settings import Edge
 
 from .core import TICK_S, Core, CoreLimits
-from .fetch import Fetcher, FetchLimits
 from .http1 import Connection
 from .listener import Limits, Shared
-from .message import Cancel, Done, UpstreamAnswer, UpstreamRequest
+from .message import Cancel, Done, Upstream, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
 from .refusals import RefusalLog
+from .upstreams import Upstreams
 from .wire import Wire
 
 log = structlog.get_logger("headwater.edge")
@@ -26,10 +27,10 @@ DRAIN_S = 8.0
 
 
 class _TimedUpstream:
-    """A fetcher that tells `wakes` when each answer came."""
+    """An upstream that tells `wakes` when each answer came."""
 
-    def __init__(self, fetcher: Fetcher, wakes: Wakes) -> None:
-        self._fetcher = fetcher
+    def __init__(self, upstream: Upstream, wakes: Wakes) -> None:
+        self._upstream = upstream
         self._wakes = wakes
 
     def fetch(self, request: UpstreamRequest, done: Done) -> Cancel:
@@ -37,11 +38,12 @@ class _TimedUpstream:
             self._wakes.arrived = time.perf_counter()
             done(answer)
 
-        return self._fetcher.fetch(request, timed)
+        return self._upstream.fetch(request, timed)
 
 
 class EdgeServer:
-    """Serves viewers on `settings.http` from `upstream` (base URL such as `http://127.0.0.1:8081`).
+    """Serves viewers on `settings.http` from `settings.upstreams`, or where there are none from `upstream` (base URL
+    such as `http://127.0.0.1:8081`).
 
     Metrics are put into `registry`. All methods belong to one running event loop (uvloop or asyncio).
     """
@@ -51,7 +53,7 @@ class EdgeServer:
         self._upstream = upstream
         self._registry = registry
         self._wakes = Wakes()
-        self._fetcher: Fetcher | None = None
+        self._upstreams: Upstreams | None = None
         self._core: Core | None = None
         self._shared: Shared | None = None
         self._metrics: Metrics | None = None
@@ -73,22 +75,17 @@ class EdgeServer:
     async def start(self) -> None:
         """Bind the listener and begin to serve. Raises OSError when the address is taken."""
         settings, loop = self._settings, asyncio.get_running_loop()
-        self._fetcher = Fetcher(
-            self._upstream,
-            FetchLimits(
-                settings.upstream_connections,
-                settings.followers,
-                settings.object_bytes,
-                settings.upstream_timeout_s,
-                settings.connect_timeout_s,
-            ),
-            settings.node,
-        )
+        # RFC 8586 section 2: a pseudonym of this process. Several nodes may bear the same name.
+        cdn_id = f"headwater-{secrets.token_hex(6)}"
+        self._upstreams = Upstreams(settings, self._upstream, cdn_id)
+        tiers = self._upstreams.tiers
         core = Core(
             CoreLimits(settings.node, settings.cache_bytes, settings.held, settings.followers, settings.follow_grace_s),
-            _TimedUpstream(self._fetcher, self._wakes),
+            _TimedUpstream(tiers, self._wakes),
             self._wakes,
             lambda: self.ready,
+            tiers,
+            cdn_id,
         )
         limits = Limits.of(settings.http)
         shared = Shared(limits, Wire(settings.node), core.tally, loop)
@@ -101,7 +98,7 @@ class EdgeServer:
                 reuse_address=True,
             )
         except OSError:
-            await self._fetcher.close()
+            await self._upstreams.close()
             raise
         self._core, self._shared = core, shared
         self._port = self._server.sockets[0].getsockname()[1]
@@ -109,13 +106,14 @@ class EdgeServer:
         self._refusals = RefusalLog(core.tally.refused)
         shared.start()
         self._tick = loop.call_later(TICK_S, self._on_tick)
-        log.info("edge-started", port=self._port, upstream=self._upstream)
+        log.info("edge-started", port=self._port, upstreams=[member.name for member in tiers.members])
 
     def _on_tick(self) -> None:
         loop = asyncio.get_running_loop()
-        assert self._core is not None and self._refusals is not None
+        assert self._core is not None and self._refusals is not None and self._upstreams is not None
         # First the next one: whatever goes wrong in one tick, time goes on for everybody else.
         self._tick = loop.call_later(TICK_S, self._on_tick)
+        self._upstreams.handle_timeout(loop.time())
         self._core.handle_timeout(loop.time())
         self._refusals.look(loop.time())
 
@@ -142,9 +140,9 @@ class EdgeServer:
         if self._shared is not None:
             self._shared.draining = True
             self._shared.stop()
-        if self._fetcher is not None:
-            await self._fetcher.close()
-            self._fetcher = None
+        if self._upstreams is not None:
+            await self._upstreams.close()
+            self._upstreams = None
         if self._server is not None:
             await self._server.wait_closed()
             self._server = None

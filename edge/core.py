@@ -22,9 +22,11 @@ from .collapse import Flight, Waiter
 from .entities import PREFLIGHT, RETRY_AFTER_S, local, received
 from .follow import Follower, State
 from .freshness import Shape, judge
-from .keys import BadTarget, Target, read_target
+from .keys import BadTarget, Target, read_target, resolve
+from .loops import looping
 from .message import Entity, Method, Outcome, Reply, Request, Response, Tally, Ticket, Upstream, UpstreamAnswer
 from .objects import Objects
+from .paths import Paths
 from .select import select
 from .store import Store
 
@@ -63,9 +65,20 @@ class Observer(Protocol):
 class Core:
     """One cache with one upstream. Every method that takes `now` wants monotonic seconds that never go back."""
 
-    def __init__(self, limits: CoreLimits, upstream: Upstream, observer: Observer, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        limits: CoreLimits,
+        upstream: Upstream,
+        observer: Observer,
+        ready: Callable[[], bool],
+        paths: Paths,
+        cdn_id: str,
+    ) -> None:
+        """`paths` chooses what `upstream` asks, where that is several. `cdn_id`: this process's entry in CDN-Loop."""
         self.tally = Tally()
         self.upstream = upstream
+        self.paths = paths
+        self._cdn_id = cdn_id
         self.waking = observer.waking
         self.woke = observer.woke
         self._limits = limits
@@ -98,6 +111,10 @@ class Core:
         if isinstance(target, BadTarget):
             self.tally.refuse("target")
             self.send(request, reply, local(400, target.reason), Outcome.REJECT, now)
+            return None
+        if request.loop and (reason := looping(request.loop, self._cdn_id)) is not None:
+            self.tally.refuse("loop")
+            self.send(request, reply, local(508, reason), Outcome.REJECT, now)
             return None
         if request.method is Method.OPTIONS:
             self.send(request, reply, PREFLIGHT, Outcome.REJECT, now)
@@ -163,7 +180,10 @@ class Core:
             if len(self._followers) >= self._limits.followers:
                 self.tally.refuse("followers")
                 return False
-            follower = Follower(key, self, answer, model, grace_s=self._limits.follow_grace_s, via=self._via)
+            follower = Follower(
+                key, self, answer, model, grace_s=self._limits.follow_grace_s, via=self._via, loop=flight.loop
+            )
+            self.paths.beside(key, [at for report in model.reports if (at := resolve(key, report.uri)) is not None])
             self._followers[key] = follower
             self.store.remove(key)
             follower.start(answer.at)

@@ -13,27 +13,25 @@ from __future__ import annotations
 import enum
 import zlib
 from collections.abc import Iterable
-from typing import Protocol
 
 from headwater.origin.hls.directives import Directives, Reject, Serve, Wait, decide
 from headwater.origin.hls.model import MediaPlaylist
 
 from .collapse import Line, Waiter
 from .entities import RETRY_AFTER_S, crowded, local, upstream_age
+from .host import Host
 from .keys import Target, resolve, with_directives
 from .message import (
     Cancel,
-    Entity,
     Failure,
     Outcome,
     Purpose,
     Reply,
     Request,
-    Tally,
-    Upstream,
     UpstreamAnswer,
     UpstreamRequest,
 )
+from .succession import Succession, Verdict
 from .version import Version, cache_control, followable, read_playlist
 
 BACKOFF_FIRST_S = 0.1
@@ -64,48 +62,21 @@ class State(enum.Enum):
     STOPPED = "stopped"
 
 
-class Host(Protocol):
-    """What a follower needs of the core."""
-
-    tally: Tally
-    upstream: Upstream
-
-    def send(self, request: Request, reply: Reply, entity: Entity, outcome: Outcome, now: float) -> None:
-        """Answer one viewer with the right form of `entity`."""
-
-    def room(self) -> bool:
-        """Whether one more viewer may wait."""
-
-    def prefetch(self, keys: Iterable[str], now: float, *, listed: bool) -> None:
-        """Begin to fetch what is neither stored nor on its way. `listed`: a stored 404 is not true any more."""
-
-    def window(self, added: Iterable[str], dropped: Iterable[str]) -> None:
-        """These keys came into the live window, those left it."""
-
-    def growing(self, keys: Iterable[str], grown: Iterable[str]) -> None:
-        """Files whose parts are byte ranges: such as still grow, and such as do not any more."""
-
-    def finished(self, follower: Follower, answer: UpstreamAnswer) -> None:
-        """The follower reached ENDED, GONE or STOPPED; `answer` is the last one."""
-
-    def waking(self, count: int) -> None:
-        """About to answer `count` held viewers."""
-
-    def woke(self, count: int) -> None:
-        """Answered them."""
-
-
 class Follower:
     """Follows the playlist at canonical key `key`, beginning with `answer`, whose body is `model`."""
 
     def __init__(
-        self, key: str, host: Host, answer: UpstreamAnswer, model: MediaPlaylist, *, grace_s: float, via: str
+        self, key: str, host: Host, answer: UpstreamAnswer, model: MediaPlaylist, *, grace_s: float, via: str, loop: str
     ) -> None:
         self.key = key
         self.state = State.FOLLOWING
         self._host = host
         self._grace_s = grace_s
         self._via = via
+        self._loop = loop
+        self._succession = Succession(key, host.paths, answer, model)
+        self._named = ""
+        """The upstream that is known to name the whole window."""
         self._jitter = (zlib.crc32(key.encode()) % 100) / 1_000
         self._cache_plain: str | None = None
         self._cache_blocking: str | None = None
@@ -224,7 +195,7 @@ class Follower:
 
     def _hold(self, now: float) -> None:
         """Ask for the next part (or segment) and let the upstream hold the request."""
-        at = self.version.position
+        at = self._succession.position(self.version.position)
         # 6.2.5.2: the part after the last one listed; its parent's end is the upstream's business (rule 82)
         part = at.open_parts if at.part_target is not None else None
         self._fetch(with_directives(self.key, at.last_msn + 1, part), State.FOLLOWING, now)
@@ -232,7 +203,11 @@ class Follower:
     def _fetch(self, target: str, state: State, now: float) -> None:
         self.state = state
         self._asked_at = now
-        self._cancel = self._host.upstream.fetch(UpstreamRequest(target, Purpose.PLAYLIST), self._answered)
+        hedge_s = self._succession.hedge_s(now, held=state is State.FOLLOWING)
+        request = UpstreamRequest(
+            target, Purpose.PLAYLIST, loop=self._loop, source=self._succession.source, hedge_s=hedge_s
+        )
+        self._cancel = self._host.upstream.fetch(request, self._answered)
 
     def _answered(self, answer: UpstreamAnswer) -> None:
         self._cancel = None
@@ -242,11 +217,23 @@ class Follower:
         if model is None:
             self._failed(answer)
             return
+        verdict = self._succession.judge(answer, model, self.version.model)
+        if verdict is Verdict.REFUSE:
+            if self.state is State.RELOADING:  # our own upstream failed, or this one would not have been heard
+                self._failed(answer)
+            else:
+                self._pause(answer.at, EARLY_S)
+            return
         self._lost = False
         blocking = self.state is State.FOLLOWING
         self._learn(answer, blocking=blocking)
-        version = self._version(answer, model)
-        if version.order > self.version.order or not followable(model):
+        visible = self._succession.visible(answer)
+        if visible is None:  # of a presentation that is about to take over
+            self._failures = 0
+            self._pause(answer.at, EARLY_S)
+            return
+        version = self._version(visible[1], visible[0])
+        if version.order > self.version.order or not followable(model) or verdict is Verdict.RESTART:
             self._publish(version, answer.at)
         elif version.order < self.version.order and not self._accept_return(answer.at):
             self._pause(answer.at, EARLY_S if self._behind_since == answer.at else BEHIND_S)
@@ -274,6 +261,8 @@ class Follower:
         self._failures = 0
         if version.order >= before.order:
             self._behind_since = None
+        if version.order != before.order:
+            self._succession.news(now)
         self.version = version
         self._enter(version, before, now)
 
@@ -302,6 +291,8 @@ class Follower:
     def _failed(self, answer: UpstreamAnswer) -> None:
         self._failures += 1
         self._lost = True
+        if answer.status == 508:  # the circle that the first request went through; or whoever sent it made that up
+            self._loop = ""
         if answer.status == 410:  # rule 25: gone for good
             self.state = State.GONE
             self._finish()
@@ -321,7 +312,11 @@ class Follower:
         """Whatever is due: late viewers, another attempt, the end of an unwatched follower."""
         if self._lines:
             self._expire(now)
-        if self.state is State.PAUSED and now >= self._retry_at:
+        if self.state in (State.FOLLOWING, State.PAUSED) and self._succession.failed(now):
+            # Whoever else has the stream is asked plainly, for its names
+            self._abandon()
+            self._fetch(self.key, State.RELOADING, now)
+        elif self.state is State.PAUSED and now >= self._retry_at:
             self._retry(now)
         elif self._cancel is not None and now - self._asked_at > CONFIRM_TARGETS * self._target_s:
             # Held for long: ask plainly whether the playlist still stands, before rule 163 takes it from viewers.
@@ -396,5 +391,9 @@ class Follower:
             for uri in (*version.uris(), *version.hinted())
         }
         added = [key for uri, key in self._window.items() if uri not in before and key is not None]
+        source = self._succession.source
+        whole = [key for key in self._window.values() if key is not None] if source != self._named else added
+        self._host.paths.names(whole, source)
+        self._named = source
         dropped = [key for uri, key in before.items() if uri not in self._window and key is not None]
         self._host.window(added, dropped)

@@ -188,6 +188,7 @@ class Parser:
             known.if_range,
             known.if_none_match,
             known.if_modified_since,
+            known.loop,
         )
         self._receiver.request(Head(request, True, False))
         return True
@@ -314,6 +315,11 @@ def _range(parser: Parser, value: bytes) -> None:
     parser._request.range = value.decode("latin-1")
 
 
+def _loop(parser: Parser, value: bytes) -> None:
+    before, text = parser._request.loop, value.decode("latin-1")
+    parser._request.loop = f"{before}, {text}" if before else text
+
+
 def _if_range(parser: Parser, value: bytes) -> None:
     parser._request.if_range = value.decode("latin-1")
 
@@ -331,6 +337,7 @@ _FIELDS: dict[bytes, _Field] = {
     b"host": _host,
     b"transfer-encoding": _transfer_encoding,
     b"accept-encoding": _accept_encoding,
+    b"cdn-loop": _loop,
     b"range": _range,
     b"if-range": _if_range,
     b"if-none-match": _if_none_match,

@@ -203,12 +203,39 @@ class Quiet:
         self.wakes.append(count)
 
 
+class OnePath:
+    """`paths.Paths` of one upstream: nothing to choose."""
+
+    several = False
+
+    def gone(self, key: str, source: str, now: float) -> bool:
+        """Nobody else could be asked."""
+        return False
+
+    def stands_still(self, key: str, source: str, now: float) -> None:
+        """Nothing to do; likewise below."""
+
+    def taken_over(self, key: str, source: str, now: float, *, changed: bool) -> None:
+        """There is one source."""
+        raise AssertionError
+
+    def names(self, keys: Iterable[str], source: str) -> None:
+        """All names are one upstream's."""
+
+    def leads_to(self, key: str, children: Iterable[str]) -> None:
+        """All streams are at one upstream."""
+
+    def beside(self, key: str, others: Iterable[str]) -> None:
+        """Likewise."""
+
+
 def make_core(
     script: Script, *, cache_bytes: int = 10_000_000, held: int = 10_000, followers: int = 10, grace_s: float = 30.0,
     ready: Callable[[], bool] = lambda: True,
 ) -> Core:  # fmt: skip
     """A core on `script`."""
-    return Core(CoreLimits("edge", cache_bytes, held, followers, grace_s), script, Quiet(), ready)
+    limits = CoreLimits("edge", cache_bytes, held, followers, grace_s)
+    return Core(limits, script, Quiet(), ready, OnePath(), "edge-id")
 
 
 class LiveUpstream:

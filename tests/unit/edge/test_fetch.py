@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
+from headwater.config.settings_upstream import EdgeUpstream
 from headwater.edge import fetch
 from headwater.edge.fetch import Fetcher, FetchLimits
 from headwater.edge.message import Failure, Purpose, UpstreamAnswer, UpstreamRequest
@@ -51,7 +52,7 @@ async def speaking(raw: bytes | None) -> AsyncIterator[str]:
 
 
 async def get(base: str, request: UpstreamRequest, limits: FetchLimits = LIMITS) -> UpstreamAnswer:
-    fetcher = Fetcher(base, limits, "edge-1")
+    fetcher = Fetcher(EdgeUpstream(url=base), limits, "edge-1", "id-1")
     future: asyncio.Future[UpstreamAnswer] = asyncio.get_running_loop().create_future()
     fetcher.fetch(request, future.set_result)
     try:
@@ -104,7 +105,7 @@ async def test_cookies_are_not_kept() -> None:
         return web.Response(headers={"Set-Cookie": "a=b"})
 
     async with serving(handler) as base:
-        fetcher = Fetcher(base, LIMITS, "e")
+        fetcher = Fetcher(EdgeUpstream(url=base), LIMITS, "e", "id-1")
         for _ in range(2):
             done = asyncio.Event()
             fetcher.fetch(UpstreamRequest("/"), lambda answer, done=done: done.set())  # type: ignore[misc]
@@ -159,7 +160,7 @@ async def test_nobody_there() -> None:
 
 async def test_a_cancelled_request_answers_nothing() -> None:
     async with speaking(None) as base:
-        fetcher = Fetcher(base, LIMITS, "e")
+        fetcher = Fetcher(EdgeUpstream(url=base), LIMITS, "e", "id-1")
         answers: list[UpstreamAnswer] = []
         cancel = fetcher.fetch(UpstreamRequest("/"), answers.append)
         await asyncio.sleep(0.01)
@@ -182,7 +183,9 @@ async def test_held_requests_do_not_wait_behind_others() -> None:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fetcher = Fetcher(f"http://127.0.0.1:{runner.addresses[0][1]}", FetchLimits(1, 2, 1_000, 5.0, 1.0), "e")
+    fetcher = Fetcher(
+        EdgeUpstream(url=f"http://127.0.0.1:{runner.addresses[0][1]}"), FetchLimits(1, 2, 1_000, 5.0, 1.0), "e", "id-1"
+    )
     fetcher.fetch(UpstreamRequest("/slow"), lambda answer: None)
     done = asyncio.Event()
     fetcher.fetch(UpstreamRequest("/live", Purpose.PLAYLIST), lambda answer: done.set())
@@ -194,7 +197,7 @@ async def test_held_requests_do_not_wait_behind_others() -> None:
 async def test_who_finds_no_free_connection_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "BUSY_S", 0.1)
     async with speaking(None) as base:
-        fetcher = Fetcher(base, FetchLimits(1, 2, 1_000, 5.0, 0.1), "e")
+        fetcher = Fetcher(EdgeUpstream(url=base), FetchLimits(1, 2, 1_000, 5.0, 0.1), "e", "id-1")
         fetcher.fetch(UpstreamRequest("/slow"), lambda answer: None)
         future: asyncio.Future[UpstreamAnswer] = asyncio.get_running_loop().create_future()
         await asyncio.sleep(0)
@@ -205,7 +208,7 @@ async def test_who_finds_no_free_connection_is_told_so(monkeypatch: pytest.Monke
 
 async def test_a_playlist_that_is_held_takes_no_plain_connection() -> None:
     async with speaking(None) as slow:
-        fetcher = Fetcher(slow, FetchLimits(1, 1, 1_000, 0.3, 0.1), "e")
+        fetcher = Fetcher(EdgeUpstream(url=slow), FetchLimits(1, 1, 1_000, 0.3, 0.1), "e", "id-1")
         answers: list[UpstreamAnswer] = []
         fetcher.fetch(UpstreamRequest("/a", Purpose.BLOCKING), answers.append)
         fetcher.fetch(UpstreamRequest("/b"), answers.append)
@@ -230,7 +233,7 @@ async def test_an_error_in_the_receiver_is_not_lost(capsys: pytest.CaptureFixtur
         raise RuntimeError("a bug")
 
     async with speaking(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as base:
-        fetcher = Fetcher(base, LIMITS, "e")
+        fetcher = Fetcher(EdgeUpstream(url=base), LIMITS, "e", "id-1")
         fetcher.fetch(UpstreamRequest("/"), broken)
         while fetcher.open:  # noqa: ASYNC110  (what is waited for is a count)
             await asyncio.sleep(0.005)
