@@ -17,6 +17,7 @@ from .listener import Limits, Shared
 from .message import Cancel, Done, Upstream, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
 from .refusals import RefusalLog
+from .tiermetrics import TierMetrics
 from .upstreams import Upstreams
 from .wire import Wire
 
@@ -56,7 +57,7 @@ class EdgeServer:
         self._upstreams: Upstreams | None = None
         self._core: Core | None = None
         self._shared: Shared | None = None
-        self._metrics: Metrics | None = None
+        self._metrics: tuple[Metrics, TierMetrics] | None = None
         self._server: asyncio.Server | None = None
         self._refusals: RefusalLog | None = None
         self._tick: asyncio.TimerHandle | None = None
@@ -102,7 +103,7 @@ class EdgeServer:
             raise
         self._core, self._shared = core, shared
         self._port = self._server.sockets[0].getsockname()[1]
-        self._metrics = Metrics(core, self._wakes, self._registry)
+        self._metrics = (Metrics(core, self._wakes, self._registry), TierMetrics(tiers, self._registry))
         self._refusals = RefusalLog(core.tally.refused)
         shared.start()
         self._tick = loop.call_later(TICK_S, self._on_tick)
@@ -146,6 +147,6 @@ class EdgeServer:
         if self._server is not None:
             await self._server.wait_closed()
             self._server = None
-        if self._metrics is not None:
-            self._registry.unregister(self._metrics)
-            self._metrics = None
+        for metrics in self._metrics or ():
+            self._registry.unregister(metrics)
+        self._metrics = None

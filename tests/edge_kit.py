@@ -31,9 +31,13 @@ UNIX = 1_800_000_000.0
 
 
 class LiveStream:
-    """A playlist that grows part by part: segments of four parts of half a second, target duration 4."""
+    """A playlist that grows part by part: segments of four parts of half a second, target duration 4.
 
-    def __init__(self, first_msn: int = 100, segments: int = 9, window: int = 30) -> None:
+    `prefix`: in front of every name, so that two origins' names differ.
+    """
+
+    def __init__(self, first_msn: int = 100, segments: int = 9, window: int = 30, prefix: str = "") -> None:
+        self.prefix = prefix
         self.msn = first_msn
         self.first = first_msn
         self.window = window
@@ -47,7 +51,7 @@ class LiveStream:
     @property
     def name(self) -> str:
         """Of the part that comes next."""
-        return f"p{self.first * 1000 + self.part}.m4s"
+        return f"{self.prefix}p{self.first * 1000 + self.part}.m4s"
 
     def step(self) -> str:
         """Publish one part; its name."""
@@ -58,11 +62,11 @@ class LiveStream:
             self.closed.append(
                 Segment(
                     msn=self.msn,
-                    uri=f"s{self.msn}.m4s",
+                    uri=f"{self.prefix}s{self.msn}.m4s",
                     duration=PART_S * PARTS,
                     parts=tuple(self.open),
                     part_count=PARTS,
-                    map=Map("init.mp4"),
+                    map=Map(f"{self.prefix}init.mp4"),
                     date_us=int((UNIX + self.msn * 2) * 1e6),
                 )
             )
@@ -82,7 +86,7 @@ class LiveStream:
                 duration=PART_S * len(self.open),
                 parts=tuple(self.open),
                 part_count=len(self.open),
-                map=Map("init.mp4"),
+                map=Map(f"{self.prefix}init.mp4"),
                 date_us=int((UNIX + self.msn * 2) * 1e6),
             )
         return MediaPlaylist(

@@ -26,6 +26,7 @@ SHELLS = {
     "headwater.edge.metrics": "metrics registry",
     "headwater.edge.parse": "its early answers carry the Date header",
     "headwater.edge.refusals": "logging",
+    "headwater.edge.tiermetrics": "metrics registry",
     "headwater.edge.upstreams": "composition of the upstream clients, logging",
     "headwater.edge.wire": "clock: the Date header",
     "headwater.ingest.connection": "a socket and its timers",
