@@ -31,7 +31,7 @@ from .message import (
     UpstreamAnswer,
     UpstreamRequest,
 )
-from .succession import Succession, Verdict
+from .succession import Succession
 from .version import Version, cache_control, followable, read_playlist
 
 BACKOFF_FIRST_S = 0.1
@@ -93,7 +93,8 @@ class Follower:
         self._last = answer
         self.last_wanted = answer.at
         self._learn(answer, blocking=False)
-        self.version = self._version(answer, model)
+        shown, answer = self._succession.visible(answer) or (model, answer)
+        self.version = self._version(answer, shown)
 
     @property
     def stale_after_s(self) -> float:
@@ -217,8 +218,7 @@ class Follower:
         if model is None:
             self._failed(answer)
             return
-        verdict = self._succession.judge(answer, model, self.version.model)
-        if verdict is Verdict.REFUSE:
+        if not self._succession.accepts(answer, model, self.version.model):
             if self.state is State.RELOADING:  # our own upstream failed, or this one would not have been heard
                 self._failed(answer)
             else:
@@ -233,7 +233,7 @@ class Follower:
             self._pause(answer.at, EARLY_S)
             return
         version = self._version(visible[1], visible[0])
-        if version.order > self.version.order or not followable(model) or verdict is Verdict.RESTART:
+        if version.order > self.version.order or not followable(model):
             self._publish(version, answer.at)
         elif version.order < self.version.order and not self._accept_return(answer.at):
             self._pause(answer.at, EARLY_S if self._behind_since == answer.at else BEHIND_S)

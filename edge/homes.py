@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .join import Join
 from .member import Member
 from .rendezvous import most_streams, rank
 
@@ -27,6 +28,8 @@ MAX_FROZEN = 10_000
 class _Home:
     member: Member
     used: float
+    joins: dict[int, Join]
+    """By upstream: how viewers were joined to its presentation."""
 
 
 class Homes:
@@ -91,8 +94,20 @@ class Homes:
         elif len(self._homes) >= MAX_HOMES:
             self._drop()
         member.streams += 1
-        self._homes[stream] = _Home(member, now)
+        self._homes[stream] = _Home(member, now, before.joins if before is not None else {})
         self._frozen.pop((stream, member.index), None)
+
+    def joined(self, stream: str, member: Member, at: Join | None) -> None:
+        """Viewers of `stream`, whose home `member` is, get its presentation like this."""
+        if at is None:
+            self._homes[stream].joins.pop(member.index, None)
+        else:
+            self._homes[stream].joins[member.index] = at
+
+    def join_of(self, stream: str, member: Member) -> Join | None:
+        """How viewers were joined to the presentation of `stream` at `member`."""
+        home = self._homes.get(stream)
+        return None if home is None else home.joins.get(member.index)
 
     def freeze(self, stream: str, member: Member, now: float) -> None:
         """`stream` stands still at `member`. Where it stands still everywhere, only the last one counts."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from .join import Join
+
 
 class Paths(Protocol):
     """Keys are canonical; `source` is the name of an upstream, as answers carry it."""
@@ -19,8 +21,11 @@ class Paths(Protocol):
     def stands_still(self, key: str, source: str, now: float) -> None:
         """`source` answers, but the playlist at `key` makes no progress there."""
 
-    def taken_over(self, key: str, source: str, now: float, *, changed: bool) -> None:
-        """The playlist at `key` is followed at `source` now; `changed`: its names or numbers are others."""
+    def taken_over(self, key: str, source: str, now: float, at: Join | None, *, changed: bool) -> None:
+        """The playlist at `key` is followed at `source` now, joined at `at`; `changed`: as another presentation."""
+
+    def join_of(self, key: str, source: str) -> Join | None:
+        """How viewers of the stream of `key` were joined to its presentation at `source`, if they were."""
 
     def names(self, keys: Iterable[str], source: str) -> None:
         """A playlist of `source` names these."""

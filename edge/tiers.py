@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .homes import Homes
+from .join import Join
 from .lineage import Lineage
 from .member import Member, ProbeRules
 from .message import Cancel, Done, Failure, Purpose, UpstreamAnswer, UpstreamRequest
@@ -286,13 +287,20 @@ class Tiers:
             self._homes.freeze(self._lineage.stream_of(key), member, now)
             self.notices.append(Notice("stream-stands-still", source, key))
 
-    def taken_over(self, key: str, source: str, now: float, *, changed: bool) -> None:
+    def taken_over(self, key: str, source: str, now: float, at: Join | None, *, changed: bool) -> None:
         """The playlist at `key` is followed at `source` now."""
         member = self._names[source]
         member.counts.taken_over += 1
         member.counts.taken_over_changed += changed
-        self._homes.settle(self._lineage.stream_of(key), member, now)
+        stream = self._lineage.stream_of(key)
+        self._homes.settle(stream, member, now)
+        self._homes.joined(stream, member, at)
         self.notices.append(Notice("stream-taken-over-changed" if changed else "stream-taken-over", source, key))
+
+    def join_of(self, key: str, source: str) -> Join | None:
+        """How viewers of the stream of `key` were joined to its presentation at `source`, if they were."""
+        member = self._names.get(source)
+        return self._homes.join_of(self._lineage.stream_of(key), member) if member is not None else None
 
     def names(self, keys: Iterable[str], source: str) -> None:
         """A playlist of `source` names these."""

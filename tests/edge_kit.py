@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from headwater.edge.core import Core, CoreLimits
+from headwater.edge.join import Join
 from headwater.edge.message import (
     Cancel,
     Done,
@@ -67,7 +68,7 @@ class LiveStream:
                     parts=tuple(self.open),
                     part_count=PARTS,
                     map=Map(f"{self.prefix}init.mp4"),
-                    date_us=int((UNIX + self.msn * 2) * 1e6),
+                    date_us=int((UNIX + (self.msn - self.first) * 2) * 1e6),
                 )
             )
             self.open = []
@@ -87,7 +88,7 @@ class LiveStream:
                 parts=tuple(self.open),
                 part_count=len(self.open),
                 map=Map(f"{self.prefix}init.mp4"),
-                date_us=int((UNIX + self.msn * 2) * 1e6),
+                date_us=int((UNIX + (self.msn - self.first) * 2) * 1e6),
             )
         return MediaPlaylist(
             target_duration=4,
@@ -219,9 +220,13 @@ class OnePath:
     def stands_still(self, key: str, source: str, now: float) -> None:
         """Nothing to do; likewise below."""
 
-    def taken_over(self, key: str, source: str, now: float, *, changed: bool) -> None:
+    def taken_over(self, key: str, source: str, now: float, at: Join | None, *, changed: bool) -> None:
         """There is one source."""
         raise AssertionError
+
+    def join_of(self, key: str, source: str) -> Join | None:
+        """Nothing was joined."""
+        return None
 
     def names(self, keys: Iterable[str], source: str) -> None:
         """All names are one upstream's."""

@@ -15,6 +15,8 @@ from headwater.origin.hls.model import MediaPlaylist
 
 FOLDER = "/live/x/v/"
 LIST = f"{FOLDER}index.m3u8"
+AUDIO = f"{FOLDER}audio.m3u8"
+"""The same playlist as another rendition's."""
 TICK_S = 0.05
 
 
@@ -74,7 +76,7 @@ class Origin:
         stream = self.stream
         if stream is None or not path.startswith(FOLDER):
             return UpstreamAnswer(now, UNIX + now, 404)
-        if path == LIST:
+        if path in (LIST, AUDIO):
             pairs = dict(pair.split("=") for pair in query.split("&") if pair)
             if pairs and not self.answers_early:
                 ask = Directives(int(pairs["_HLS_msn"]), int(pairs["_HLS_part"]))
@@ -105,7 +107,7 @@ class House:
 
     def pump(self) -> None:
         """Let everything that can happen now happen."""
-        while any([origin.pump(self.now) for origin in self.origins]):
+        while sum(origin.pump(self.now) for origin in self.origins):
             pass
 
     def run(self, seconds: float, *, publishing: tuple[LiveStream, ...] = (), every_s: float = 0.5) -> None:
