@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import enum
 import zlib
-from collections.abc import Iterable
 
 from headwater.origin.hls.directives import Directives, Reject, Serve, Wait, decide
 from headwater.origin.hls.model import MediaPlaylist
@@ -20,7 +19,8 @@ from headwater.origin.hls.model import MediaPlaylist
 from .collapse import Line, Waiter
 from .entities import RETRY_AFTER_S, crowded, local, upstream_age
 from .host import Host
-from .keys import Target, resolve, with_directives
+from .keys import Target, with_directives
+from .livewindow import LiveWindow
 from .message import (
     Cancel,
     Failure,
@@ -31,6 +31,7 @@ from .message import (
     UpstreamAnswer,
     UpstreamRequest,
 )
+from .scout import Scout
 from .succession import Succession
 from .version import Version, cache_control, followable, read_playlist
 
@@ -43,6 +44,8 @@ CONFIRM_TARGETS = 2.0
 """Target durations without an answer after which a request is given up for a plain one."""
 BEHIND_S = 0.5
 """Between looks at an upstream that went back, until that is believed."""
+
+PLAIN_HEDGE_S = 1.0
 
 MAX_PREFETCH = 64
 """Newest parts and init sections fetched ahead at once. Why: a foreign playlist may list thousands in one step."""
@@ -75,14 +78,12 @@ class Follower:
         self._via = via
         self._loop = loop
         self._succession = Succession(key, host.paths, answer, model)
-        self._named = ""
-        """The upstream that is known to name the whole window."""
+        self._scout = Scout(key, host.upstream, self._succession, loop, self._passed)
         self._jitter = (zlib.crc32(key.encode()) % 100) / 1_000
         self._cache_plain: str | None = None
         self._cache_blocking: str | None = None
         self._lines: dict[Directives, Line] = {}
-        self._window: dict[str, str | None] = {}
-        self._growing: frozenset[str] = frozenset()
+        self._window = LiveWindow(key, host)
         self._cancel: Cancel | None = None
         self._failures = 0
         self._lost = False
@@ -204,7 +205,8 @@ class Follower:
     def _fetch(self, target: str, state: State, now: float) -> None:
         self.state = state
         self._asked_at = now
-        hedge_s = self._succession.hedge_s(now, held=state is State.FOLLOWING)
+        # A plain request is held by nobody: overdue after a second
+        hedge_s = None if state is State.FOLLOWING else PLAIN_HEDGE_S
         request = UpstreamRequest(
             target, Purpose.PLAYLIST, loop=self._loop, source=self._succession.source, hedge_s=hedge_s
         )
@@ -247,6 +249,13 @@ class Follower:
             else:
                 self._hold(answer.at)
 
+    def _passed(self, answer: UpstreamAnswer) -> None:
+        """Another upstream has the next part already, and ours has not."""
+        if self.state in (State.FOLLOWING, State.PAUSED):
+            self._abandon()
+            self.state = State.RELOADING
+            self._answered(answer)
+
     def _accept_return(self, now: float) -> bool:
         """Whether a step back is a new start of the stream, not one straggling replica of the upstream (rule 12)."""
         if self._behind_since is None:
@@ -275,15 +284,11 @@ class Follower:
             self._pause(now, EARLY_S)
         else:
             self._hold(now)
-        self._move_window(version)
-        growing = frozenset(() if over else self._keys(version.growing()))
-        if growing or self._growing:
-            self._host.growing(growing, self._growing - growing)
-            self._growing = growing
+        self._window.move(version, self._succession.source, over=over)
         uris = version.wanted_first() if before is None else version.new_since(before)
-        self._host.prefetch(self._keys(uris[-MAX_PREFETCH:]), now, listed=True)
+        self._host.prefetch(self._window.keys(uris[-MAX_PREFETCH:]), now, listed=True)
         if not over:
-            self._host.prefetch(self._keys(version.hinted()), now, listed=False)
+            self._host.prefetch(self._window.keys(version.hinted()), now, listed=False)
         self._wake(now)
         if self.state is State.ENDED:
             self._finish()
@@ -316,7 +321,9 @@ class Follower:
             # Whoever else has the stream is asked plainly, for its names
             self._abandon()
             self._fetch(self.key, State.RELOADING, now)
-        elif self.state is State.PAUSED and now >= self._retry_at:
+            return
+        self._scout.look(now)
+        if self.state is State.PAUSED and now >= self._retry_at:
             self._retry(now)
         elif self._cancel is not None and now - self._asked_at > CONFIRM_TARGETS * self._target_s:
             # Held for long: ask plainly whether the playlist still stands, before rule 163 takes it from viewers.
@@ -344,9 +351,8 @@ class Follower:
     def stop(self) -> None:
         """End the upstream request and give up the window. Viewers still in line stay with the host."""
         self._abandon()
-        self._host.window((), [key for key in self._window.values() if key is not None])
-        self._host.growing((), self._growing)
-        self._window, self._growing = {}, frozenset()
+        self._scout.stop()
+        self._window.release()
 
     def _abandon(self) -> None:
         if self._cancel is not None:
@@ -377,23 +383,3 @@ class Follower:
             self._cache_plain or cache_control("plain", duration),
             self._cache_blocking or cache_control("blocking", duration),
         )
-
-    def _keys(self, uris: Iterable[str]) -> list[str]:
-        return [key for uri in uris if (key := self._resolve(uri)) is not None]
-
-    def _resolve(self, uri: str) -> str | None:
-        return self._window[uri] if uri in self._window else resolve(self.key, uri)
-
-    def _move_window(self, version: Version) -> None:
-        before = self._window
-        self._window = {
-            uri: before[uri] if uri in before else resolve(self.key, uri)
-            for uri in (*version.uris(), *version.hinted())
-        }
-        added = [key for uri, key in self._window.items() if uri not in before and key is not None]
-        source = self._succession.source
-        whole = [key for key in self._window.values() if key is not None] if source != self._named else added
-        self._host.paths.names(whole, source)
-        self._named = source
-        dropped = [key for uri, key in before.items() if uri not in self._window and key is not None]
-        self._host.window(added, dropped)

@@ -188,6 +188,8 @@ class UpstreamRequest:
     """CDN-Loop of the viewer request that it comes from: the edges that it has passed (RFC 8586)."""
     source: str = ""
     """Name of the upstream to ask as long as it has not failed; empty: any."""
+    avoid: str = ""
+    """Name of the upstream that is not meant."""
     hedge_s: float | None = None
     """Seconds after which an answer is overdue and another upstream is asked as well."""
 

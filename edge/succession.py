@@ -21,8 +21,8 @@ FROZEN_TARGETS = 1.5
 """Target durations without news after which an upstream that answers counts as failed for the stream."""
 PASSED_TARGETS = 0.75
 """The same when another upstream is seen to move on: it is not the encoder that stands still."""
-PLAIN_HEDGE_S = 1.0
-"""When a plain playlist request is overdue: nobody has a reason to hold it."""
+LATE_S = 0.1
+"""On top of one and a half parts: what a network and an encoder may be late without anybody asking."""
 
 
 def same_names(ours: MediaPlaylist, theirs: MediaPlaylist) -> bool:
@@ -43,6 +43,10 @@ def _same(one: Segment, other: Segment) -> bool | None:
     if one.uri is not None and other.uri is not None and not (one.gap or other.gap):
         pairs.append((one.uri, one.byterange) == (other.uri, other.byterange))
     return all(pairs) if pairs else None
+
+
+def _order(model: MediaPlaylist) -> tuple[int, int]:
+    return model.last_msn, len(model.open.parts) if model.open is not None else 0
 
 
 class Succession:
@@ -78,7 +82,6 @@ class Succession:
                 self._join = self._joined(answer.source, model, shown)
                 self._paths.taken_over(self._key, answer.source, answer.at, self._join, changed=True)
             else:
-                self._note(answer.source, model)
                 return False
         elif self._join is not None and model.last_msn + MOST_BACK < self._join.first:
             self._join = join(shown, model)  # that upstream itself started again
@@ -94,12 +97,16 @@ class Succession:
                 return replace(before, first=first)
         return join(shown, model)
 
-    def _note(self, source: str, model: MediaPlaylist) -> None:
-        order = (model.position.last_msn, model.position.open_parts)
+    def compare(self, source: str, model: MediaPlaylist) -> bool:
+        """What another upstream has while ours is overdue: True when it has the same presentation and more of it."""
+        order = _order(model)
+        if same_names(self.model, model):
+            return order > _order(self.model)
         if self._rival is not None and self._rival[0] == source:
             self._passed = self._passed or order > self._rival[1]
         else:
             self._rival = source, order
+        return False
 
     def visible(self, answer: UpstreamAnswer) -> tuple[MediaPlaylist, UpstreamAnswer] | None:
         """What viewers may have of the newest playlist; None: nothing that is new to them, so far."""
@@ -123,12 +130,10 @@ class Succession:
 
     # -- time
 
-    def hedge_s(self, now: float, *, held: bool) -> float:
-        """After how long a request is overdue, by the cadence of what came before."""
-        if not held:
-            return PLAIN_HEDGE_S
+    def overdue(self, now: float) -> bool:
+        """Whether news is late, by the cadence of what came before, and somebody else could have it."""
         step = self.model.part_target or float(self.model.target_duration)
-        return max(step, self.news_at + 1.5 * step + 0.1 - now)
+        return self._paths.several and now - self.news_at > 1.5 * step + LATE_S
 
     def failed(self, now: float) -> bool:
         """Whether the upstream has to be given up now: it is gone, or there was no news for too long."""

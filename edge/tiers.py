@@ -111,6 +111,8 @@ class Tiers:
     def fetch(self, request: UpstreamRequest, done: Done) -> Cancel:
         """Ask the upstream that should have it; `done` is called once, from a later event."""
         call = _Call(request, done, self._lineage.stream_of(request.target), self._now)
+        if request.avoid in self._names:
+            call.tried.add(self._names[request.avoid].index)
         self._calls[call] = None
         member = self._choose(call)
         if member is None:
