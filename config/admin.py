@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -17,7 +17,11 @@ Readiness = Callable[[], str | None]
 class AdminServer:
     """Serves one registry. `ready` is asked at each `/readyz`."""
 
-    def __init__(self, settings: Admin, registry: CollectorRegistry, ready: Readiness) -> None:
+    def __init__(
+        self, settings: Admin, registry: CollectorRegistry, ready: Readiness, routes: Iterable[web.RouteDef] = ()
+    ) -> None:
+        """`routes`: what this process serves here beside them."""
+        self._routes = tuple(routes)
         self._settings = settings
         self._registry = registry
         self._ready = ready
@@ -31,6 +35,7 @@ class AdminServer:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/readyz", self._readiness)
+        app.router.add_routes(self._routes)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._settings.host or None, self._settings.port)

@@ -136,12 +136,14 @@ class EdgeRole:
 
     def __init__(self, settings: Settings) -> None:
         from headwater.edge.app import EdgeServer
+        from headwater.edge.pinapi import routes
 
         self._connections = settings.edge.http.connections
         self._registry = _registry()
         self._watch = LoopWatch(self._registry)
         self._server = EdgeServer(settings.edge, upstream_of(settings, settings.origin.http.port), self._registry)
-        self._admin = AdminServer(settings.edge.admin, self._registry, self._why_not_ready)
+        pages = routes(lambda: self._server.pins)
+        self._admin = AdminServer(settings.edge.admin, self._registry, self._why_not_ready, pages)
 
     async def start(self) -> None:
         """Bind everything. Raises StartError; what was started is closed then."""

@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr, model_validator
 from .section import NAME_PATTERN, Section, wrong
 from .settings_encode import Encode
 from .settings_srt import Passphrase, Pull, Srt
-from .settings_upstream import MAX_UPSTREAMS, URL_PATTERN, EdgeTiers, EdgeUpstream, check_upstreams
+from .settings_upstream import MAX_UPSTREAMS, URL_PATTERN, EdgeTiers, EdgeUpstream, PlaylistPath, check_upstreams
 from .units import GIB, KIB, MIB, BitRate, Bytes, Count, Milliseconds, Port, Seconds
 
 
@@ -253,6 +253,12 @@ class Edge(Section):
     held: Count = Field(100_000, description="Held viewer requests; above it 503.")
     followers: Count = Field(2_000, description="Live playlists followed at once.")
     follow_grace_s: Seconds = Field(30, description="How long a playlist is followed after its last viewer.")
+    pins: tuple[PlaylistPath, ...] = Field(
+        (),
+        max_length=200,
+        description="Paths of playlists that are followed from the start, without viewers, with all that they lead to: "
+        '`["/live/NAME/index.m3u8"]`. More at run time: POST /pins on the admin listener.',
+    )
     tiers: EdgeTiers = EdgeTiers()
     http: EdgeHttp = EdgeHttp()
     admin: Admin = Admin(port=9602)

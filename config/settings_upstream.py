@@ -20,7 +20,11 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 MAX_UPSTREAMS = 32
 """Why: a tier has a few; beyond that, put another tier between."""
 
-Weight = Annotated[float, Field(gt=0, le=1_000)]
+Weight = Annotated[float, Field(gt=0, le=1_000, json_schema_extra={"unit": "x"})]
+PlaylistPath = Annotated[
+    str, Field(max_length=500, pattern=r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/[A-Za-z0-9_~-][A-Za-z0-9._~-]*\.m3u8?$")
+]
+"""A path that is its own canonical form."""
 
 
 class EdgeUpstream(Section):
@@ -84,7 +88,7 @@ class EdgeTiers(Section):
     slow_start_s: Seconds = Field(
         30, description="From an upstream's return until it gets its whole share of new streams."
     )
-    load_factor: Annotated[float, Field(ge=1, le=100)] = Field(
+    load_factor: Annotated[float, Field(ge=1, le=100, json_schema_extra={"unit": "x"})] = Field(
         1.25, description="Most streams of one upstream, relative to its fair share; more go to the next one."
     )
 

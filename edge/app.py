@@ -16,6 +16,7 @@ from .http1 import Connection
 from .listener import Limits, Shared
 from .message import Cancel, Done, Upstream, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
+from .pins import Pins
 from .refusals import RefusalLog
 from .tiermetrics import TierMetrics
 from .upstreams import Upstreams
@@ -56,6 +57,8 @@ class EdgeServer:
         self._wakes = Wakes()
         self._upstreams: Upstreams | None = None
         self._core: Core | None = None
+        self.pins: Pins | None = None
+        """What is pinned; None before `start`."""
         self._shared: Shared | None = None
         self._metrics: tuple[Metrics, TierMetrics] | None = None
         self._server: asyncio.Server | None = None
@@ -102,6 +105,7 @@ class EdgeServer:
             await self._upstreams.close()
             raise
         self._core, self._shared = core, shared
+        self.pins = Pins(core, settings.pins, settings.follow_grace_s)
         self._port = self._server.sockets[0].getsockname()[1]
         self._metrics = (Metrics(core, self._wakes, self._registry), TierMetrics(tiers, self._registry))
         self._refusals = RefusalLog(core.tally.refused)
@@ -116,6 +120,8 @@ class EdgeServer:
         self._tick = loop.call_later(TICK_S, self._on_tick)
         self._upstreams.handle_timeout(loop.time())
         self._core.handle_timeout(loop.time())
+        if self.pins is not None:
+            self.pins.handle_timeout(loop.time())
         self._refusals.look(loop.time())
 
     async def drain(self) -> None:
@@ -136,6 +142,9 @@ class EdgeServer:
             self._tick = None
         if self._server is not None:
             self._server.close()
+        if self.pins is not None:
+            self.pins.stop()
+            self.pins = None
         if self._core is not None:
             self._core.stop()
         if self._shared is not None:

@@ -218,6 +218,10 @@ class Core:
         for waiter in follower.take_waiters():
             self.send(waiter.request, waiter.reply, entity, Outcome.JOIN, answer.at)
 
+    def uncounted(self, outcome: Outcome) -> None:
+        """The last answer with this outcome went to no viewer (pins.Core)."""
+        self.tally.requests[outcome] -= 1
+
     # -- time
 
     def handle_timeout(self, now: float) -> None:

@@ -25,6 +25,7 @@ SHELLS = {
     "headwater.edge.listener": "listening socket",
     "headwater.edge.metrics": "metrics registry",
     "headwater.edge.parse": "its early answers carry the Date header",
+    "headwater.edge.pinapi": "aiohttp handlers",
     "headwater.edge.refusals": "logging",
     "headwater.edge.tiermetrics": "metrics registry",
     "headwater.edge.upstreams": "composition of the upstream clients, logging",
