@@ -211,7 +211,7 @@ class Quiet:
 class OnePath:
     """`paths.Paths` of one upstream: nothing to choose."""
 
-    several = False
+    several: bool = False
 
     def gone(self, key: str, source: str, now: float) -> bool:
         """Nobody else could be asked."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
+from tests.peers.certificates import self_signed
 
 from headwater.config.settings_upstream import EdgeUpstream
 from headwater.edge import fetch
@@ -78,6 +81,67 @@ async def test_a_request_carries_nothing_of_a_viewer() -> None:
     assert seen[0].headers["If-None-Match"] == '"e"'
     assert seen[0].headers["If-Modified-Since"] == "then"
     assert "Cookie" not in seen[0].headers
+    assert seen[0].headers["CDN-Loop"] == "id-1"
+
+
+async def test_the_edges_that_were_passed_are_told() -> None:
+    seen: list[str] = []
+
+    def handler(request: web.Request) -> web.Response:
+        seen.append(request.headers["CDN-Loop"])
+        return web.Response()
+
+    async with serving(handler) as base:
+        await get(base, UpstreamRequest("/", loop="a, b;x=1"))
+    assert seen == ["a, b;x=1, id-1"]
+
+
+@asynccontextmanager
+async def listening(folder: Path, *, tls: bool) -> AsyncIterator[str]:
+    """On a Unix socket, or with a certificate of its own for localhost."""
+
+    async def handle(request: web.Request) -> web.Response:
+        return web.Response(text=f"{request.host}{request.path}")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self_signed(folder))
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        yield f"https://127.0.0.1:{runner.addresses[0][1]}"
+    else:
+        await web.UnixSite(runner, str(folder / "socket")).start()
+        yield f"unix:{folder / 'socket'}"
+    await runner.cleanup()
+
+
+async def ask(upstream: EdgeUpstream) -> UpstreamAnswer:
+    fetcher = Fetcher(upstream, LIMITS, "e", "id-1")
+    future: asyncio.Future[UpstreamAnswer] = asyncio.get_running_loop().create_future()
+    fetcher.fetch(UpstreamRequest("/a?b=c"), future.set_result)
+    try:
+        return await future
+    finally:
+        await fetcher.close()
+
+
+async def test_an_upstream_on_a_unix_socket(tmp_path: Path) -> None:
+    async with listening(tmp_path, tls=False) as url:
+        assert (await ask(EdgeUpstream(url=url))).body == b"localhost/a"
+    assert (await ask(EdgeUpstream(url=url))).failure is Failure.CONNECT
+
+
+async def test_an_upstream_with_tls(tmp_path: Path) -> None:
+    async with listening(tmp_path, tls=True) as url:
+        assert (await ask(EdgeUpstream(url=url))).failure is Failure.CONNECT, "nobody vouches for it"
+        assert (await ask(EdgeUpstream(url=url, insecure=True))).status == 200
+        ca = tmp_path / "certificate.pem"
+        assert (await ask(EdgeUpstream(url=url, ca=ca))).status == 200
+        other = EdgeUpstream(url=url, ca=ca, server_name="other.example")
+        assert (await ask(other)).failure is Failure.CONNECT, "the certificate is not that name's"
 
 
 async def test_an_encoding_that_was_not_asked_for_is_undone() -> None:

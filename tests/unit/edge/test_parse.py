@@ -275,3 +275,10 @@ def test_the_start_of_a_second_request_in_the_same_piece_counts_as_one() -> None
     assert len(seen.heads) == 1
     assert parser.in_request
     parser.close()
+
+
+def test_the_edges_that_a_request_passed() -> None:
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nCDN-Loop: one, two\r\ncdn-loop: three;v=1\r\n\r\n"
+    for seen in (both(head), feed(head + head)):  # the second time the block of fields is known
+        assert {found.request.loop for found in seen.heads} == {"one, two, three;v=1"}
+    assert feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").heads[0].request.loop == ""
