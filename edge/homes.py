@@ -49,6 +49,11 @@ class Homes:
         """Whether `member` may be asked for `stream`."""
         return member.breaker.allows(now) and self._frozen.get((stream, member.index), 0.0) <= now
 
+    @property
+    def ailing(self) -> bool:
+        """Whether anybody is not well for anything: most of the time a short answer to `well`."""
+        return bool(self._frozen) or any(not member.up for member in self._members)
+
     def order(self, stream: str, now: float, *, siblings: bool) -> list[Member]:
         """Whom to ask, best first: the home, then the sibling whose turn it is, then the parents by rank.
 

@@ -14,6 +14,8 @@ from .paths import Paths
 
 MAX_NAMED = 100
 """Files that one playlist may name by ranges. Why: it is one, or one per advertisement."""
+NEWEST = 100
+"""Segments of a live playlist whose names are noted, the newest. Why: the rest is here, or nobody asks for it."""
 MAX_CHILDREN = 500
 """Playlists that one multivariant playlist may lead to. Why: a large ladder with languages has fifty."""
 
@@ -47,12 +49,13 @@ def tell(paths: Paths, key: str, answer: UpstreamAnswer, model: MediaPlaylist | 
         if led := children(answer.body, key):
             paths.leads_to(key, led)
         return
-    paths.names(_named(model, key), answer.source)
+    if not model.ended:  # a recording is the same wherever it is
+        paths.names(_named(model, key), answer.source)
 
 
 def _named(model: MediaPlaylist, base: str) -> list[str]:
     uris: dict[str, None] = {}
-    for segment in model.segments:
+    for segment in model.segments[-NEWEST:]:
         if segment.map is not None:
             uris[segment.map.uri] = None
         if segment.uri is not None and not segment.gap:

@@ -235,12 +235,13 @@ class Tiers:
             if member.up is not self._up[member]:
                 self._up[member] = member.up
                 self.notices.append(Notice("upstream-up" if member.up else "upstream-down", member.name))
+        ailing = self._homes.ailing
         for call in list(self._calls) if self.several else ():
             if call.parked <= now:
                 self._end(call, call.last or UpstreamAnswer(now, 0.0, failure=Failure.ORPHAN))
             elif not call.live:
                 self._unpark(call, now)
-            elif call.hedged is None and self._overdue(call, now):
+            elif call.hedged is None and (now >= call.hedge_at or (ailing and self._stranded(call, now))):
                 self._hedge(call)
         if now >= self._expire_at:
             self._expire_at = now + EXPIRE_EVERY_S
@@ -254,8 +255,8 @@ class Tiers:
         if member is not None:
             self._ask(call, member)
 
-    def _overdue(self, call: _Call, now: float) -> bool:
-        return now >= call.hedge_at or not any(self._homes.well(member, call.stream, now) for member in call.live)
+    def _stranded(self, call: _Call, now: float) -> bool:
+        return not any(self._homes.well(member, call.stream, now) for member in call.live)
 
     def _hedge(self, call: _Call) -> None:
         member = self._choose(call) if self._hedges < MAX_HEDGES else None
@@ -276,9 +277,9 @@ class Tiers:
 
     def gone(self, key: str, source: str, now: float) -> bool:
         """Whether `source` has failed, as a whole or for the stream of `key`."""
-        member = self._names.get(source)
-        if not self.several:
+        if not self.several or not self._homes.ailing:
             return False
+        member = self._names.get(source)
         return member is None or not member.up or not self._homes.well(member, self._lineage.stream_of(key), now)
 
     def stands_still(self, key: str, source: str, now: float) -> None:
@@ -297,7 +298,16 @@ class Tiers:
         stream = self._lineage.stream_of(key)
         self._homes.settle(stream, member, now)
         self._homes.joined(stream, member, at)
+        if changed:
+            self._give_up(stream, member)
         self.notices.append(Notice("stream-taken-over-changed" if changed else "stream-taken-over", source, key))
+
+    def _give_up(self, stream: str, member: Member) -> None:
+        """What only the presentation before has, and is not here yet, does not come any more (with the next tick)."""
+        for call in self._calls:
+            playlist = call.request.purpose in (Purpose.PLAYLIST, Purpose.BLOCKING)
+            if call.stream == stream and not playlist and not self._lineage.named_by(call.request.target, member.index):
+                call.parked = self._now
 
     def join_of(self, key: str, source: str) -> Join | None:
         """How viewers of the stream of `key` were joined to its presentation at `source`, if they were."""

@@ -125,9 +125,11 @@ def test_a_frozen_origin_is_left_within_one_and_a_half_target_durations(hangs: b
     house, used, other, ours, theirs = two_origins(ahead=3)
     watcher = Watcher(house)
     watcher.watch(4, ours, theirs)
+    waiting = house.get(FOLDER + ours.name)
     if hangs:
         used.state = "hung"
     watcher.watch(14, theirs)
+    assert waiting.status == 503, "the part that will never be is not waited for any longer"
     assert set(watcher.statuses) == {200}
     assert watcher.longest_pause <= TARGET_S, "the other one is seen to move on, so it is not waited for the whole time"
     assert house.followed.index == house.origins.index(other)

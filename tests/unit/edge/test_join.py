@@ -76,7 +76,7 @@ def test_the_discontinuity_is_counted_when_it_slides_out() -> None:
     ours = dataclasses.replace(stream(100, 2).model, discontinuity_sequence=7)
     theirs = LiveStream(first_msn=40, window=10, prefix="other-")
     at = join(ours, theirs.model)
-    numbers = {}
+    numbers: dict[int, int] = {}
     for _ in range(20 * 4):
         theirs.step()
         shown = joined(theirs.model, at)
