@@ -30,7 +30,7 @@ run: $(VENV)/.runtime $(VENDOR)
 
 test: $(VENV)/.dev $(VENDOR)
 	@.ci/need chromium:chromium srt-live-transmit:srt-tools
-	@$(BIN)/python -m pytest $(PYTEST)
+	@.ci/tests $(BIN)/python $(PYTEST)
 
 # Every SRT caller with every key length on every bad network; `make test` runs a part of it.
 srt-matrix: $(VENV)/.dev
@@ -57,7 +57,7 @@ soak: $(VENV)/.dev
 	@$(BIN)/python -m headwater.loadtest.bench $(SOAK) $(ARGS)
 
 fuzz: $(VENV)/.dev
-	@HEADWATER_FUZZ=deep $(BIN)/python -m pytest tests/fuzz -n auto --timeout 3600 $(PYTEST)
+	@HEADWATER_FUZZ=deep $(BIN)/python -m pytest tests/fuzz tests/talk/test_ladder_day.py -n auto --timeout 3600 $(PYTEST)
 
 # Rewrites the generated part of the documentation: docs/configuration.md
 docs: $(VENV)/.runtime

@@ -47,7 +47,7 @@ class SrtLimits(Section):
     socket_bytes: Bytes = Field(
         8 * MIB,
         description="Kernel's receive buffer of the port. Why: 0.6 s of 50 callers at 2 Mbit/s, should the server be "
-        "busy elsewhere. Linux gives no more than net.core.rmem_max; less is said in the log.",
+        "busy elsewhere. Without CAP_NET_ADMIN Linux gives no more than net.core.rmem_max; less is said in the log.",
     )
     idle_s: Seconds = Field(5, description="Without a packet before a peer is gone.")
     media_idle_s: Seconds = Field(10, description="Without media before a publisher is closed.")

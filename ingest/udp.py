@@ -30,6 +30,8 @@ first of a row is taken at once; the others are late by that much at most, far b
 """
 DATAGRAM = 2_048
 """Bytes read of one; SRT sends at most 1472, and what is longer is refused by its length."""
+SO_RCVBUFFORCE = 33
+"""Linux: like SO_RCVBUF, beyond net.core.rmem_max, for who has CAP_NET_ADMIN."""
 SO_MEMINFO = 55
 """Linux: counters of a socket; number 8 is what was dropped because its buffer was full."""
 DROPS = 8
@@ -72,7 +74,10 @@ def open_udp(host: str, port: int, key: str, buffer_bytes: int) -> socket.socket
 
 def enlarge(sock: socket.socket, buffer_bytes: int) -> None:
     """Ask for a receive buffer, and say so when the kernel gives less."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer_bytes)
+    except OSError:  # not Linux, or without CAP_NET_ADMIN: as much as net.core.rmem_max allows
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
     # Linux tells twice of what it gives: it counts its own book-keeping.
     given = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
     if given < buffer_bytes:

@@ -20,7 +20,7 @@ from headwater.origin.hls import reader
 from .burner import competing
 from .ladder import Flashing, busiest_worker, metric, summary, variants, wait_offered
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(180)]
 
 STREAM = "overload"
 CHANGES = "headwater_encode_level_changes_total"
@@ -129,8 +129,8 @@ def test_quality_goes_and_comes_back_and_latency_stays(server: Headwater, tmp_pa
         final = figures(page)
         page.context.close()
     print("needed", needed, "levels", loaded, after.levels, "latency", max(seen.latency), max(after.latency))
-    assert highest >= ENOUGH and loaded == sorted(loaded), loaded
-    assert after.levels[-1] == 0 and after.levels == sorted(after.levels, reverse=True), after.levels
+    assert highest >= ENOUGH and 0 not in loaded[loaded.index(highest) :], loaded
+    assert after.levels[-1] == 0, after.levels
     assert max(seen.latency + after.latency) < LATENCY_S
     assert final["rendition"] == RUNGS[-1]
     _steps_were_counted_and_said(server, highest)
@@ -162,10 +162,13 @@ def _watch(seen: Log, server: Headwater, page: Page, seconds: float) -> None:
 
 
 def _steps_were_counted_and_said(server: Headwater, highest: int) -> None:
-    """Each level was passed in order, in the log and in the counters."""
-    downs = [int(level) for level in re.findall(r"ladder steps down.*?step=(\d+)", server.text())]
-    ups = [int(level) for level in re.findall(r"ladder steps up.*?step=(\d+)", server.text())]
-    assert downs[-highest:] == list(range(1, highest + 1)), downs
-    assert ups[-1] == 0
-    assert metric(server, CHANGES, stream=STREAM, direction="down") == len(downs)
-    assert metric(server, CHANGES, stream=STREAM, direction="up") == len(ups)
+    """Each step is one level, in the log and in the counters. Nothing else: a machine that gets faster or slower under
+    the load makes the ladder climb and step down again."""
+    steps = re.findall(r"ladder steps (down|up).*?step=(\d+)", server.text())
+    level = 0
+    for way, said in steps:
+        level += 1 if way == "down" else -1
+        assert int(said) == level, steps
+    assert level == 0 and max(int(said) for _, said in steps) >= highest, steps
+    for way in ("down", "up"):
+        assert metric(server, CHANGES, stream=STREAM, direction=way) == sum(step[0] == way for step in steps)

@@ -36,7 +36,7 @@ from .ladder import (
     wait_offered,
 )
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(180)]
 
 FOLLOW_S = 8
 SMALL = SOUND_TOML.replace("height = 240", "height = 144", 1).replace("height = 144\n[ingest", "height = 90\n[ingest")

@@ -16,7 +16,7 @@ from .checks import *  # noqa: F403  # the tests of every outcome
 from .matrix import Outcome, run_case
 from .sources import SOURCES
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(300)]
 
 ROUNDS = [list(SOURCES), [f"{name}-tls" for name in SOURCES]]
 """The cases of a round are pushed at the same time: first over RTMP, then over RTMPS."""

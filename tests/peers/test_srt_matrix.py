@@ -15,7 +15,7 @@ import uvloop
 from .srtmatrix import ALL, CALLERS, COVER, KEYS
 from .srtrun import CUT, Outcome, refusals, run_cases
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(1_200)]
+pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(1_200)]
 
 WHOLE = os.environ.get("HEADWATER_SRT_MATRIX") == "whole"
 CASES = ALL if WHOLE else COVER

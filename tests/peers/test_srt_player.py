@@ -8,7 +8,7 @@ import pytest
 
 from headwater.loadtest.bench.srt_watch import run
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(240)]
 
 WATCH_S = 12
 

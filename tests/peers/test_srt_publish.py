@@ -25,7 +25,7 @@ from .checks import *  # noqa: F403  # the tests of every outcome
 from .matrix import Outcome, watch
 from .sources import SOURCES, Source, x264
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(300)]
 
 KEY = "publish-key-of-all"
 PASSPHRASE = "only-for-this-stream"

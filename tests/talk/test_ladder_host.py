@@ -32,6 +32,8 @@ from headwater.ingest.media import (
     TrackStarted,
 )
 
+pytestmark = pytest.mark.waits
+
 CLIP = video("testsrc2=size=320x180:rate=25", "-c:v libx264 -preset ultrafast -g 25 -bf 0", 2.0)
 HIGH, LOW = Rendition("120p"), Rendition("90p")
 PLAN = Plan(Fraction(25), SOURCE, (rung(120, 214), rung(90, 160)))

@@ -29,6 +29,8 @@ from headwater.origin.hub import Hub
 from headwater.origin.stream import StreamState
 from headwater.origin.window import Found
 
+pytestmark = pytest.mark.waits
+
 CLOCK = SourceClock(90_000, 33)
 SHORT = video("testsrc2=size=320x180:rate=25", "-c:v libx264 -preset ultrafast -g 50 -bf 0", 4.0)
 LONG = video("testsrc2=size=320x180:rate=25", "-c:v libx264 -preset ultrafast -g 250 -bf 0", 10.0)

@@ -27,6 +27,9 @@ from .video import Colour, NoEncoder, VideoEncoder
 HOLE_EVERY = VIDEO_TIMESCALE // 2
 """Ticks between the holes of a rung that is shed. Why: about a part; a player that still waits there must not stall."""
 
+_ENCODER_ERRORS = (NoEncoder, av.FFmpegError, ValueError)
+"""What an encoder or a scaler says of a frame that it does not take: the end of one rung. PyAV has ValueError."""
+
 Say = Callable[[FromWorker], None]
 
 
@@ -122,9 +125,11 @@ class VideoRungs:
             working.append((rung, take))
             jobs.append((rung.lane, partial(self._encode, rung, take, arrived)))
         for (rung, take), result in zip(working, self._lanes.run(jobs), strict=True):
-            if isinstance(result, BaseException):
+            if isinstance(result, _ENCODER_ERRORS):
                 self._fail(rung, str(result) or type(result).__name__)
                 continue
+            if isinstance(result, BaseException):
+                raise result  # nobody knows what it left behind: the host replaces the whole worker
             self._deliver(rung, result)
             rung.end = take.dts + take.duration
 

@@ -220,9 +220,9 @@ def test_a_phase_that_moved_is_followed(rate: Fraction, moved: float) -> None:
 
 
 @pytest.mark.parametrize("ppm", [-100, 100])
-@pytest.mark.parametrize(("rate", "hours"), [(Fraction(2), 24), (Fraction(24_000, 1_001), 1), (Fraction(30), 1)])
-def test_a_day_with_a_clock_that_is_off(rate: Fraction, hours: int, ppm: int) -> None:
-    """An hour at the usual rates is ten frames of drift already."""
+@pytest.mark.parametrize(("rate", "hours"), [(Fraction(1), 24), (Fraction(24_000, 1_001), 0.4), (Fraction(30), 0.4)])
+def test_a_day_with_a_clock_that_is_off(rate: Fraction, hours: float, ppm: int) -> None:
+    """0.4 hours at the usual rates are four frames of drift already."""
     grid, rung = Grid(rate, START), RungGrid()
     period = (90_000 / (rate * (1 + Fraction(ppm, 1_000_000)))).as_integer_ratio()
     end, worst = START, 0

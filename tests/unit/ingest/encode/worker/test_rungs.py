@@ -10,6 +10,7 @@ from tests.worker_kit import SOURCE, START, Bench, Clip, check_samples, cuts_at_
 
 from headwater.ingest.encode.control import levels
 from headwater.ingest.encode.model import Adjust, Drain, Failed, Note, Opened, Progress, Resume, VideoRung
+from headwater.ingest.encode.worker.video import VideoEncoder
 from headwater.ingest.media import Codec, Hole, Rendition, Sample, TrackStarted
 
 CLIP = video("testsrc2=size=320x180:rate=30", "-c:v libx264 -preset ultrafast -g 20 -bf 0", 3.0)
@@ -96,6 +97,15 @@ def test_a_rung_that_does_not_open_leaves_the_others_alone() -> None:
     (failed,) = bench.of(Failed)
     assert failed.rendition == "60p" and "h264_nvenc" in failed.reason
     assert len(bench.samples("90p")) == 90 and not bench.samples("60p")
+
+
+def test_what_no_encoder_says_ends_the_worker_and_not_a_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> list[Sample]:
+        raise RuntimeError("memory is not what it was")
+
+    monkeypatch.setattr(VideoEncoder, "encode", broken)
+    with pytest.raises(RuntimeError, match="memory is not"):
+        played()
 
 
 def test_an_encoder_of_another_configuration_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
