@@ -2,15 +2,15 @@
 
     viewer ── http1 ──> core ──> follower   live playlist: answered here, one held request ahead upstream
                          │  └──> store      everything else that may be kept
-                         └─────> flights    in flight: who asks for the same waits on it ──> tiers ──> fetch ──> upstream
+                         └─────> flights    in flight: who asks for the same waits on it ──> tiers ──> fetch
 
 Sans-IO: message (requests, entities, responses), keys (URL -> canonical key), freshness (lifetimes),
 entities (answers made and received), select (range, conditions, encoding), ranges (of what is too large or still
 grows), store (bytes kept), collapse (waiting together), version, livewindow and follow (a live playlist), pins
 (playlists without viewers), core (all of them together).
-Several upstreams, sans-IO: tiers (choice, failover, second requests), homes and rendezvous (where a stream lives), member
-and breaker (health of one), lineage, learn and paths (whose playlist names what), succession, join and scout (whose
-playlist a follower shows), loops (CDN-Loop).
+Several upstreams, sans-IO: tiers (choice, failover, second requests), homes and rendezvous (where a stream lives),
+member and breaker (health of one), lineage, learn and paths (whose playlist names what), succession, join and scout
+(whose playlist a follower shows), loops (CDN-Loop).
 Shells: fetch (aiohttp client), upstreams (all clients and the tier), wire and http1 (viewers' HTTP/1), metrics and
 tiermetrics, pinapi (admin pages), refusals (log), app (`EdgeServer`).
 

@@ -108,13 +108,12 @@ async def test_a_killed_shield_costs_at_most_one_part(
     shields = {name: node(f"shield-{name}", origin=origin) for name in "ab"}
     leaf = node("leaf", **{name: shield.base for name, shield in shields.items()})
 
-    seen = await watch(leaf.base, lambda: shields[in_use(leaf)].peer.kill(), 8)
+    seen = await watch(leaf.base, lambda: shields[in_use(leaf)].peer.kill(), 5)
 
     assert seen.errors == []
     numbers = [part[:2] for part in seen.parts]
     for earlier, later in itertools.pairwise(numbers):
         assert later in ((earlier[0], earlier[1] + 1), (earlier[0] + 1, 0)), "a part was missed"
-    print(seen.longest_pause)
     assert seen.longest_pause < 3 * PART_S
     metrics = leaf.metrics()
     taken = [metrics[f'headwater_edge_upstream_takeovers_total{{names="same",upstream="{name}"}}'] for name in "ab"]
@@ -122,25 +121,25 @@ async def test_a_killed_shield_costs_at_most_one_part(
     assert "an upstream does not answer" in leaf.peer.text()
 
 
-async def test_a_frozen_origin_is_left_within_one_and_a_half_target_durations(
-    origins: tuple[Headwater, Headwater], node: Callable[..., EdgeNode]
+@pytest.mark.parametrize("blow", [signal.SIGSTOP, signal.SIGKILL])
+async def test_an_origin_that_freezes_or_dies_is_left_in_time(
+    origins: tuple[Headwater, Headwater], node: Callable[..., EdgeNode], blow: signal.Signals
 ) -> None:
     servers = dict(zip("ab", origins, strict=True))
     leaf = node("leaf", **{name: f"http://127.0.0.1:{server.ports['origin']}" for name, server in servers.items()})
-    frozen: list[int] = []
+    struck: list[int] = []
 
-    def freeze() -> None:
-        frozen.append(servers[in_use(leaf)].pid)
-        os.kill(frozen[0], signal.SIGSTOP)
+    def strike() -> None:
+        struck.append(servers[in_use(leaf)].pid)
+        os.kill(struck[0], blow)
 
     try:
-        seen = await watch(leaf.base, freeze, 14)
+        seen = await watch(leaf.base, strike, 9)
     finally:
-        for pid in frozen:
+        for pid in struck:
             os.kill(pid, signal.SIGCONT)
     numbers = [part[:2] for part in seen.parts]
-    print(seen)
     assert numbers == sorted(set(numbers)), "numbers never go back"
     assert len(seen.errors) <= 1, "one jump, no refusal"
-    assert seen.longest_pause < 1.5 * TARGET_S + PART_S
+    assert seen.longest_pause < (1.5 * TARGET_S if blow is signal.SIGSTOP else 2.0 + 2 * PART_S)
     assert len(seen.parts) > BEFORE + 8
