@@ -317,12 +317,13 @@ class Follower:
         """Whatever is due: late viewers, another attempt, the end of an unwatched follower."""
         if self._lines:
             self._expire(now)
-        if self.state in (State.FOLLOWING, State.PAUSED) and self._succession.failed(now):
-            # Whoever else has the stream is asked plainly, for its names
-            self._abandon()
-            self._fetch(self.key, State.RELOADING, now)
-            return
-        self._scout.look(now)
+        if not self._succession.calm(now):
+            if self.state in (State.FOLLOWING, State.PAUSED) and self._succession.failed(now):
+                # Whoever else has the stream is asked plainly, for its names
+                self._abandon()
+                self._fetch(self.key, State.RELOADING, now)
+                return
+            self._scout.look(now)
         if self.state is State.PAUSED and now >= self._retry_at:
             self._retry(now)
         elif self._cancel is not None and now - self._asked_at > CONFIRM_TARGETS * self._target_s:

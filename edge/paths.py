@@ -15,6 +15,10 @@ class Paths(Protocol):
     def several(self) -> bool:
         """Whether there is another upstream at all."""
 
+    @property
+    def ailing(self) -> bool:
+        """Whether `gone` may be true for anything: looked at for every playlist in every tick."""
+
     def gone(self, key: str, source: str, now: float) -> bool:
         """Whether `source` has failed, as a whole or for the stream of `key`."""
 

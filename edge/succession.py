@@ -56,10 +56,9 @@ class Succession:
         self.source = answer.source
         self.model = model
         """The newest playlist of `source`, whole."""
-        self.news_at = answer.at
-        """When it last showed something new."""
         self._key = key
         self._paths = paths
+        self._several = paths.several
         self._join = paths.join_of(key, answer.source)
         """How its numbers become those of viewers; None: they are."""
         if self._join is not None and joined(model, self._join) is None:
@@ -67,6 +66,7 @@ class Succession:
         self._rival: tuple[str, tuple[int, int]] | None = None
         self._passed = False
         self._suspect_at = 0.0
+        self.news(answer.at)
 
     # -- answers
 
@@ -125,25 +125,30 @@ class Succession:
 
     def news(self, now: float) -> None:
         """Viewers got something new."""
-        self.news_at = now
+        self._news_at = now
+        step = self.model.part_target or float(self.model.target_duration)
+        self._late_at = now + 1.5 * step + LATE_S
         self._rival, self._passed = None, False
 
     # -- time
 
+    def calm(self, now: float) -> bool:
+        """Whether there is nothing to look at: nobody else has the stream, or nothing is late and nobody has failed."""
+        return not self._several or (now < self._late_at and not self._paths.ailing)
+
     def overdue(self, now: float) -> bool:
         """Whether news is late, by the cadence of what came before, and somebody else could have it."""
-        step = self.model.part_target or float(self.model.target_duration)
-        return self._paths.several and now - self.news_at > 1.5 * step + LATE_S
+        return self._several and now >= self._late_at
 
     def failed(self, now: float) -> bool:
         """Whether the upstream has to be given up now: it is gone, or there was no news for too long."""
-        if not self._paths.several or now < self._suspect_at:
+        if not self._several or now < self._suspect_at:
             return False
         target_s = self.model.target_duration
         if self._paths.gone(self._key, self.source, now):
             self._suspect_at = now + target_s / 2
             return True
-        if now - self.news_at < (PASSED_TARGETS if self._passed else FROZEN_TARGETS) * target_s:
+        if now - self._news_at < (PASSED_TARGETS if self._passed else FROZEN_TARGETS) * target_s:
             return False
         self._suspect_at = now + FROZEN_TARGETS * target_s
         self._paths.stands_still(self._key, self.source, now)

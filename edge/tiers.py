@@ -104,6 +104,7 @@ class Tiers:
         self._calls: dict[_Call, None] = {}
         self._hedges = 0
         self._expire_at = now
+        self.ailing = False
         self._up = dict.fromkeys(self.members, True)
 
     # -- message.Upstream
@@ -157,6 +158,7 @@ class Tiers:
         self._now = max(self._now, answer.at)
         del call.live[member]
         member.heard(answer)
+        self.ailing = self.ailing or not member.up
         if not self._again(call, member, answer):
             self._finish(call, member, answer)
             return
@@ -235,13 +237,13 @@ class Tiers:
             if member.up is not self._up[member]:
                 self._up[member] = member.up
                 self.notices.append(Notice("upstream-up" if member.up else "upstream-down", member.name))
-        ailing = self._homes.ailing
+        self.ailing = self._homes.ailing
         for call in list(self._calls) if self.several else ():
             if call.parked <= now:
                 self._end(call, call.last or UpstreamAnswer(now, 0.0, failure=Failure.ORPHAN))
             elif not call.live:
                 self._unpark(call, now)
-            elif call.hedged is None and (now >= call.hedge_at or (ailing and self._stranded(call, now))):
+            elif call.hedged is None and (now >= call.hedge_at or (self.ailing and self._stranded(call, now))):
                 self._hedge(call)
         if now >= self._expire_at:
             self._expire_at = now + EXPIRE_EVERY_S
@@ -277,7 +279,7 @@ class Tiers:
 
     def gone(self, key: str, source: str, now: float) -> bool:
         """Whether `source` has failed, as a whole or for the stream of `key`."""
-        if not self.several or not self._homes.ailing:
+        if not self.several or not self.ailing:
             return False
         member = self._names.get(source)
         return member is None or not member.up or not self._homes.well(member, self._lineage.stream_of(key), now)
@@ -288,6 +290,7 @@ class Tiers:
         if member is not None:
             member.counts.frozen += 1
             self._homes.freeze(self._lineage.stream_of(key), member, now)
+            self.ailing = True
             self.notices.append(Notice("stream-stands-still", source, key))
 
     def taken_over(self, key: str, source: str, now: float, at: Join | None, *, changed: bool) -> None:

@@ -212,6 +212,7 @@ class OnePath:
     """`paths.Paths` of one upstream: nothing to choose."""
 
     several: bool = False
+    ailing = False
 
     def gone(self, key: str, source: str, now: float) -> bool:
         """Nobody else could be asked."""

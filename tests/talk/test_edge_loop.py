@@ -1,4 +1,4 @@
-"""Two edges that are each other's upstream, on real sockets: a request ends at once and goes round no more (RFC 8586)."""
+"""Two edges that are each other's upstream, on real sockets: a request ends at once and does not go round."""
 
 from __future__ import annotations
 
