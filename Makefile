@@ -12,7 +12,8 @@ BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
 VENDOR := origin/pages/vendor/.fetched
 ARGS ?=
-# `make soak SOAK=ladder-soak` runs one of them; `srt-soak` is ten minutes of SRT over a bad network in Chromium.
+# `make soak SOAK=ladder-soak` runs one of them; `srt-soak` is ten minutes of SRT over a bad network in Chromium,
+# `prometheus-soak` ten minutes of Prometheus at an origin and two edges.
 SOAK ?= soak ladder-soak
 PYTEST ?=
 
@@ -29,7 +30,7 @@ run: $(VENV)/.runtime $(VENDOR)
 	@exec $(BIN)/headwater up --demo $(ARGS)
 
 test: $(VENV)/.dev $(VENDOR)
-	@.ci/need chromium:chromium srt-live-transmit:srt-tools
+	@.ci/need chromium:chromium srt-live-transmit:srt-tools promtool:prometheus
 	@.ci/tests $(BIN)/python $(PYTEST)
 
 # Every SRT caller with every key length on every bad network; `make test` runs a part of it.
@@ -49,11 +50,12 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@.ci/need /usr/sbin/nginx:nginx /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp \
-		srt-live-transmit:srt-tools
+		srt-live-transmit:srt-tools /usr/sbin/varnishd:varnish
 	@$(BIN)/python -m headwater.loadtest.bench $(ARGS)
 
 soak: $(VENV)/.dev
 	@case ' $(SOAK) ' in *' srt-soak '*) .ci/need chromium:chromium;; esac
+	@case ' $(SOAK) ' in *' prometheus-soak '*) .ci/need promtool:prometheus;; esac
 	@$(BIN)/python -m headwater.loadtest.bench $(SOAK) $(ARGS)
 
 fuzz: $(VENV)/.dev
@@ -71,7 +73,7 @@ wheel: $(VENV)/bin/python $(VENDOR)
 # Takes the newest versions that pyproject.toml allows and pins them.
 pin: $(VENV)/bin/python
 	@$(PIP) install --quiet --upgrade --editable '.[dev]'
-	@{ sed -n '/^#/p' constraints.txt; $(PIP) freeze --exclude-editable | grep -v '^#'; } > constraints.new
+	@{ sed -n '/^#/p' constraints.txt; $(PIP) freeze --exclude-editable --all | grep -Ev '^(#|pip==)'; } > constraints.new
 	@mv constraints.new constraints.txt
 
 clean:

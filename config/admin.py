@@ -1,4 +1,5 @@
-"""The admin listener of a process: `/metrics`, `/healthz`, `/readyz`. Not for viewers; loopback by default."""
+"""The admin listener of a process: its status page at `/`, the same as `/status.json`, `/metrics`, `/healthz`,
+`/readyz`, `/debug/tasks`. Not for viewers; loopback by default."""
 
 from __future__ import annotations
 
@@ -8,23 +9,33 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from . import statuspage
 from .settings import Admin
+from .status import Status
+from .tasks import Tasks
 
 Readiness = Callable[[], str | None]
 """Why the process should get no traffic now, or None when it should."""
 
 
 class AdminServer:
-    """Serves one registry. `ready` is asked at each `/readyz`."""
+    """Serves one registry. `ready` is asked at each `/readyz`, `status` whenever somebody looks."""
 
     def __init__(
-        self, settings: Admin, registry: CollectorRegistry, ready: Readiness, routes: Iterable[web.RouteDef] = ()
+        self,
+        settings: Admin,
+        registry: CollectorRegistry,
+        ready: Readiness,
+        status: Callable[[], Status],
+        routes: Iterable[web.RouteDef] = (),
     ) -> None:
         """`routes`: what this process serves here beside them."""
         self._routes = tuple(routes)
         self._settings = settings
         self._registry = registry
         self._ready = ready
+        self._status = status
+        self._tasks = Tasks()
         self._runner: web.AppRunner | None = None
         self.port = 0
         """The port that is bound, also when the setting is 0; 0 before `start`."""
@@ -32,9 +43,12 @@ class AdminServer:
     async def start(self) -> None:
         """Listen. Raises OSError when the address cannot be bound."""
         app = web.Application()
+        app.router.add_get("/", self._page)
+        app.router.add_get("/status.json", self._status_json)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/readyz", self._readiness)
+        app.router.add_get("/debug/tasks", self._debug_tasks)
         app.router.add_routes(self._routes)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -48,6 +62,13 @@ class AdminServer:
             await self._runner.cleanup()
             self._runner = None
 
+    async def _page(self, request: web.Request) -> web.Response:
+        text = statuspage.render(self._status())
+        return web.Response(text=text, content_type="text/html", headers=statuspage.SECURITY)
+
+    async def _status_json(self, request: web.Request) -> web.Response:
+        return web.json_response(self._status().to_json(), headers={"Cache-Control": "no-store"})
+
     async def _metrics(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
@@ -60,3 +81,6 @@ class AdminServer:
         if reason is None:
             return web.Response(text="ready\n")
         return web.Response(status=503, text=f"{reason}\n", headers={"Retry-After": "1"})
+
+    async def _debug_tasks(self, request: web.Request) -> web.Response:
+        return web.Response(text=self._tasks.text(), headers={"Cache-Control": "no-store"})

@@ -15,6 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headwater.loadtest.scenario import arguments as loadtest
+from headwater.loadtest.scenario.arguments import COMPARE
+
 if TYPE_CHECKING:
     from .describe import Loaded
     from .ladder import Source
@@ -44,6 +47,8 @@ def _main(arguments: Sequence[str]) -> int:
         rest, flags = split_settings(arguments)
     except ValueError as error:
         parser.error(str(error))
+    if rest[:2] == COMPARE.split():
+        rest = [COMPARE, *rest[2:]]
     options = parser.parse_args(rest)
     if options.command == "publish":
         if flags:
@@ -53,6 +58,10 @@ def _main(arguments: Sequence[str]) -> int:
         if flags:
             parser.error(f"--{flags[0][0]}: `doctor` takes no settings")
         return _doctor(options)
+    if options.command in ("loadtest", COMPARE):
+        if flags:
+            parser.error(f"--{flags[0][0]}: `loadtest` takes no settings")
+        return _loadtest(options, rest)
     if options.command == "config" and options.action == "show" and options.markdown:
         from .show import markdown
 
@@ -105,6 +114,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--demo", action="store_true", help="also publish a test picture with clock and beep")
     _add_publish(commands)
     _add_doctor(commands)
+    _add_token(commands)
+    loadtest.add_to(commands)
     _add_config_commands(commands)
     return parser
 
@@ -157,6 +168,34 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument("--insecure", action="store_true", help="https: take any certificate")
 
 
+def _add_token(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "mint a playback token and print the URL that carries it"
+    command = commands.add_parser(
+        "token",
+        help=text,
+        description=f"{_sentence(text)}. Signed with the key given, else with the first of edge.tokens.",
+        argument_default=argparse.SUPPRESS,
+    )
+    command.add_argument("target", metavar="URL-or-PATH", help="what is watched; the token opens its folder")
+    keys = command.add_mutually_exclusive_group()
+    keys.add_argument("--key-file", type=Path, metavar="FILE", help="key file: ID SECRET per line")
+    keys.add_argument("--key", metavar="ID:SECRET", help="the key itself; seen by everybody on this machine")
+    command.add_argument("--key-id", metavar="ID", help="which of several keys (default: the first)")
+    command.add_argument("--expires", metavar="TIME", help="90s, 15m, 6h, 30d from when it begins (default 6h)")
+    command.add_argument("--not-before", metavar="TIME", help="begins so long from now (default: now)")
+    command.add_argument(
+        "--path", dest="paths", action="append", metavar="PATH", help="open this and what is below it; may be repeated"
+    )
+    command.add_argument(
+        "--ip",
+        dest="addresses",
+        action="append",
+        metavar="CIDR",
+        help="only from here: 203.0.113.7, 2001:db8::/64; may be repeated",
+    )
+    _add_config(command)
+
+
 def _add_config_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     text = "check or print the configuration"
     command = commands.add_parser("config", help=text, description=f"{_sentence(text)}.")
@@ -181,7 +220,11 @@ def _add_config_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
 
 def _add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--config", type=Path, metavar="FILE", help="settings file (default: headwater.toml, when there is one)"
+        "--config",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="settings file (default: headwater.toml, when there is one)",
     )
 
 
@@ -212,6 +255,8 @@ def _with_settings(options: argparse.Namespace, loaded: Loaded) -> int:
             from .roles import serve_edge
 
             return serve_edge(loaded.settings)
+        case "token":
+            return _token(options, loaded)
         case _:
             return _show(options, loaded) if options.action == "show" else _check(options, loaded)
 
@@ -296,6 +341,24 @@ def _doctor(options: argparse.Namespace) -> int:
     except UsageError as error:
         print(f"headwater doctor: {error}", file=sys.stderr)
         return BAD_USAGE
+
+
+def _token(options: argparse.Namespace, loaded: Loaded) -> int:
+    from .token import TokenOptions, run
+
+    given = {name: value for name, value in vars(options).items() if name not in ("command", "config")}
+    for name in ("paths", "addresses"):
+        if name in given:
+            given[name] = tuple(given[name])
+    return run(TokenOptions(**given), loaded.settings.edge.tokens)
+
+
+def _loadtest(options: argparse.Namespace, words: Sequence[str]) -> int:
+    from headwater.loadtest.scenario import command
+
+    if options.command == COMPARE:
+        return command.run_compare(options.before, options.after)
+    return command.run({name: value for name, value in vars(options).items() if name != "command"}, words[1:])
 
 
 def _size(text: str) -> tuple[int, int]:

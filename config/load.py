@@ -87,6 +87,23 @@ def load(file: Path | None, env: Mapping[str, str], flags: Sequence[tuple[str, s
     return reading.result(file)
 
 
+def read_toml(file: Path) -> dict[str, Any]:
+    """The document in `file`. Raises ConfigError."""
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(MAX_FILE_BYTES + 1)
+        if len(text) <= MAX_FILE_BYTES:
+            return tomllib.loads(text.decode())
+        reason = f"larger than {MAX_FILE_BYTES} bytes"
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        reason = "not UTF-8 text"
+    except tomllib.TOMLDecodeError as error:
+        reason = f"not valid TOML: {error}"
+    raise ConfigError([Problem(str(file), "", None, reason)])
+
+
 def from_handover(document: str) -> Settings:
     """The settings that a parent process wrote with `handover`. Raises ConfigError."""
     try:
@@ -132,11 +149,27 @@ def check_files(loaded: Loaded) -> None:
                 key = f"edge.upstreams[{index}].ca"
                 reason = f"no usable PEM file of authorities: {error.strerror or error}"
                 problems.append(Problem(loaded.source("edge.upstreams"), key, f'"{upstream.ca}"', reason))
+    tokens = loaded.settings.edge.tokens
+    if tokens.enabled:
+        problems += _unusable_keys(loaded)
     folder = loaded.settings.state.dir
     if folder.exists() and not folder.is_dir():
         problems.append(Problem(loaded.source("state.dir"), "state.dir", f'"{folder}"', "not a folder"))
     if problems:
         raise ConfigError(problems)
+
+
+def _unusable_keys(loaded: Loaded) -> list[Problem]:
+    # Here, so that what no token needs does not load the HTTP client.
+    from headwater.edge.keyring import KeyFileError, read_key_set, secrets_of
+
+    found = []
+    for key, read in (("edge.tokens.key_file", secrets_of), ("edge.tokens.jwt.jwks", read_key_set)):
+        try:
+            read(loaded.settings.edge.tokens)
+        except KeyFileError as error:
+            found.append(Problem(loaded.source(key), key, None, str(error)))
+    return found
 
 
 class _PassphraseAsked(Exception):
@@ -159,22 +192,10 @@ class _Reading:
         self._problems: list[Problem] = []
 
     def take_file(self, file: Path) -> None:
-        where = str(file)
         try:
-            with file.open("rb") as stream:
-                text = stream.read(MAX_FILE_BYTES + 1)
-            if len(text) > MAX_FILE_BYTES:
-                self._problems.append(Problem(where, "", None, f"larger than {MAX_FILE_BYTES} bytes"))
-                return
-            document = tomllib.loads(text.decode())
-        except OSError as error:
-            self._problems.append(Problem(where, "", None, f"cannot be read: {error.strerror}"))
-        except UnicodeDecodeError:
-            self._problems.append(Problem(where, "", None, "not UTF-8 text"))
-        except tomllib.TOMLDecodeError as error:
-            self._problems.append(Problem(where, "", None, f"not valid TOML: {error}"))
-        else:
-            self._take_table(document, "", where)
+            self._take_table(read_toml(file), "", str(file))
+        except ConfigError as error:
+            self._problems += error.problems
 
     def take_environment(self, name: str, text: str) -> None:
         key = name.removeprefix(ENV_PREFIX).lower().replace("__", ".")
@@ -250,7 +271,7 @@ class _Reading:
         else:
             # Without a key `value` is the whole tree, secrets included.
             shown = None if value is None or not key else _plain(key, value)
-        return Problem(where, key, shown, _reason(detail), _member_meant(key) if _is_unknown(detail) else None)
+        return Problem(where, key, shown, reason_of(detail), _member_meant(key) if _is_unknown(detail) else None)
 
 
 def _any_below(key: str, known: Mapping[str, Leaf]) -> bool:
@@ -311,6 +332,7 @@ _REASONS = {
     "tuple_type": "not a list",
     "model_type": "not a table",
     "literal_error": "not one of {expected}",
+    "enum": "not one of {expected}",
     "string_pattern_mismatch": "does not match {pattern}",
     "greater_than": "not above {gt}",
     "greater_than_equal": "below the least value, {ge}",
@@ -323,7 +345,8 @@ _REASONS = {
 """pydantic's error types in the words of the settings file."""
 
 
-def _reason(detail: Any) -> str:
+def reason_of(detail: Any) -> str:
+    """What is wrong, for people, of a pydantic error."""
     context = detail.get("ctx", {})
     # pydantic has one type for short texts that are secret and for short lists.
     listed = " of a list" if context.get("field_type") == "Tuple" else ""

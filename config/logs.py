@@ -27,6 +27,8 @@ _ASSIGNED = re.compile(
     r"(=|%3d|['\"]?: ?['\"])([^&\s\"',;)}\]#]+)"
 )
 _USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/@\s\"']+@")
+_PREFIX = re.compile(r"/t/(?:h1\.|ey)[A-Za-z0-9._~%-]+")
+"""A playback token in a URL."""
 _MAX_DEPTH = 6
 """Of nested values that are looked into; what lies deeper is shown as text."""
 
@@ -48,6 +50,7 @@ class Redactor:
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
         text = _ASSIGNED.sub(rf"\1\2{HIDDEN}", text)
+        text = _PREFIX.sub(f"/t/{HIDDEN}", text)
         return _USERINFO.sub(rf"\1{HIDDEN}@", text)
 
     def _value(self, name: str, value: object, depth: int) -> object:
@@ -82,6 +85,7 @@ def secrets_of(settings: Settings) -> list[str]:
     found = [entry.key for entry in ingest.publish]
     passphrases = [ingest.srt.passphrase, *(entry.passphrase for entry in ingest.publish)]
     found += [secret for secret in passphrases if secret is not None]
+    found += [key.secret for key in settings.edge.tokens.keys]
     texts = [secret.get_secret_value() for secret in found]
     for pull in ingest.pull:
         texts += [pull.url.get_secret_value(), pull.target.passphrase]

@@ -30,10 +30,12 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from . import demo, logs, welcome
+from . import demo, facts, logs, welcome
 from .admin import AdminServer
 from .loopwatch import LoopWatch
 from .settings import Settings
+from .stages import StageTimes
+from .statusbook import StatusBook
 from .supervisor import ChildFailed, Message, Supervisor
 
 DRAIN_S = 8.0
@@ -73,7 +75,9 @@ class OriginRole:
         pages = Path(str(files("headwater.origin.pages")))
         self._http = OriginServer(settings.origin, self._hub, self._registry, pages)
         self._ingest = IngestServer(settings.ingest, settings.origin, settings.state.dir, self._hub, self._registry)
-        self._admin = AdminServer(settings.origin.admin, self._registry, self._why_not_ready)
+        StageTimes(self._registry, {**self._ingest.stages, **self._hub.stages})
+        self._book = StatusBook("origin", self._registry, self._why_not_ready, lambda: facts.of_origin(self._hub))
+        self._admin = AdminServer(settings.origin.admin, self._registry, self._why_not_ready, self._book.status)
         self._ready = False
 
     async def start(self) -> None:
@@ -83,6 +87,7 @@ class OriginRole:
         try:
             await _bound("origin.admin.port", self._admin.start())
             self._watch.start()
+            self._book.start()
             await _bound("origin.http.port", self._http.start())
             await self._ingest.start()
         except IngestStartError as error:
@@ -122,6 +127,7 @@ class OriginRole:
         """Let everything go; also after a failed start."""
         self._ready = False
         self._watch.stop()
+        self._book.stop()
         await _within(DRAIN_S, "ingest", self._ingest.close())
         await _within(DRAIN_S, "origin", self._http.close())
         self._hub.close()
@@ -136,22 +142,29 @@ class EdgeRole:
 
     def __init__(self, settings: Settings) -> None:
         from headwater.edge.app import EdgeServer
+        from headwater.edge.keyring import KeyFileError
         from headwater.edge.pinapi import routes
 
+        self._unusable = KeyFileError
         self._connections = settings.edge.http.connections
         self._registry = _registry()
         self._watch = LoopWatch(self._registry)
         self._server = EdgeServer(settings.edge, upstream_of(settings, settings.origin.http.port), self._registry)
+        self._book = StatusBook("edge", self._registry, self._why_not_ready, lambda: facts.of_edge(self._server))
         pages = routes(lambda: self._server.pins)
-        self._admin = AdminServer(settings.edge.admin, self._registry, self._why_not_ready, pages)
+        self._admin = AdminServer(settings.edge.admin, self._registry, self._why_not_ready, self._book.status, pages)
 
     async def start(self) -> None:
         """Bind everything. Raises StartError; what was started is closed then."""
         try:
             await _bound("edge.admin.port", self._admin.start())
             self._watch.start()
+            self._book.start()
             await _bound("edge.http.port", self._server.start())
             _check_open_files("edge.http.connections", self._connections)
+        except self._unusable as error:
+            await self.close()
+            raise StartError(f"edge.tokens: {error}", code=2) from error
         except BaseException:
             await self.close()
             raise
@@ -168,6 +181,7 @@ class EdgeRole:
     async def close(self) -> None:
         """Let everything go; also after a failed start."""
         self._watch.stop()
+        self._book.stop()
         await _within(DRAIN_S, "edge", self._server.close())
         await _within(DRAIN_S, "admin", self._admin.close())
 
@@ -287,9 +301,8 @@ class _Up:
         from .load import handover
 
         edge = self._settings.edge
-        update: dict[str, object] = {}
-        if not edge.upstreams:
-            update["upstream"] = upstream_of(self._settings, self._origin.listening.http)
+        upstream = None if edge.upstreams else upstream_of(self._settings, self._origin.listening.http)
+        update: dict[str, object] = {"upstream": upstream}
         if self._edge_ports is not None:
             update["http"] = edge.http.model_copy(update={"port": self._edge_ports.http})
             update["admin"] = edge.admin.model_copy(update={"port": self._edge_ports.admin})

@@ -17,6 +17,7 @@ from .section import NAME_PATTERN, Section, wrong
 from .settings_encode import Encode
 from .settings_srt import Passphrase, Pull, Srt
 from .settings_upstream import MAX_UPSTREAMS, URL_PATTERN, EdgeTiers, EdgeUpstream, PlaylistPath, check_upstreams
+from .settings_viewers import Proxy, Tokens, ViewerLimits
 from .units import GIB, KIB, MIB, BitRate, Bytes, Count, Milliseconds, Port, Seconds
 
 
@@ -226,6 +227,11 @@ class EdgeHttp(Section):
     write_stall_s: Seconds = Field(
         20, description="Without progress on a full write buffer before the connection is closed."
     )
+    write_least_bytes_s: Bytes = Field(
+        4 * KIB,
+        description="Least rate, bytes per second, at which what was written has to be read, however steadily. Why: "
+        "a fifth of the slowest audio rendition; whoever reads a byte at a time holds memory for ever.",
+    )
 
 
 class Edge(Section):
@@ -261,6 +267,9 @@ class Edge(Section):
     )
     tiers: EdgeTiers = EdgeTiers()
     http: EdgeHttp = EdgeHttp()
+    tokens: Tokens = Tokens()
+    limits: ViewerLimits = ViewerLimits()
+    proxy: Proxy = Proxy()
     admin: Admin = Admin(port=9602)
 
     @model_validator(mode="after")

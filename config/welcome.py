@@ -41,8 +41,8 @@ def up(settings: Settings, origin: OriginPorts, edge: EdgePorts, *, with_demo: b
         lines.append(_row("Watch", f"{base}/", "every live stream"))
     lines += ["", *_publishing(settings, origin, f"{base}/live/NAME/")]
     admin = _base(settings.origin.admin.host, origin.admin)
-    lines += ["", _row("Metrics", f"{admin}/metrics", "origin")]
-    lines.append(_row("", f"{_base(settings.edge.admin.host, edge.admin)}/metrics", "edge"))
+    lines += ["", _row("Metrics", f"{admin}/metrics", "origin; its status page is at /")]
+    lines.append(_row("", f"{_base(settings.edge.admin.host, edge.admin)}/metrics", "edge; the same"))
     return _framed(lines + _openness(settings, origin))
 
 
@@ -52,7 +52,7 @@ def origin(settings: Settings, ports: OriginPorts) -> str:
     lines = ["Headwater origin is running.", ""]
     lines += _publishing(settings, ports, f"{base}/live/NAME/")
     lines += ["", _row("For edges", base, "edge.upstream")]
-    lines.append(_row("Metrics", f"{_base(settings.origin.admin.host, ports.admin)}/metrics"))
+    lines.append(_row("Metrics", f"{_base(settings.origin.admin.host, ports.admin)}/metrics", "status page at /"))
     return _framed(lines + _openness(settings, ports))
 
 
@@ -60,7 +60,7 @@ def edge(settings: Settings, ports: EdgePorts) -> str:
     """The text of `headwater edge`."""
     lines = ["Headwater edge is running.", ""]
     lines.append(_row("Watch", f"{_base(settings.edge.http.host, ports.http)}/", "every live stream"))
-    lines.append(_row("Metrics", f"{_base(settings.edge.admin.host, ports.admin)}/metrics"))
+    lines.append(_row("Metrics", f"{_base(settings.edge.admin.host, ports.admin)}/metrics", "status page at /"))
     return _framed(lines)
 
 

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import time
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from headwater.config.settings import Edge
+from headwater.config.stages import Stage, StageTimes
 
+from .caller import Callers
 from .core import TICK_S, Core, CoreLimits
+from .gate import Gate
+from .guard import RESERVE, Guard
 from .http1 import Connection
+from .keyring import KeyFileError, Keyring
 from .listener import Limits, Shared
 from .message import Cancel, Done, Upstream, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
+from .overview import Overview, overview
 from .pins import Pins
 from .refusals import RefusalLog
 from .tiermetrics import TierMetrics
 from .upstreams import Upstreams
+from .viewers import KEY_BYTES
 from .wire import Wire
 
 log = structlog.get_logger("headwater.edge")
@@ -36,11 +44,20 @@ class _TimedUpstream:
         self._wakes = wakes
 
     def fetch(self, request: UpstreamRequest, done: Done) -> Cancel:
+        asked = time.perf_counter()
+
         def timed(answer: UpstreamAnswer) -> None:
-            self._wakes.arrived = time.perf_counter()
+            self._wakes.landed(request, asked, answer)
             done(answer)
 
         return self._upstream.fetch(request, timed)
+
+
+def _bound_unsent(listening: socket.socket, most: int) -> None:
+    """Connections inherit it: the kernel takes no more than `most` bytes that it cannot send yet. Why: its own bound
+    is some MiB for each reader that stops, and lets a slow one look quick."""
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, most)
 
 
 class EdgeServer:
@@ -61,9 +78,12 @@ class EdgeServer:
         """What is pinned; None before `start`."""
         self._shared: Shared | None = None
         self._metrics: tuple[Metrics, TierMetrics] | None = None
+        self._stages: StageTimes | None = None
         self._server: asyncio.Server | None = None
         self._refusals: RefusalLog | None = None
+        self._keyring: Keyring | None = None
         self._tick: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._port = 0
 
     @property
@@ -76,24 +96,54 @@ class EdgeServer:
         """True while new viewers are welcome: started and not draining."""
         return self._shared is not None and not self._shared.draining
 
+    def overview(self) -> Overview:
+        """What is followed, and who watches; nothing before `start`."""
+        if self._core is None:
+            return Overview((), {})
+        return overview(self._core, asyncio.get_running_loop().time())
+
+    @property
+    def upstream(self) -> tuple[str, str | None, float | None]:
+        """Its URL, or all; why the newest request failed (None: it did not); seconds since there was an answer."""
+        heard = self._wakes.heard
+        urls = ", ".join(entry.url for entry in self._settings.upstreams) or self._upstream
+        return urls, self._wakes.failed, time.perf_counter() - heard if heard else None
+
     async def start(self) -> None:
-        """Bind the listener and begin to serve. Raises OSError when the address is taken."""
+        """Bind the listener and begin to serve.
+
+        Raises OSError when the address is taken, keyring.KeyFileError when a file with token keys is unusable.
+        """
         settings, loop = self._settings, asyncio.get_running_loop()
         # RFC 8586 section 2: a pseudonym of this process. Several nodes may bear the same name.
         cdn_id = f"headwater-{secrets.token_hex(6)}"
         self._upstreams = Upstreams(settings, self._upstream, cdn_id)
         tiers = self._upstreams.tiers
         core = Core(
-            CoreLimits(settings.node, settings.cache_bytes, settings.held, settings.followers, settings.follow_grace_s),
+            CoreLimits(
+                settings.node,
+                settings.cache_bytes,
+                settings.held,
+                settings.followers,
+                settings.follow_grace_s,
+                secrets.token_bytes(KEY_BYTES),
+            ),
             _TimedUpstream(tiers, self._wakes),
             self._wakes,
             lambda: self.ready,
             tiers,
             cdn_id,
         )
+        if settings.tokens.enabled:
+            core.gate = Gate(settings.tokens.public, core.tally)
+            core.gate.tell_time(loop.time(), time.time())  # noqa: TID251  (tokens expire by the wall clock)
+            self._keyring = Keyring(settings.tokens, core.gate)
         limits = Limits.of(settings.http)
-        shared = Shared(limits, Wire(settings.node), core.tally, loop)
+        guard = Guard(settings.limits, settings.proxy.trusted, limits.connections, core.tally, loop.time())
+        shared = Shared(limits, Wire(settings.node), core.tally, loop, Callers(settings.proxy, guard))
         try:
+            if self._keyring is not None:
+                self._keyring.start()
             self._server = await loop.create_server(
                 lambda: Connection(core, shared, limits),
                 settings.http.host or None,
@@ -101,28 +151,41 @@ class EdgeServer:
                 backlog=settings.http.backlog,
                 reuse_address=True,
             )
-        except OSError:
-            await self._upstreams.close()
+        except (OSError, KeyFileError):
+            await self.close()
             raise
         self._core, self._shared = core, shared
         self.pins = Pins(core, settings.pins, settings.follow_grace_s)
+        for listening in self._server.sockets:
+            _bound_unsent(listening, limits.write_high_bytes)
         self._port = self._server.sockets[0].getsockname()[1]
+        self._stages = StageTimes(
+            self._registry, {Stage.EDGE_FILL: self._wakes.fill, Stage.FIRST_BYTE: self._wakes.first_byte}
+        )
         self._metrics = (Metrics(core, self._wakes, self._registry), TierMetrics(tiers, self._registry))
         self._refusals = RefusalLog(core.tally.refused)
         shared.start()
+        self._due = loop.time() + TICK_S
         self._tick = loop.call_later(TICK_S, self._on_tick)
         log.info("edge-started", port=self._port, upstreams=[member.name for member in tiers.members])
 
     def _on_tick(self) -> None:
         loop = asyncio.get_running_loop()
-        assert self._core is not None and self._refusals is not None and self._upstreams is not None
+        assert self._core is not None and self._refusals is not None and self._shared is not None
+        assert self._upstreams is not None and self.pins is not None
+        now = loop.time()
+        nearly_full = self._core.tally.held > self._settings.held - self._settings.held // RESERVE
+        self._shared.guard.look(now - self._due, nearly_full)
+        self._due = now + TICK_S
         # First the next one: whatever goes wrong in one tick, time goes on for everybody else.
         self._tick = loop.call_later(TICK_S, self._on_tick)
-        self._upstreams.handle_timeout(loop.time())
-        self._core.handle_timeout(loop.time())
-        if self.pins is not None:
-            self.pins.handle_timeout(loop.time())
-        self._refusals.look(loop.time())
+        if self._core.gate is not None and self._keyring is not None:
+            self._core.gate.tell_time(now, time.time())  # noqa: TID251  (tokens expire by the wall clock)
+            self._keyring.look(now)
+        self._upstreams.handle_timeout(now)
+        self._core.handle_timeout(now)
+        self.pins.handle_timeout(now)
+        self._refusals.look(now)
 
     async def drain(self) -> None:
         """Stop accepting, answer held requests now, end every connection; returns when all are gone or time is up."""
@@ -150,6 +213,9 @@ class EdgeServer:
         if self._shared is not None:
             self._shared.draining = True
             self._shared.stop()
+        if self._keyring is not None:
+            await self._keyring.close()
+            self._keyring = None
         if self._upstreams is not None:
             await self._upstreams.close()
             self._upstreams = None
@@ -159,3 +225,6 @@ class EdgeServer:
         for metrics in self._metrics or ():
             self._registry.unregister(metrics)
         self._metrics = None
+        if self._stages is not None:
+            self._registry.unregister(self._stages)
+            self._stages = None

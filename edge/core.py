@@ -18,10 +18,13 @@ from typing import Protocol
 
 from headwater.origin.hls.model import MediaPlaylist
 
+from . import cmcd
+from .cmcd import QUERY
 from .collapse import Flight, Waiter
 from .entities import PREFLIGHT, RETRY_AFTER_S, local, received
 from .follow import Follower, State
 from .freshness import Shape, judge
+from .gate import Gate
 from .keys import BadTarget, Target, read_target, resolve
 from .loops import looping
 from .message import Entity, Method, Outcome, Reply, Request, Response, Tally, Ticket, Upstream, UpstreamAnswer
@@ -29,6 +32,7 @@ from .objects import Objects
 from .paths import Paths
 from .select import select
 from .store import Store
+from .viewers import Audience
 
 TICK_S = 0.05
 """How often a shell calls `handle_timeout`: finer than any wait that a viewer could notice."""
@@ -50,6 +54,8 @@ class CoreLimits:
     held: int
     followers: int
     follow_grace_s: float
+    viewer_key: bytes
+    """Secret under which viewers are hashed to be counted; `viewers.KEY_BYTES`."""
 
 
 class Observer(Protocol):
@@ -60,6 +66,9 @@ class Observer(Protocol):
 
     def woke(self, count: int) -> None:
         """Done."""
+
+    def handed(self, count: int) -> None:
+        """Answered `count` viewers who waited for the object that has just come."""
 
 
 class Core:
@@ -76,11 +85,15 @@ class Core:
     ) -> None:
         """`paths` chooses what `upstream` asks, where that is several. `cdn_id`: this process's entry in CDN-Loop."""
         self.tally = Tally()
+        self.gate: Gate | None = None
+        """Set: nothing is looked up without a playback token."""
         self.upstream = upstream
         self.paths = paths
         self._cdn_id = cdn_id
         self.waking = observer.waking
         self.woke = observer.woke
+        self.handed = observer.handed
+        self.audience = Audience(limits.viewer_key, limits.followers)
         self._limits = limits
         self._ready = ready
         self._via = f"1.1 {limits.node}"
@@ -92,6 +105,10 @@ class Core:
     def followers(self) -> int:
         """Playlists that are followed now."""
         return len(self._followers)
+
+    def following(self) -> list[Follower]:
+        """All followers."""
+        return list(self._followers.values())
 
     @property
     def flights(self) -> int:
@@ -107,15 +124,42 @@ class Core:
 
     def handle(self, request: Request, reply: Reply, now: float) -> Ticket | None:
         """Answer `request` through `reply`, at once (None) or later (the ticket to cancel when the viewer leaves)."""
+        report = None
+        if request.cmcd is not None or QUERY in request.target:
+            report = self._take_report(request)
+        if self.gate is not None and (refusal := self._refused(self.gate, request, now)) is not None:
+            self.send(request, reply, refusal, Outcome.REJECT, now)
+            return None
+        return self._look_up(request, reply, now, report)
+
+    def ask(self, request: Request, reply: Reply, now: float) -> Ticket | None:
+        """The same for ourselves: no token is wanted, and no viewer counted (pins.Core)."""
+        return self._look_up(request, reply, now)
+
+    def _refused(self, gate: Gate, request: Request, now: float) -> Entity | None:
+        """The gate's answer; None: the request may go on, without its token."""
+        token, in_query = gate.take(request)
+        target = self._targets.get(request.target) or self._read(request.target)
+        if isinstance(target, BadTarget) or request.method is Method.OPTIONS:
+            return None
+        return gate.judge(token, in_query, target, request, now)
+
+    def _look_up(
+        self, request: Request, reply: Reply, now: float, report: cmcd.Report | cmcd.Fault | None = None
+    ) -> Ticket | None:
         target = self._targets.get(request.target) or self._read(request.target)
         if isinstance(target, BadTarget):
+            # What another server could read differently ends the connection too: nothing behind it is believed.
             self.tally.refuse("target")
-            self.send(request, reply, local(400, target.reason), Outcome.REJECT, now)
+            self.tally.requests[Outcome.REJECT] += 1
+            reply(Response(local(400, target.reason), Outcome.REJECT, None, final=True))
             return None
         if request.loop and (reason := looping(request.loop, self._cdn_id)) is not None:
             self.tally.refuse("loop")
             self.send(request, reply, local(508, reason), Outcome.REJECT, now)
             return None
+        if report is not None:
+            self.audience.report(report, request.visitor, target.path)
         if request.method is Method.OPTIONS:
             self.send(request, reply, PREFLIGHT, Outcome.REJECT, now)
             return None
@@ -123,11 +167,23 @@ class Core:
         if follower is None and target.plain is not target.path and target.playlist_like:
             follower = self._followers.get(target.path)
         if follower is not None:
+            # Hardly ever more than a look-up: each connection is counted once in a turn.
+            visitor = request.visitor
+            if visitor is not None and (
+                visitor.seen.get(follower.key) != self.audience.turn or visitor.agent != request.agent
+            ):
+                self.audience.saw(visitor, request.agent, follower.key)
             return follower.ask(request, reply, target, now)
         if target.path in ("/healthz", "/readyz"):
             self._health(request, reply, target.path, now)
             return None
         return self._objects.ask(request, reply, target, now)
+
+    def _take_report(self, request: Request) -> cmcd.Report | cmcd.Fault | None:
+        """What the player tells, taken out of the request: nothing after this sees it."""
+        fields, request.cmcd = request.cmcd, None
+        request.target, query = cmcd.take(request.target)
+        return cmcd.gather(query, fields) if query is not None or fields is not None else None
 
     def _read(self, raw: bytes) -> Target | BadTarget:
         target = read_target(raw)
@@ -171,7 +227,7 @@ class Core:
                 error = local(503, "the upstream's answers keep changing", retry_after=RETRY_AFTER_S)
                 self.send(waiter.request, waiter.reply, error, Outcome.REJECT, now)
                 continue
-            waiter.follow(self.handle(waiter.request, waiter.reply, now))
+            waiter.follow(self._look_up(waiter.request, waiter.reply, now))
 
     def found_live(self, flight: Flight, answer: UpstreamAnswer, model: MediaPlaylist) -> bool:
         """Follow the playlist at the flight's key from now on; False when it is one too many."""
@@ -229,6 +285,7 @@ class Core:
         for follower in list(self._followers.values()):
             follower.handle_timeout(now)
         self.store.sweep(now)
+        self.audience.handle_timeout(now)
 
     def drain(self, now: float) -> None:
         """Answer held playlist requests with what there is now."""

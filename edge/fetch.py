@@ -159,6 +159,7 @@ class Fetcher:
         async with session.get(
             url, headers=headers, allow_redirects=False, server_hostname=self._server_name
         ) as response:
+            began = time.perf_counter()
             body = await self._body(response)
             return UpstreamAnswer(
                 at=self._loop.time(),
@@ -166,6 +167,7 @@ class Fetcher:
                 status=response.status,
                 headers=tuple((name.lower(), value) for name, value in response.headers.items()),
                 body=body,
+                began=began,
             )
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:

@@ -86,7 +86,7 @@ class Follower:
         self._window = LiveWindow(key, host)
         self._cancel: Cancel | None = None
         self._failures = 0
-        self._lost = False
+        self.lost = False
         self._retry_at = 0.0
         self._asked_at = answer.at
         self._behind_since: float | None = None
@@ -139,13 +139,13 @@ class Follower:
     def _serve(self, request: Request, reply: Reply, serve: Serve, ask: Directives, now: float) -> None:
         version = self.version
         # An upstream that answers is believed, whatever Age a cache in front of it states.
-        silent_s = version.full.seconds_old(now) if self._lost else now - version.received
+        silent_s = version.full.seconds_old(now) if self.lost else now - version.received
         if silent_s > self.stale_after_s:
             # Rule 163: too old to be told from a frozen stream; not kept by anybody (rule 148)
             error = local(503, "the upstream has been silent for too long", retry_after=RETRY_AFTER_S)
             self._host.send(request, reply, error, Outcome.REJECT, now)
             return
-        outcome = Outcome.STALE if self._lost else Outcome.HIT
+        outcome = Outcome.STALE if self.lost else Outcome.HIT
         self._host.send(request, reply, version.entity(serve, ask), outcome, now)
 
     def _refuse(self, request: Request, reply: Reply, why: Reject, now: float) -> None:
@@ -226,7 +226,7 @@ class Follower:
             else:
                 self._pause(answer.at, EARLY_S)
             return
-        self._lost = False
+        self.lost = False
         blocking = self.state is State.FOLLOWING
         self._learn(answer, blocking=blocking)
         visible = self._succession.visible(answer)
@@ -295,7 +295,7 @@ class Follower:
 
     def _failed(self, answer: UpstreamAnswer) -> None:
         self._failures += 1
-        self._lost = True
+        self.lost = True
         if answer.status == 508:  # the circle that the first request went through; or whoever sent it made that up
             self._loop = ""
         if answer.status == 410:  # rule 25: gone for good

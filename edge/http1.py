@@ -13,10 +13,16 @@ import asyncio
 from collections import deque
 from typing import cast
 
+from .addresses import canonical
+from .caller import Caller
 from .core import Core
+from .entities import local
+from .gate import HEALTH
+from .guard import FORGED_COST, Guest
 from .listener import Limits, Shared
-from .message import Outcome, Response, Ticket
+from .message import Entity, Outcome, Request, Response, Ticket
 from .parse import Head, Parser, Refusal
+from .proxyproto import BadProxyHeader, read_header
 from .wire import JOIN_LIMIT
 
 LINGER_S = 2.0
@@ -25,17 +31,30 @@ makes the kernel reset the connection, and the peer never sees the answer."""
 
 NEVER = float("inf")
 
+_HEALTH = frozenset(path.encode() for path in HEALTH)
+
+
+def peer_address(transport: asyncio.BaseTransport) -> str:
+    """The peer's IP address, canonical; empty where the transport has none."""
+    name = transport.get_extra_info("peername")
+    return canonical(str(name[0])) if isinstance(name, tuple) and name else ""
+
 
 class Connection(asyncio.Protocol):
     """One viewer connection."""
 
     __slots__ = (
+        "_asked",
         "_backlog",
         "_beginning",
+        "_caller",
         "_core",
         "_current",
+        "_cutoff",
         "_deaf",
         "_ending",
+        "_guest",
+        "_header",
         "_limits",
         "_parser",
         "_pumping",
@@ -71,6 +90,15 @@ class Connection(asyncio.Protocol):
         self._stalled = False
         """The transport's buffer is full; `_unsent` bytes at the last look."""
         self._unsent = 0
+        self._cutoff = NEVER
+        """When all that was written has to be gone, however steadily it is read."""
+        self._caller: Caller | None = None
+        """Whose connection it is; None until that is known."""
+        self._guest: Guest | None = None
+        """Whose request was begun last, and `_asked` when."""
+        self._asked = 0.0
+        self._header: bytes | None = None
+        """What came of a PROXY header that is expected and not whole."""
         self.deadline = NEVER
         """Monotonic seconds at which the sweep calls `overdue`."""
 
@@ -81,15 +109,38 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=self._limits.write_high_bytes, low=self._limits.write_low_bytes)
         self.deadline = self._shared.clock() + self._limits.header_s
-        if not self._shared.enter(self):
-            refusal = Refusal.of(503, "too many connections", "connections", retry_after=5)
-            refusal.linger = False
-            self.refuse(refusal)
+        room = self._shared.enter(self)
+        peer = peer_address(transport)
+        if not room:
+            self._core.tally.refuse("connections")
+            self._turn_away(local(503, "too many connections", retry_after=5))
+        elif self._shared.callers.expects_header(peer):
+            self._header = b""
+        else:
+            self._welcome(peer)
+
+    def _welcome(self, address: str) -> None:
+        """It is known whose connection it is."""
+        now = self._shared.clock()
+        self._caller = caller = Caller(self._shared.callers, address, now)
+        refusal = self._shared.guard.connect(caller.guest, self._shared.connections, now)
+        if refusal is not None:
+            self._turn_away(refusal)
+
+    def _turn_away(self, entity: Entity) -> None:
+        """No request of this connection is read."""
+        refusal = Refusal(entity, "")
+        refusal.linger = False
+        self._deaf = True
+        self._enqueue(refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The viewer left: whatever waits for it is forgotten, and no cycle stays for the collector."""
         self._drop_ticket()
         self._shared.leave(self)
+        if self._caller is not None:
+            self._shared.guard.leave(self._caller.guest)
+            self._caller = self._guest = None
         self._parser.close()
         self._transport = None
         self._current = None
@@ -101,10 +152,29 @@ class Connection(asyncio.Protocol):
         """Bytes of requests."""
         if self._deaf:
             return
+        if self._header is not None:
+            data = self._take_header(self._header + data)
         if self._backlog:
             self._backlog += data
             return
-        self._feed(data)
+        if data:
+            self._feed(data)
+
+    def _take_header(self, data: bytes) -> bytes:
+        """Read the PROXY header at the start of `data`; what is behind it."""
+        self._header = data
+        try:
+            header = read_header(data)
+        except BadProxyHeader as error:
+            self._header = None
+            self.refuse(Refusal.of(400, f"PROXY protocol: {error}", "proxy-header"))
+            return b""
+        if header is None:
+            return b""
+        self._header = None
+        assert self._transport is not None  # data came
+        self._welcome(header.address or peer_address(self._transport))
+        return b"" if self._deaf else data[header.size :]
 
     def eof_received(self) -> bool:
         """The viewer sends no more. Answers that are owed are still written, but nothing is held for it (rule 92)."""
@@ -117,12 +187,12 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The viewer reads slower than it is answered: no further answer is written."""
         self._stalled = True
-        self._unsent = self._buffered()
-        self.deadline = self._shared.clock() + self._limits.write_stall_s
+        self._watch_reader()
 
     def resume_writing(self) -> None:
         """The buffer is low again."""
         self._stalled = False
+        self._cutoff = NEVER
         self._wait_idle()
         self._pump()
 
@@ -170,6 +240,8 @@ class Connection(asyncio.Protocol):
     # -- answering, in order
 
     def _enqueue(self, item: Head | Refusal) -> None:
+        if self._ending:  # what came in one piece with a request that ended the connection
+            return
         if self._current is None and not self._queue and not self._stalled and not self._pumping:
             self._begin(item)
             return
@@ -185,11 +257,32 @@ class Connection(asyncio.Protocol):
             self._core.tally.requests[Outcome.REJECT] += 1
             self.reply(Response(item.entity, Outcome.REJECT, None))
         else:
-            ticket = self._core.handle(item.request, self.reply, self._shared.clock())
-            if ticket is not None:
-                self._ticket = ticket
-                self.deadline = NEVER
+            self._ask(item, item.request)
         self._beginning = False
+
+    def _ask(self, head: Head, request: Request) -> None:
+        """Let the core answer, unless whoever asks has had enough."""
+        now = self._asked = self._shared.clock()
+        caller, guard = self._caller, self._shared.guard
+        assert caller is not None  # nothing is read before it is known
+        if caller.proxies:
+            guest = caller.of(request, now)
+        else:
+            request.visitor = caller.visitor
+            guest = caller.guest
+        self._guest = guest
+        if guest.bucket is not None or guard.strained:
+            refusal = guard.request(guest, now, health=request.target in _HEALTH)
+            if refusal is not None:
+                self._core.tally.requests[Outcome.REJECT] += 1
+                self.reply(Response(refusal, Outcome.REJECT, None, final=refusal.status == 503))
+                return
+        ticket = self._core.handle(request, self.reply, now)
+        if ticket is not None:
+            self._ticket = ticket
+            self.deadline = NEVER
+        elif request.forged and guest.bucket is not None:
+            guest.bucket.fine(FORGED_COST)
 
     def _pump(self) -> None:
         """Begin what is queued as long as it is answered at once, and read on when there is room."""
@@ -215,7 +308,9 @@ class Connection(asyncio.Protocol):
         if transport is None or item is None:
             return
         shared, entity = self._shared, response.entity
-        keep_alive = item.keep_alive and not shared.draining
+        keep_alive = item.keep_alive and not response.final and not shared.draining
+        if self._guest is not None and entity.status < 400 and not entity.own:
+            self._guest.watched = self._asked
         head = shared.wire.head(response, keep_alive=keep_alive, http10=item.http10)
         body = b"" if item.bodiless else entity.body
         self._core.tally.bytes_sent += len(head) + len(body)
@@ -224,7 +319,7 @@ class Connection(asyncio.Protocol):
         else:
             transport.writelines((head, body))
         if not keep_alive:
-            self._end(lingering=isinstance(item, Refusal) and item.linger)
+            self._end(lingering=item.linger if isinstance(item, Refusal) else entity.status == 400)
             return
         if not self._stalled:
             self._wait_idle()
@@ -245,7 +340,7 @@ class Connection(asyncio.Protocol):
             self.deadline = self._shared.clock() + LINGER_S
         else:
             transport.close()
-            self.deadline = self._shared.clock() + self._limits.write_stall_s
+            self._watch_reader()
 
     def _drop_ticket(self) -> None:
         if self._ticket is not None:
@@ -258,15 +353,22 @@ class Connection(asyncio.Protocol):
         limit = self._limits.header_s if self._parser.in_request else self._limits.idle_s
         self.deadline = self._shared.clock() + limit if self._ticket is None else NEVER
 
+    def _watch_reader(self) -> None:
+        """What is written has to be read: with some progress always, and all of it in its time."""
+        now = self._shared.clock()
+        self._unsent = self._buffered()
+        self.deadline = now + self._limits.write_stall_s
+        self._cutoff = self.deadline + self._unsent / self._limits.write_least_bytes_s
+
     def overdue(self, now: float) -> None:
         """A time-out: a slow reader, a slow sender, or nobody there."""
         if self._transport is None:
             return
         if self._stalled or self._ending:
             left = self._buffered()
-            if left and left < self._unsent:  # slow, but reading
+            if left and left < self._unsent and now < self._cutoff:  # slow, but reading
                 self._unsent = left
-                self.deadline = now + self._limits.write_stall_s
+                self.deadline = min(now + self._limits.write_stall_s, self._cutoff)
                 return
             if self._stalled:
                 self._core.tally.slow_closed += 1

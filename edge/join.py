@@ -1,4 +1,4 @@
-"""Where one presentation gives way to another: numbers that go on, a discontinuity between. Sans-IO. ADR 14.
+"""Where one presentation gives way to another: numbers that go on, a discontinuity between. Sans-IO. ADR 15.
 
 Two origins number and name the same programme each in its own way. Viewers of the first, which is gone, are shown the
 second from the segment whose date follows what they have, under numbers above all that they have seen.

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from headwater.config.settings import EdgeHttp
 
+from .caller import Callers
 from .message import Tally
 from .wire import Wire
 
@@ -33,6 +34,7 @@ class Limits:
     pipeline: int
     write_high_bytes: int
     write_stall_s: float
+    write_least_bytes_s: float = 4_096.0
 
     @property
     def write_low_bytes(self) -> int:
@@ -50,6 +52,7 @@ class Limits:
             http.pipeline,
             http.write_high_bytes,
             http.write_stall_s,
+            float(http.write_least_bytes_s),
         )
 
 
@@ -71,8 +74,12 @@ class Swept(Protocol):
 class Shared:
     """One per listener; every connection holds it."""
 
-    def __init__(self, limits: Limits, wire: Wire, tally: Tally, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, limits: Limits, wire: Wire, tally: Tally, loop: asyncio.AbstractEventLoop, callers: Callers
+    ) -> None:
         self.wire = wire
+        self.callers = callers
+        self.guard = callers.guard
         self.draining = False
         self.clock = loop.time
         self._limits = limits

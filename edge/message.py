@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from .viewers import Visitor
+
 Headers = tuple[tuple[str, str], ...]
 """Field lines in their order; names as they are written on the wire."""
 
@@ -39,6 +41,17 @@ class Request:
     if_range: str | None = None
     if_none_match: str | None = None
     if_modified_since: str | None = None
+    agent: bytes = b""
+    """User-Agent."""
+    cmcd: bytes | None = None
+    """The values of the CMCD fields, joined with commas. The core takes them out."""
+    x_forwarded_for: bytes | None = None
+    """X-Forwarded-For, and likewise Forwarded: repeated lines joined with commas. Anybody can write them."""
+    forwarded: bytes | None = None
+    visitor: Visitor | None = None
+    """The connection it came on, to count viewers by."""
+    forged: bool = False
+    """Its playback token was verified in vain: set by the core, for the front end to count."""
     loop: str = ""
     """CDN-Loop: the edges that the request has passed (RFC 8586); empty for a viewer's."""
     rounds: int = 0
@@ -212,6 +225,8 @@ class UpstreamAnswer:
     """Names in lower case; Content-Encoding already undone."""
     body: bytes = b""
     failure: Failure | None = None
+    began: float = 0.0
+    """When its head came, `time.perf_counter` seconds; 0: there was none. For a held request: when there was news."""
     source: str = ""
     """Name of the upstream that it came from."""
 

@@ -6,49 +6,62 @@ Why not prometheus_client's own counters: a labelled increment costs a lock and 
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from headwater.config.histogram import Histogram
+from headwater.config.stages import StageTime
+
+from . import reports
 from .core import Core
+from .message import Purpose, UpstreamAnswer, UpstreamRequest
+from .tokens import Verdict
 
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
-
-
-class Histogram:
-    """Counts per bucket, as plain numbers."""
-
-    def __init__(self) -> None:
-        self._counts = [0] * (len(BOUNDS_S) + 1)
-        self._sum = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Count one value."""
-        self._counts[bisect_left(BOUNDS_S, seconds)] += 1
-        self._sum += seconds
-
-    def family(self, name: str, documentation: str) -> HistogramMetricFamily:
-        """As Prometheus wants it: cumulative."""
-        buckets: list[tuple[str, float]] = []
-        total = 0
-        for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), self._counts, strict=True):
-            total += count
-            buckets.append((bound, total))
-        return HistogramMetricFamily(name, documentation, buckets=buckets, sum_value=self._sum)
+ROUND_TRIP_GROWTH = 1.001
+"""Per answer. Why: some hundred answers a minute, so a way that became longer is known as such within minutes."""
 
 
 class Wakes:
-    """`core.Observer`: how long it takes from the first to the last answer of one wake."""
+    """`core.Observer`, and told by the fetcher of every answer: how long what is new takes to reach viewers."""
 
     def __init__(self) -> None:
-        self.spread = Histogram()
-        self.delay = Histogram()
+        self.spread = Histogram(BOUNDS_S)
+        """From the first to the last answer of one wake."""
+        self.delay = Histogram(BOUNDS_S)
+        """From a playlist's last byte to the last answer of its wake."""
+        self.fill = StageTime()
+        self.first_byte = StageTime()
         self._began = 0.0
+        self._round_trip = float("inf")
+        """To the upstream and back, at its quickest; seconds."""
+        self.failed: str | None = None
+        """Why the newest upstream request failed; None: it did not."""
+        self.heard = 0.0
+        """When the upstream last gave an answer; perf_counter seconds, 0: never."""
         self.arrived = 0.0
-        """perf_counter seconds at which the upstream's last byte came; set by the fetcher."""
+        """perf_counter seconds at which the upstream's last byte came."""
+
+    def landed(self, request: UpstreamRequest, asked: float, answer: UpstreamAnswer) -> None:
+        """An upstream request ended that was sent at `asked`, perf_counter seconds; nobody was answered yet."""
+        self.arrived = time.perf_counter()
+        if answer.failure is not None or answer.status >= 500:
+            self.failed = answer.failure.reason if answer.failure is not None else f"it answers {answer.status}"
+            return
+        self.failed, self.heard = None, self.arrived
+        if answer.status not in (200, 206):
+            return
+        began = answer.began
+        # The quickest of late: it is believed a little less with each answer, for ways change.
+        self._round_trip = min(began - asked, self._round_trip * ROUND_TRIP_GROWTH)
+        since = asked
+        if request.purpose is not Purpose.OBJECT:
+            # The upstream held it: counted from when it had news, which came half a round trip before its first byte.
+            since = max(asked, began - self._round_trip / 2)
+        self.fill.observe(self.arrived - since)
 
     def waking(self, count: int) -> None:
         """The first answer is about to be written."""
@@ -60,6 +73,12 @@ class Wakes:
         self.spread.observe(now - self._began)
         if self.arrived:
             self.delay.observe(now - self.arrived)
+            self.first_byte.spread(self._began - self.arrived, now - self.arrived, count)
+
+    def handed(self, count: int) -> None:
+        """All who waited for an object have it."""
+        if count and self.arrived:
+            self.first_byte.spread(0.0, time.perf_counter() - self.arrived, count)
 
 
 class Metrics(Collector):
@@ -70,7 +89,7 @@ class Metrics(Collector):
         self._wakes = wakes
         registry.register(self)
 
-    def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """All families of this edge."""
         core, tally = self._core, self._core.tally
         requests = CounterMetricFamily("headwater_edge_requests", "Requests answered, by outcome", labels=["outcome"])
@@ -87,6 +106,12 @@ class Metrics(Collector):
         for reason, count in tally.refused.items():
             refused.add_metric([reason], count)
         yield refused
+        tokens = CounterMetricFamily(
+            "headwater_edge_tokens", "Requests by what became of their playback token", labels=["outcome"]
+        )
+        for verdict in Verdict:
+            tokens.add_metric([verdict.label], core.gate.counts[verdict] if core.gate is not None else 0)
+        yield tokens
         for name, text, value in (
             ("headwater_edge_sent_bytes", "Bytes written to viewers", tally.bytes_sent),
             ("headwater_edge_connections_accepted", "Viewer connections accepted", tally.accepted),
@@ -104,9 +129,15 @@ class Metrics(Collector):
             ("headwater_edge_store_objects", "Objects in the store", len(core.store)),
         ):
             yield GaugeMetricFamily(name, text, value=value)
-        yield self._wakes.spread.family(
-            "headwater_edge_wake_spread_seconds", "From the first to the last answer of one wake"
-        )
-        yield self._wakes.delay.family(
-            "headwater_edge_publish_to_write_seconds", "From a playlist's last byte to the last held answer written"
-        )
+        for name, text, histogram in (
+            ("wake_spread_seconds", "From the first to the last answer of one wake", self._wakes.spread),
+            (
+                "publish_to_write_seconds",
+                "From a playlist's last byte to the last held answer written",
+                self._wakes.delay,
+            ),
+        ):
+            yield HistogramMetricFamily(
+                f"headwater_edge_{name}", text, buckets=histogram.buckets(), sum_value=histogram.sum
+            )
+        yield from reports.families(core.audience)

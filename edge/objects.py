@@ -69,6 +69,9 @@ class Host(Protocol):
     def found_live(self, flight: Flight, answer: UpstreamAnswer, model: MediaPlaylist) -> bool:
         """The URL is a live playlist. True: it is followed now, and who waited was sent there."""
 
+    def handed(self, count: int) -> None:
+        """Answered `count` viewers who waited."""
+
 
 class Objects:
     """The store and the flights of one edge."""
@@ -84,8 +87,7 @@ class Objects:
         self._flights: dict[str, Flight] = {}
         self._open = 0
         """Upstream requests under way because a viewer asked, those that nobody may join included."""
-        self._blocking = 0
-        self._blocking_limit = blocking
+        self._blocking, self._blocking_limit = 0, blocking
         self._partial: dict[str, float] = {}
         self._growing: set[str] = set()
         self._alone: dict[str, float] = {}
@@ -299,9 +301,7 @@ class Objects:
         mine, others = self._divide(flight, now, ignores=ignores or answer.status >= 400)
         if not life.share and not alone:
             mine, others = mine[:1], mine[1:] + others
-        for waiter in mine:
-            outcome = Outcome.PASS if alone else Outcome.FETCH if waiter is flight.asker else Outcome.JOIN
-            self._answer(waiter.request, waiter.reply, entity, outcome, now, key=key, collapsed=len(mine) > 1)
+        self._send_all(flight, mine, entity, now, alone=alone)
         self._host.again(others, now)
 
     def _divide(self, flight: Flight, now: float, *, ignores: bool) -> tuple[list[Waiter], list[Waiter]]:
@@ -361,6 +361,7 @@ class Objects:
         for waiter in waiters:
             outcome = Outcome.PASS if alone else Outcome.FETCH if waiter is flight.asker else Outcome.JOIN
             self._answer(waiter.request, waiter.reply, entity, outcome, now, key=flight.key, collapsed=len(waiters) > 1)
+        self._host.handed(len(waiters))
 
     def _shape(self, key: str, answer: UpstreamAnswer) -> Shape:
         if answer.status >= 400:

@@ -30,6 +30,10 @@ MAX_REMEMBERED = 512
 """Field names, and Accept-Encoding values, whose meaning is remembered."""
 
 _LINE = re.compile(rb"GET (/[!-~]*) HTTP/1\.1")
+MAX_METHOD_BYTES = 32
+"""What is looked at of a method that is not known."""
+
+_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _BLOCKS: dict[bytes, Request] = {}
 _METHODS = {method.value.encode(): method for method in Method}
 _REASONS = {405: "method", 413: "body", 414: "head", 431: "head"}
@@ -97,6 +101,7 @@ class Parser:
         "_limit",
         "_receiver",
         "_refusal",
+        "_reports",
         "_request",
         "_te",
         "_url",
@@ -116,7 +121,7 @@ class Parser:
         self._url = b""
         self._hosts = self._fields = self._head_bytes = self._body_bytes = 0
         self._in_head = True
-        self._te = False
+        self._te = self._reports = False
         self._refusal: Refusal | None = None
 
     @property
@@ -160,7 +165,8 @@ class Parser:
             return
         except httptools.HttpParserInvalidMethodError:
             # RFC 9110 section 15.6.2; a TLS hello or the like is no request at all
-            self._refuse(Refusal.of(501 if data[:1].isalpha() else 400, "no method that is known here", "malformed"))
+            word = data[:MAX_METHOD_BYTES].partition(b" ")[0]
+            self._refuse(Refusal.of(501 if word.isalpha() else 400, "no method that is known here", "malformed"))
             return
         except httptools.HttpParserError as error:
             self._refuse(Refusal.of(400, f"malformed request: {_words(error)}", "malformed"))
@@ -188,7 +194,10 @@ class Parser:
             known.if_range,
             known.if_none_match,
             known.if_modified_since,
-            known.loop,
+            agent=known.agent,
+            loop=known.loop,
+            x_forwarded_for=known.x_forwarded_for,
+            forwarded=known.forwarded,
         )
         self._receiver.request(Head(request, True, False))
         return True
@@ -198,6 +207,8 @@ class Parser:
         request = self._request
         end = data.find(b"\r\n")
         if end <= 0 or self._body_bytes or request.method is not Method.GET or len(data) - end > MAX_BLOCK_BYTES:
+            return
+        if self._reports:  # CMCD says something else in each request: it would only displace what comes again
             return
         if _LINE.fullmatch(data, 0, end) is not None:
             if len(_BLOCKS) >= MAX_BLOCKS:
@@ -250,7 +261,7 @@ class Parser:
             self._refusal = Refusal.of(505, "HTTP/1.1 and HTTP/1.0 are served here", "malformed")
         # RFC 9112 section 3.2: exactly one Host in HTTP/1.1, never several
         elif self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
-            self._refusal = Refusal.of(400, "a request has exactly one Host field", "malformed")
+            self._refusal = Refusal.of(400, "a request has exactly one Host field, with a host in it", "malformed")
         # RFC 9112 section 6.1: HTTP/1.0 has no transfer codings; who sends one frames wrongly
         elif self._te and version == "1.0":
             self._refusal = Refusal.of(400, "Transfer-Encoding in HTTP/1.0", "malformed")
@@ -295,7 +306,8 @@ _Field = Callable[[Parser, bytes], None]
 
 
 def _host(parser: Parser, value: bytes) -> None:
-    parser._hosts += 1
+    # RFC 9112 section 3.2: a Host that is no host counts as one too many
+    parser._hosts += 1 if _HOST.fullmatch(value) else 2
 
 
 def _transfer_encoding(parser: Parser, value: bytes) -> None:
@@ -316,8 +328,7 @@ def _range(parser: Parser, value: bytes) -> None:
 
 
 def _loop(parser: Parser, value: bytes) -> None:
-    before, text = parser._request.loop, value.decode("latin-1")
-    parser._request.loop = f"{before}, {text}" if before else text
+    parser._request.loop += (", " if parser._request.loop else "") + value.decode("latin-1")
 
 
 def _if_range(parser: Parser, value: bytes) -> None:
@@ -333,6 +344,26 @@ def _if_modified_since(parser: Parser, value: bytes) -> None:
     parser._request.if_modified_since = value.decode("latin-1")
 
 
+def _user_agent(parser: Parser, value: bytes) -> None:
+    parser._request.agent = value
+
+
+def _cmcd(parser: Parser, value: bytes) -> None:
+    parser._reports = True
+    before = parser._request.cmcd
+    parser._request.cmcd = value if before is None else b"%b,%b" % (before, value)
+
+
+def _x_forwarded_for(parser: Parser, value: bytes) -> None:
+    before = parser._request.x_forwarded_for
+    parser._request.x_forwarded_for = value if before is None else b"%b,%b" % (before, value)
+
+
+def _forwarded(parser: Parser, value: bytes) -> None:
+    before = parser._request.forwarded
+    parser._request.forwarded = value if before is None else b"%b,%b" % (before, value)
+
+
 _FIELDS: dict[bytes, _Field] = {
     b"host": _host,
     b"transfer-encoding": _transfer_encoding,
@@ -342,6 +373,13 @@ _FIELDS: dict[bytes, _Field] = {
     b"if-range": _if_range,
     b"if-none-match": _if_none_match,
     b"if-modified-since": _if_modified_since,
+    b"x-forwarded-for": _x_forwarded_for,
+    b"forwarded": _forwarded,
+    b"user-agent": _user_agent,
+    b"cmcd-object": _cmcd,
+    b"cmcd-request": _cmcd,
+    b"cmcd-session": _cmcd,
+    b"cmcd-status": _cmcd,
 }
 
 

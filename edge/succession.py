@@ -1,4 +1,4 @@
-"""Whose playlist a follower shows, where several upstreams have the stream. Sans-IO. ADR 14 has the rules' reasons.
+"""Whose playlist a follower shows, where several upstreams have the stream. Sans-IO. ADR 15 has the rules' reasons.
 
 * Same names for the same numbers: one presentation. Whoever has it later may go on with it.
 * Other names or numbers: another presentation. It is refused while the upstream that is followed lives. When that has

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from headwater.config.stages import Stage, StageTime
+
 from .auth import Pause, Refusal
 from .series import LiveSeries
 
@@ -51,6 +53,8 @@ class IngestMetrics(LiveSeries):
 
     def __init__(self, registry: CollectorRegistry, streams: Callable[[], Iterable[LiveStream]]) -> None:
         self._streams = streams
+        self.stages = {Stage.INGEST: StageTime(), Stage.ENCODE: StageTime()}
+        """Of all streams together; the process registers them with those of its other parts."""
         self.connections = Gauge("headwater_ingest_connections", "Open connections.", ["protocol"], registry=registry)
         self.publishers = Gauge("headwater_ingest_publishers", "Publishers that send.", ["protocol"], registry=registry)
         self.refused = Counter(

@@ -9,6 +9,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from headwater.config.settings import Ingest, Origin
+from headwater.config.stages import Stage, StageTime
 from headwater.ingest.media import Sink
 
 from .encode.ladders import Ladders
@@ -81,6 +82,11 @@ class IngestServer:
     def streams(self) -> list[StreamStatus]:
         """The streams known now, those without a publisher included, by name."""
         return self._streams.status()
+
+    @property
+    def stages(self) -> dict[Stage, StageTime]:
+        """Where media spends its time here."""
+        return self._metrics.stages
 
     async def drain(self) -> None:
         """Take no more publishers and close those there are; streams stay open, so that a restart goes on."""

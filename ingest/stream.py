@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from headwater.config.stages import Stage
 from headwater.ingest.media import (
     Kind,
     Packet,
     Rendition,
+    Sample,
     Sink,
     StreamEnded,
     StreamEvent,
@@ -32,6 +34,7 @@ from .metrics import IngestMetrics
 from .state import StateStore
 from .timeline import Epoch, Timeline, TimelineSettings
 from .timeline.lane import rendition_of
+from .transit import Transit
 
 if TYPE_CHECKING:
     from .publisher import Publisher
@@ -86,7 +89,9 @@ class LiveStream:
         self._sink: StreamSink = sink.open(name)
         self._check = sink.check
         self._ladders = ladders
-        self._ladder: Ladder | None = ladders.ladder(name, application, self._sink, self.timeline)
+        self._time = metrics.stages[Stage.INGEST]
+        self._transit = Transit(self._sink, metrics.stages[Stage.ENCODE])
+        self._ladder: Ladder | None = ladders.ladder(name, application, self._transit, self.timeline)
         self._hidden: set[Rendition] = set()
         """Renditions that players cannot get as they are."""
         self.finishing: asyncio.Task[None] | None = None
@@ -165,6 +170,10 @@ class LiveStream:
         if cuts != self._saved_cuts:
             self._saved_cuts = cuts
             self._save()
+        observe = self._time.observe
+        for event in events:
+            if isinstance(event, Sample):
+                observe(now - event.arrived)
         if self._ladder is not None:
             self._divide(self._ladder, events, now)
             return
@@ -182,6 +191,8 @@ class LiveStream:
                 (self._hidden.discard if self._check(event.track) is None else self._hidden.add)(event.rendition)
             if getattr(event, "rendition", None) not in self._hidden:
                 self._sink.write(event, now)
+            if isinstance(event, Sample):
+                self._transit.given(event, now)
             ladder.feed(event, now)
         ladder.source_is_regular(self.timeline.cuts_on_keyframes, now)
         ladder.flushed(now)

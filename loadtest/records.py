@@ -117,6 +117,8 @@ class Count(enum.StrEnum):
     """Parts and segments listed GAP that a viewer had to leap over."""
     LATE = "late"
     """Parts that arrived after the playhead needed them."""
+    EARLY = "early"
+    """Parts that arrived before their date says they were published: it, or the clock offset, is wrong."""
     BEHIND = "behind"
     """Blocking reloads that came back without anything new, or skipped an update."""
     CONNECTIONS = "connections"

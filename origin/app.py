@@ -9,6 +9,7 @@ await server.close()
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -19,12 +20,13 @@ from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry
 
 from headwater.config.settings import Origin
+from headwater.config.stages import Stage
 
 from . import assets
 from .guard import Guard, MalformedRequests
 from .handlers import Handlers
 from .hub import Hub
-from .responses import ALLOW, ErrorReply, add_common_headers, error, preflight
+from .responses import ALLOW, PUBLISHED, ErrorReply, add_common_headers, error, preflight
 
 log = structlog.get_logger("headwater.origin")
 
@@ -165,6 +167,18 @@ def _answer(hub: Hub, names: Mapping[object, str], guard: Guard | None) -> Middl
             hub.metrics.response_bytes.labels(name).inc(response.content_length or 0)
         if guard is not None:
             guard.answers(request)
+        published = response.get(PUBLISHED)
+        if published is not None:
+            await _write(request, response)
+            hub.stages[Stage.ORIGIN].observe(hub.now() - published)
         return response
 
     return answer
+
+
+async def _write(request: web.Request, response: web.StreamResponse) -> None:
+    """Write the answer here and not after the middleware, so that it is known when its last byte was handed on."""
+    # A client that is gone: the server finds it so as well, when it would write what is missing.
+    with contextlib.suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write_eof()

@@ -56,6 +56,8 @@ class PartClosed:
     gap: bool
     arrived: float | None
     """Monotonic seconds of the arrival of its last packet; None for a gap."""
+    given: float | None = None
+    """Monotonic seconds at which its last sample came to the segmenter; None for a gap."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from .hls import directives
 from .hls.directives import Directives, Reject, Serve
 from .hub import Hub
 from .rendition import LiveRendition, text_body
-from .responses import Body, ErrorReply, accepts_gzip, immutable, respond, shared
+from .responses import PUBLISHED, Body, ErrorReply, accepts_gzip, immutable, respond, shared
 from .stream import LiveStream, StreamState
 from .window import Found, Gone, HintedName
 
@@ -66,18 +66,22 @@ class Handlers:
             raise ErrorReply(ask.status, ask.reason)
         stream = self._stream(request)
         rendition = await self._started(stream, request.match_info["rendition"])
-        serve = await self._blocking_reload(rendition, ask)
+        serve, held = await self._blocking_reload(rendition, ask)
+        published = rendition.published
         body = stream.media_playlist(rendition, delta=serve.delta, compressed=accepts_gzip(request))
-        return respond(request, body, _playlist_life(ask, rendition))
+        response = respond(request, body, _playlist_life(ask, rendition))
+        if held:
+            response[PUBLISHED] = published
+        return response
 
-    async def _blocking_reload(self, rendition: LiveRendition, ask: Directives) -> Serve:
-        """6.2.5.2: hold until the playlist has what was asked for."""
+    async def _blocking_reload(self, rendition: LiveRendition, ask: Directives) -> tuple[Serve, bool]:
+        """6.2.5.2: hold until the playlist has what was asked for; and whether it was held."""
         deadline: float | None = None
         clock = asyncio.get_running_loop().time
         while True:
             decision = directives.decide(ask, rendition.position, held=deadline is not None)
             if isinstance(decision, Serve):
-                return decision
+                return decision, deadline is not None
             if isinstance(decision, Reject):
                 raise ErrorReply(decision.status, decision.reason)
             if deadline is None:
@@ -112,7 +116,10 @@ class Handlers:
         while True:
             rendition, found = stream.find(request.match_info["rendition"], name)
             if rendition is not None and isinstance(found, Found):
-                return _media(request, rendition, found, name)
+                response = _media(request, rendition, found, name)
+                if deadline is not None:
+                    response[PUBLISHED] = rendition.published
+                return response
             if rendition is None or not isinstance(found, HintedName):
                 break
             # 6.2.6: a hinted file is answered when it is there

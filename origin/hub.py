@@ -21,6 +21,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from headwater.config.settings import Origin
+from headwater.config.stages import Stage, StageTime
 from headwater.ingest.media import StreamEvent, StreamSink, Track
 
 from . import cmaf
@@ -67,7 +68,7 @@ class Hub:
             entry.close()
             earlier = entry.stream
             self._remove_series(earlier)
-        stream = LiveStream(name, self.settings, self.metrics, unix=self._unix, earlier=earlier)
+        stream = LiveStream(name, self.settings, self.metrics, clock=self._clock, unix=self._unix, earlier=earlier)
         entry = _Entry(self, stream)
         self._streams[name] = entry
         self._count()
@@ -81,6 +82,11 @@ class Hub:
         """The stream, from its opening until a window's time after its end."""
         entry = self._streams.get(name)
         return None if entry is None else entry.stream
+
+    @property
+    def stages(self) -> dict[Stage, StageTime]:
+        """Where media spends its time here."""
+        return self.metrics.stages
 
     def streams(self) -> list[LiveStream]:
         """All known streams by name."""

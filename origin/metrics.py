@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from headwater.config.stages import Stage, StageTime
+
+from .conformance import RULES
+
 _LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 """Seconds. Fine around one frame (17 to 42 ms), which is what a passthrough part waits for its successor."""
 
@@ -17,6 +21,8 @@ class OriginMetrics:
     """The origin's series. Labels: streams and renditions (capped by ingest), fixed words for the rest."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.stages = {Stage.PACKAGE: StageTime(), Stage.ORIGIN: StageTime()}
+        """Registered by the process, with those of its other parts."""
         self.streams = Gauge("headwater_origin_streams", "Streams known", ("state",), registry=registry)
         self.parts = Counter("headwater_origin_parts", "Parts published", _OF_RENDITION, registry=registry)
         self.gap_parts = Counter("headwater_origin_gap_parts", "Parts listed as GAP", _OF_RENDITION, registry=registry)
@@ -50,6 +56,15 @@ class OriginMetrics:
         self.response_bytes = Counter(
             "headwater_origin_response_bytes", "Bytes of bodies sent", ("route",), registry=registry
         )
+
+        self.violations = Counter(
+            "headwater_conformance_violations",
+            "Things published that a rule of docs/conformance.md forbids",
+            ("rule",),
+            registry=registry,
+        )
+        for rule in RULES:
+            self.violations.labels(str(rule))
 
     def remove(self, stream: str, rendition: str) -> None:
         """Drop the series of a rendition that is gone."""

@@ -7,10 +7,14 @@ import hashlib
 import math
 from dataclasses import replace
 
+import structlog
+
 from headwater.config.settings import Origin
+from headwater.config.stages import Stage
 from headwater.ingest.media import Kind, StreamStarted, TrackStarted
 
 from .catalog import Listed
+from .conformance import RULES, RenditionCheck, Together, Violation
 from .events import PartClosed, RenditionEnded, SegmentClosed, SegmenterEvent
 from .held import Waiting
 from .hls import writer
@@ -20,6 +24,11 @@ from .metrics import OriginMetrics
 from .responses import Body
 from .segmenter import Segmenter
 from .window import HintedName, MediaKind, Window, WindowSettings
+
+log = structlog.get_logger("headwater.origin")
+
+SILENT_S = 10.0
+"""Between two log lines about the same rule and rendition."""
 
 UNKNOWN_RATE = 1 << 40
 """bit/s, for the order of lists: what is passed through comes before all that was encoded."""
@@ -42,7 +51,9 @@ def text_body(text: str, content_type: str, *, compressed: bool, modified: int |
 class LiveRendition:
     """Owned by its stream; tells nobody itself."""
 
-    def __init__(self, stream: str, begun: TrackStarted, started: StreamStarted, settings: Origin) -> None:
+    def __init__(
+        self, stream: str, begun: TrackStarted, started: StreamStarted, settings: Origin, together: Together
+    ) -> None:
         rendition = self.rendition = begun.rendition
         self.track = begun.track
         self.segmenter = Segmenter(rendition, started)
@@ -53,22 +64,35 @@ class LiveRendition:
         """Until when its files stay once it has ended, monotonic seconds (rules 20, 25)."""
         self.version = 0
         """Counts the publications."""
+        self.published = 0.0
+        """When the last one was, monotonic seconds."""
         self.waiting_playlists: Waiting[tuple[int, int | None]] = Waiting()
         self.waiting_files: Waiting[str] = Waiting()
+        self._check = RenditionCheck(rendition, started.part_target_us / 1e6, started.target_duration_s, together)
+        self._silent_until: dict[int, float] = {}
+        """By rule: until when its violations are counted and not said, monotonic seconds."""
         self._kept_s = settings.window_s + started.target_duration_s
         self._labels = (stream, str(rendition))
         self._peak = 0
         self._begun = begun
 
-    def take(self, metrics: OriginMetrics, now: float) -> bool:
-        """Apply what the segmenter published; whether there was anything."""
+    def take(self, metrics: OriginMetrics, now: float, published: float) -> bool:
+        """Apply what the segmenter published; whether there was anything.
+
+        Args:
+            now: of the event that made it, monotonic seconds.
+            published: what the clock says after packaging.
+        """
         events = self.segmenter.events()
         if not events:
             return False
         for event in events:
             self.window.apply(event, now)
-            self._count(event, metrics, now)
+            self._count(event, metrics, now, published)
+        for violation in self._check.look(events, self.snapshot):
+            self._violated(violation, metrics, published)
         self.version += 1
+        self.published = published
         return True
 
     def wake(self) -> None:
@@ -143,14 +167,26 @@ class LiveRendition:
             return "video/iso.segment"
         return "video/mp4" if self.track.kind is Kind.VIDEO else "audio/mp4"
 
-    def _count(self, event: SegmenterEvent, metrics: OriginMetrics, now: float) -> None:
+    def _violated(self, violation: Violation, metrics: OriginMetrics, now: float) -> None:
+        """Something was published against a rule: counted, and said once per rule and `SILENT_S`."""
+        rule, seen = violation
+        metrics.violations.labels(str(rule)).inc()
+        if now >= self._silent_until.get(rule, -math.inf):
+            self._silent_until[rule] = now + SILENT_S
+            stream, rendition = self._labels
+            log.error(
+                "published against a rule", stream=stream, rendition=rendition, rule=rule, asks=RULES[rule], seen=seen
+            )
+
+    def _count(self, event: SegmenterEvent, metrics: OriginMetrics, now: float, published: float) -> None:
         if isinstance(event, PartClosed):
             metrics.parts.labels(*self._labels).inc()
             if event.gap:
                 metrics.gap_parts.labels(*self._labels).inc()
             metrics.part_bytes.labels(*self._labels).inc(len(event.data))
-            if event.arrived is not None:
-                metrics.part_latency.labels(str(self.track.kind)).observe(max(0.0, now - event.arrived))
+            if event.arrived is not None and event.given is not None:
+                metrics.part_latency.labels(str(self.track.kind)).observe(max(0.0, published - event.arrived))
+                metrics.stages[Stage.PACKAGE].observe(published - event.given)
         elif isinstance(event, SegmentClosed):
             metrics.segments.labels(*self._labels).inc()
             bitrates = self.window.bitrates()

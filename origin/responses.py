@@ -23,6 +23,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+PUBLISHED = web.ResponseKey("published", float)
+"""Of an answer to a request that was held: when there was what it waited for, monotonic seconds."""
+
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 
 EXPOSED = (

@@ -89,6 +89,8 @@ class Segmenter:
         self._end_exact = False
         """Nothing follows before `_end`, and the next sample is there unless there is a hole."""
         self._sequence = 0
+        self._given = 0.0
+        """When the newest sample of the open part came, monotonic seconds."""
         self._deadline: float | None = None
         self._hinted = ""
         self._ended = False
@@ -137,6 +139,7 @@ class Segmenter:
             self._fill(sample.dts)
         self._settle(sample)
         self._part.add(self._end, sample)
+        self._given = now
         self._end = max(self._end + 1, sample.dts + sample.duration)
         self._end_exact = sample.exact
         if sample.exact:
@@ -303,7 +306,7 @@ class Segmenter:
         self._sequence += 1
         data = cmaf.chunk(self._sequence, part.start, part.samples(end), opens_segment=segment.parts == 0)
         segment.media = True
-        self._publish(part.start, end, data, independent=part.independent, arrived=part.arrived)
+        self._publish(part.start, end, data, independent=part.independent, arrived=part.arrived, given=self._given)
 
     def _fill(self, until: int) -> None:
         """GAP parts from the position to `until`; the cuts on the way are passed."""
@@ -332,14 +335,16 @@ class Segmenter:
         self._hint()
 
     def _gap_part(self, ticks: int) -> None:
-        self._publish(self._end, self._end + ticks, b"", independent=False, arrived=None)
+        self._publish(self._end, self._end + ticks, b"", independent=False, arrived=None, given=None)
 
-    def _publish(self, start: int, end: int, data: bytes, *, independent: bool, arrived: float | None) -> None:
+    def _publish(
+        self, start: int, end: int, data: bytes, *, independent: bool, arrived: float | None, given: float | None
+    ) -> None:
         segment = self._segment
         assert segment is not None
         name, index, gap = f"p{start}.m4s", segment.parts, arrived is None
         self._events.append(
-            PartClosed(segment.msn, index, name, data, end - start, independent, gap=gap, arrived=arrived)
+            PartClosed(segment.msn, index, name, data, end - start, independent, gap=gap, arrived=arrived, given=given)
         )
         segment.parts += 1
         segment.ticks += end - start

@@ -34,6 +34,7 @@ from headwater.ingest.media import (
 )
 
 from .catalog import describe, in_order
+from .conformance import Together
 from .held import Waiting
 from .hls import multivariant
 from .hls.model import RenditionReport
@@ -70,6 +71,7 @@ class LiveStream:
         settings: Origin,
         metrics: OriginMetrics,
         *,
+        clock: Callable[[], float],
         unix: Callable[[], float],
         earlier: LiveStream | None,
     ) -> None:
@@ -83,9 +85,12 @@ class LiveStream:
         self.started: StreamStarted | None = None
         self._settings = settings
         self._metrics = metrics
+        self._clock = clock
         self._unix = unix
         self._earlier: list[LiveRendition] = []
         """Renditions that ended and whose name goes on: their files stay until `files_until`."""
+        self.together: Together = Together(earlier.together if earlier is not None else None)
+        """What the checks of its renditions share."""
         if earlier is not None:
             self._earlier.extend(earlier.renditions.values())
         self._cuts: deque[Cut] = deque()
@@ -292,10 +297,10 @@ class LiveStream:
         if self.state is not StreamState.STARTING:  # nobody has seen a playlist yet: it is there from the first cut on
             live = (r for r in self.renditions.values() if r.listed and not r.ended)
             reference = max(live, key=_last_msn, default=None)
-        rendition = LiveRendition(self.name, event, self.started, self._settings)
+        rendition = LiveRendition(self.name, event, self.started, self._settings, self.together)
         self.renditions[event.rendition] = rendition
         rendition.segmenter.track_started(event.track, now)
-        rendition.take(self._metrics, now)
+        rendition.take(self._metrics, now, self._clock())
         # A rendition that begins late has the numbers and boundaries of the others: GAP for what they list
         # already, then the cuts that are still open there.
         first = 0 if reference is None else rendition.backfill(reference, now)
@@ -306,7 +311,8 @@ class LiveStream:
 
     def _collect(self, renditions: Iterable[LiveRendition], now: float) -> None:
         """Publish what the segmenters have, then wake: all of one event is seen together (rules 15, 191)."""
-        changed = [rendition for rendition in renditions if rendition.take(self._metrics, now)]
+        published = self._clock()
+        changed = [rendition for rendition in renditions if rendition.take(self._metrics, now, published)]
         if not changed:
             return
         self._bound_bytes(now)

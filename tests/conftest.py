@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from headwater.origin.conformance import Violation
+from headwater.origin.metrics import OriginMetrics
+from headwater.origin.rendition import LiveRendition
 
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=100, database=None)
 settings.register_profile(
@@ -15,3 +21,21 @@ settings.load_profile("deep" if os.environ.get("HEADWATER_FUZZ") == "deep" else 
 
 # A suite in the background of a shell inherits an ignored SIGINT, and so would every server that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def violations(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Violation]]:
+    """Whatever a test does to an origin, nothing that it publishes is against a rule.
+
+    A test that brings a violation about takes it out of the list.
+    """
+    seen: list[Violation] = []
+    count = LiveRendition._violated
+
+    def hear(rendition: LiveRendition, violation: Violation, metrics: OriginMetrics, now: float) -> None:
+        seen.append(violation)
+        count(rendition, violation, metrics, now)
+
+    monkeypatch.setattr(LiveRendition, "_violated", hear)
+    yield seen
+    assert not seen

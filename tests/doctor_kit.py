@@ -19,7 +19,7 @@ from email.utils import formatdate
 from urllib.parse import parse_qsl, urlsplit
 
 from prometheus_client import CollectorRegistry
-from tests.live_feed import AVCC, EPOCH_S, FPS, GOP, SOURCE, Feed, video_track
+from tests.live_feed import AVCC, EPOCH_S, FPS, SOURCE, Feed, picture, video_track
 from tests.virtual_time import run
 
 from headwater.config.settings import Origin
@@ -50,7 +50,7 @@ NAMES = ("source", "audio")
 
 
 class RealFeed(Feed):
-    """The feed with NAL units that tell keyframes from others."""
+    """The feed with a change of the picture's size."""
 
     def _video(self) -> None:
         now = self.clock()
@@ -59,12 +59,11 @@ class RealFeed(Feed):
         if changes:
             other = replace(video_track(), config=AVCC[:-1] + b"\x01", width=640, height=360)
             self.sink.write(TrackStarted(SOURCE, other), now)
-        key = self.frames % GOP == 0
+        key = self.frames % self.gop == 0
         if key:
             self.msn += 1
             self.sink.write(Cut(self.msn, dts, EPOCH_S * 1_000_000 + self.frames * 40_000, changes), now)
-        unit = bytes([0x65 if key else 0x41]) + self.frames.to_bytes(4, "big") * 250
-        payload = len(unit).to_bytes(4, "big") + unit
+        payload = picture(self.frames.to_bytes(4, "big") * 250, key=key)
         self.sink.write(Sample(SOURCE, dts, dts, 3_600, self.exact, key, payload, now), now)
         self.frames += 1
 
@@ -93,10 +92,15 @@ class Tape:
 
 @functools.cache
 def tape() -> Tape:
-    stream = LiveStream(
-        "demo", Origin(window_s=WINDOW_S), OriginMetrics(CollectorRegistry()), unix=lambda: float(EPOCH_S), earlier=None
-    )
     now = [0.0]
+    stream = LiveStream(
+        "demo",
+        Origin(window_s=WINDOW_S),
+        OriginMetrics(CollectorRegistry()),
+        clock=lambda: now[0],
+        unix=lambda: float(EPOCH_S),
+        earlier=None,
+    )
     feed = RealFeed(_Sink(stream), lambda: now[0])
     feed.start()
     found = Tape()

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from headwater.config.settings_viewers import Proxy, ViewerLimits
+from headwater.edge.caller import Callers
 from headwater.edge.core import Core, CoreLimits
+from headwater.edge.guard import Guard
 from headwater.edge.join import Join
 from headwater.edge.message import (
     Cancel,
@@ -18,6 +21,7 @@ from headwater.edge.message import (
     Purpose,
     Request,
     Response,
+    Tally,
     Ticket,
     UpstreamAnswer,
     UpstreamRequest,
@@ -207,6 +211,9 @@ class Quiet:
         """Note it."""
         self.wakes.append(count)
 
+    def handed(self, count: int) -> None:
+        """Nothing to do."""
+
 
 class OnePath:
     """`paths.Paths` of one upstream: nothing to choose."""
@@ -244,8 +251,14 @@ def make_core(
     ready: Callable[[], bool] = lambda: True,
 ) -> Core:  # fmt: skip
     """A core on `script`."""
-    limits = CoreLimits("edge", cache_bytes, held, followers, grace_s)
+    limits = CoreLimits("edge", cache_bytes, held, followers, grace_s, b"k" * 32)
     return Core(limits, script, Quiet(), ready, OnePath(), "edge-id")
+
+
+def make_callers(tally: Tally, connections: int = 1_000, proxy: Proxy | None = None, **limits: object) -> Callers:
+    """Who may connect, with `edge.limits` as given."""
+    proxy = proxy or Proxy()
+    return Callers(proxy, Guard(ViewerLimits.model_validate(limits), proxy.trusted, connections, tally, 0.0))
 
 
 class LiveUpstream:
@@ -344,6 +357,7 @@ __all__ = [
     "Script",
     "Viewer",
     "body_of",
+    "make_callers",
     "make_core",
     "statuses",
 ]

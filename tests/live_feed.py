@@ -1,6 +1,6 @@
 """A stream of H.264 and AAC as ingest would hand it on: 25 fps, a keyframe and a cut every 2 s, 48 kHz audio.
 
-Payloads are counters, not pictures: nothing here is decoded.
+Payloads are counters behind the header of a slice, not pictures: nothing here is decoded.
 """
 
 from __future__ import annotations
@@ -44,12 +44,19 @@ def audio_track(track: str = "a0", language: str = "en", name: str = "") -> Trac
     )  # fmt: skip
 
 
+def picture(data: bytes, *, key: bool) -> bytes:
+    """An access unit of one slice that holds anything."""
+    unit = bytes((0x65 if key else 0x41,)) + data
+    return len(unit).to_bytes(4, "big") + unit
+
+
 class Feed:
     """Writes a stream into a sink, as far as it is told. `clock`: the `now` of each event."""
 
     def __init__(
         self, sink: StreamSink, clock: Callable[[], float], *, first_msn: int = 1_000, exact: bool = True
     ) -> None:
+        self.gop = GOP
         self.sink = sink
         self.clock = clock
         self.exact = exact
@@ -90,11 +97,12 @@ class Feed:
     def _video(self) -> None:
         now = self.clock()
         dts = EPOCH_S * 90_000 + self.frames * 3_600
-        if self.frames % GOP == 0:
+        if self.frames % self.gop == 0:
             self.msn += 1
             self.sink.write(Cut(self.msn, dts, EPOCH_S * 1_000_000 + self.frames * 40_000), now)
-        payload = self.frames.to_bytes(4, "big") * 250
-        self.sink.write(Sample(SOURCE, dts, dts, 3_600, self.exact, self.frames % GOP == 0, payload, now), now)
+        key = self.frames % self.gop == 0
+        payload = picture(self.frames.to_bytes(4, "big") * 248, key=key)
+        self.sink.write(Sample(SOURCE, dts, dts, 3_600, self.exact, key, payload, now), now)
         self.frames += 1
 
     def _audio(self) -> None:

@@ -101,7 +101,7 @@ class House:
         self.members = [Member(i, "abcdef"[i], origin, Breaker(3, 2.0)) for i, origin in enumerate(origins)]
         rules = TierRules("edge", ProbeRules(probe_path, 2.0, 2.0), 30.0, 1.25)
         self.tiers = Tiers(self.members, rules, now)
-        limits = CoreLimits("edge", 10_000_000, 1_000, 10, 30.0)
+        limits = CoreLimits("edge", 10_000_000, 1_000, 10, 30.0, b"k" * 32)
         self.core = Core(limits, self.tiers, Quiet(), lambda: True, self.tiers, "id-1")
         self.events: list[str] = []
 

@@ -1,12 +1,16 @@
 """Benchmarks against real peers, and the process handling that the peer tests share.
 
     processes   children with an output file, their CPU and memory, ended by their own id
+    network     a bad network in a process of its own
     server      a real `headwater up` with its own ports and state
     ingest      CPU and memory per passthrough stream, beside nginx-rtmp
     delay       from the packet that closes a part to that part at a client of the edge
     ladder      cost, quality, delay and start-up of the encoder ladder, beside ffmpeg
     quality     SSIM and PSNR
     capture     all renditions of a stream at once: boundaries, delays
+    drive       one generator process of the load harness, and the bad server, as children
+    caches      nginx and Varnish as caches of a live origin
+    load        what one generator drives; our edge beside nginx and Varnish
     soak        thirty minutes of one stream
     ladder_soak twenty minutes of a ladder
 

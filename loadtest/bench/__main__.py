@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import delay, ingest, ladder, ladder_soak, soak, srt, srt_watch
+from . import delay, ingest, ladder, ladder_soak, load, prometheus, soak, srt, srt_watch
 
 
 def _ingest(folder: Path, arguments: argparse.Namespace) -> int:
@@ -115,18 +115,51 @@ def _srt_soak(folder: Path, arguments: argparse.Namespace) -> int:
     return 1 if found.problems else 0
 
 
+def _load_capacity(folder: Path, arguments: argparse.Namespace) -> int:
+    whole = arguments.viewers
+    # As many requests either way: with audio a viewer follows two playlists.
+    runs = [
+        load.capacity(folder / "video", viewers=whole, seconds=arguments.seconds, audio=False),
+        load.capacity(folder / "audio", viewers=whole // 2, seconds=arguments.seconds, audio=True),
+    ]
+    for found, what in zip(runs, ("video", "video and audio"), strict=True):
+        print(f"\n{found.viewers} viewers of {what} from one generator process, parts of 1 s\n")
+        print("\n".join(load.capacity_report(found)))
+    return 1 if any(found.invalid for found in runs) else 0
+
+
+def _load_compare(folder: Path, arguments: argparse.Namespace) -> int:
+    viewers = arguments.cache_viewers
+    found = list(load.compare(folder / "compare", viewers=viewers, seconds=arguments.seconds))
+    print(f"\n{viewers} viewers of one stream (800 kbit/s and AAC); {load.machine()}\n")
+    print("\n".join(load.compare_report(found)))
+    return 0
+
+
+def _prometheus_soak(folder: Path, arguments: argparse.Namespace) -> int:
+    found = prometheus.run(folder, seconds=arguments.prometheus_seconds, say=print)
+    print(f"{found.scrapes} scrapes, the slowest {found.slowest_s:.2f} s; {found.queries} dashboard queries")
+    print(f"series at most: {found.series}")
+    for problem in found.problems[:20]:
+        print(f"PROBLEM {problem}")
+    return 1 if found.problems else 0
+
+
 BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
     "ingest": _ingest,
     "delay": _delay,
     "ladder": _ladder,
     "srt": _srt,
+    "load-capacity": _load_capacity,
+    "load-compare": _load_compare,
     "soak": _soak,
     "ladder-soak": _ladder_soak,
     "srt-soak": _srt_soak,
+    "prometheus-soak": _prometheus_soak,
 }
 
 
-SHORT = ["ingest", "delay", "ladder", "srt"]
+SHORT = ["ingest", "delay", "ladder", "srt", "load-capacity", "load-compare"]
 """What `all` are: the figures of docs/benchmarks.md; a soak is asked for by its name."""
 
 
@@ -140,7 +173,10 @@ def main() -> int:
     parser.add_argument("--soak-seconds", type=float, default=1_800, help="length of the soak (1800)")
     parser.add_argument("--ladder-seconds", type=float, default=1_200, help="length of the ladder's soak (1200)")
     parser.add_argument("--srt-seconds", type=float, default=600, help="length of the soak of SRT (600)")
+    parser.add_argument("--prometheus-seconds", type=float, default=600, help="length of prometheus-soak (600)")
     parser.add_argument("--callers", type=int, default=50, help="callers at once in `srt` (50)")
+    parser.add_argument("--viewers", type=int, default=8_000, help="viewers in `load-capacity` (8000)")
+    parser.add_argument("--cache-viewers", type=int, default=1_000, help="viewers in `load-compare` (1000)")
     parser.add_argument("--threads", type=int, default=1, help="of each of ffmpeg's encoders in `ladder` (1)")
     arguments = parser.parse_args()
     asked = [arguments.benches] if isinstance(arguments.benches, str) else arguments.benches

@@ -145,6 +145,15 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def pin(pid: int, core: int) -> None:
+    """Bind all threads of process `pid`, and of its children, to one core; what they start later too."""
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it has ended
+        for child in children(pid):
+            pin(child, core)
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), {core})
+
+
 def children(pid: int) -> list[int]:
     """Ids of the direct children of `pid`."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .processes import Peer, free_port, free_udp_port, wait_until
 from .srtpeers import Call
+
+_VIOLATIONS = re.compile(r'^headwater_conformance_violations_total\{rule="(\d+)"\} (\S+)$', re.MULTILINE)
+
+
+class Violations(Exception):
+    """The server published something that a rule forbids."""
+
+
+def violations(metrics: str) -> list[str]:
+    """Rules that an origin has published against, by its own metrics, with how often."""
+    return [f"{rule} ({float(count):.0f}x)" for rule, count in _VIOLATIONS.findall(metrics) if float(count)]
 
 
 @dataclass
@@ -61,16 +75,25 @@ class Headwater:
         )
 
     def stop(self) -> int:
-        """SIGTERM and wait: the exit code."""
-        if self.peer is None:
-            raise RuntimeError("not started")
-        return self.peer.stop()
+        """SIGTERM and wait: the exit code. Raises Violations, once it is down, when it has published against a rule."""
+        with self._judged() as peer:
+            return peer.stop()
 
     def kill(self) -> None:
-        """SIGKILL of the whole process group: nothing is saved or said any more."""
+        """SIGKILL of the whole process group: nothing is saved or said any more. Raises as `stop` does."""
+        with self._judged() as peer:
+            peer.kill()
+
+    @contextlib.contextmanager
+    def _judged(self) -> Iterator[Peer]:
+        """It ends inside: what it says of its own publications is asked before, and raised after."""
         if self.peer is None:
             raise RuntimeError("not started")
-        self.peer.kill()
+        status, body = self.get("/metrics", at="origin_admin", timeout_s=5)
+        found = violations(body.decode()) if status == 200 else []
+        yield self.peer
+        if found:
+            raise Violations(f"published against rules {', '.join(found)}: see {self.peer.log}")
 
     @property
     def pid(self) -> int:

@@ -22,6 +22,7 @@ from pathlib import Path
 import aiohttp
 
 from headwater.loadtest.follow import PartFollower
+from headwater.loadtest.udpproxy import UdpProxy
 
 from .delay import Delay, follow, pair, summary
 from .processes import FFMPEG, Peer, cpu_seconds, free_udp_port
@@ -29,7 +30,6 @@ from .server import Headwater
 from .srtcallers import Job, start
 from .srtpeers import Call, ffmpeg_caller, transmit_listener
 from .tsframes import FrameEnds, video_sizes
-from .udpproxy import UdpProxy
 
 PASSPHRASE = "of-the-benchmark"
 KEY_BYTES = 32

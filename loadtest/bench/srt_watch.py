@@ -22,12 +22,14 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from headwater.loadtest.udpproxy import Link
+
 from .avsync import SOURCE_S, make_source, skews
 from .chromium import browser, figures, open_player, wait_playing
+from .network import in_process
 from .processes import Peer
 from .server import Headwater
 from .srtpeers import ffmpeg_caller
-from .udpproxy import Link, in_process
 
 STREAM = "field"
 LATENCY_MS = 600

@@ -35,8 +35,13 @@ class PublishFailed(Exception):
 class Link(Protocol):
     """What media goes through: an RTMP connection, or an ffmpeg that sends SRT."""
 
-    shown: str
-    bytes_sent: int
+    @property
+    def shown(self) -> str:
+        """The target, for people."""
+
+    @property
+    def bytes_sent(self) -> int:
+        """So far."""
 
     @property
     def unsent(self) -> int:

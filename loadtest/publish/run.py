@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import TextIO
 
@@ -13,9 +14,9 @@ from headwater.config.srturl import SrtUrl
 
 from .connection import ConnectFailed, Connection
 from .options import BadTarget, PublishOptions, Target, UsageError, parse_target
-from .publication import POLL_S, Publication, PublishFailed, backlog_bytes, heed, open_source
+from .publication import POLL_S, Link, Publication, PublishFailed, backlog_bytes, heed, open_source
 from .rtmp import State
-from .source import SourceError
+from .source import Source, SourceError
 from .srt import SrtConnection, parse_srt_target
 
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
@@ -31,12 +32,12 @@ def run(options: PublishOptions, stop: threading.Event | None = None, out: TextI
     """
     try:
         options.check()
-        target = _target_of(options.url)
+        target = target_of(options.url)
     except (UsageError, BadTarget) as error:
         _complain(str(error))
         return 2
     if stop is not None:
-        return _Publisher(options, target, stop, out or sys.stdout).run()
+        return Publisher(options, target, stop, out or sys.stdout).run()
     stop = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -44,13 +45,14 @@ def run(options: PublishOptions, stop: threading.Event | None = None, out: TextI
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        return _Publisher(options, target, stop, out or sys.stdout).run()
+        return Publisher(options, target, stop, out or sys.stdout).run()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _target_of(url: str) -> Target | SrtUrl:
+def target_of(url: str) -> Target | SrtUrl:
+    """What a URL says. Raises BadTarget."""
     return parse_srt_target(url) if url.lower().startswith("srt:") else parse_target(url)
 
 
@@ -59,19 +61,28 @@ def _complain(text: str) -> None:
     sys.stderr.flush()
 
 
-class _Publisher:
-    def __init__(self, options: PublishOptions, target: Target | SrtUrl, stop: threading.Event, out: TextIO) -> None:
+class Publisher:
+    """Publishes as its options say; `stop` ends it cleanly."""
+
+    def __init__(
+        self,
+        options: PublishOptions,
+        target: Target | SrtUrl,
+        stop: threading.Event,
+        out: TextIO,
+        through: Callable[[Link], Link] = lambda link: link,
+    ) -> None:
+        """`through` may put something between the source and each connection that is ready for media."""
         self._options, self._target, self._stop, self._out = options, target, stop, out
+        self._through = through
 
     def run(self) -> int:
+        """Connection after connection; the exit code."""
         attempt = 0
         while True:
             started = time.monotonic()
             try:
-                if isinstance(self._target, SrtUrl):
-                    self._publish_srt(self._target)
-                else:
-                    self._publish(self._target)
+                self.once()
                 return 0
             except SourceError as error:
                 _complain(str(error))
@@ -89,6 +100,13 @@ class _Publisher:
             if self._stop.wait(pause):
                 return 0
 
+    def once(self) -> None:
+        """One connection. Raises ConnectFailed, SourceError, PublishFailed."""
+        if isinstance(self._target, SrtUrl):
+            self._publish_srt(self._target)
+        else:
+            self._publish(self._target)
+
     def _say(self, text: str) -> None:
         if not self._options.quiet:
             self._out.write(text + "\n")
@@ -104,7 +122,7 @@ class _Publisher:
                 polite = self._begin(connection)
                 if polite:
                     self._say(f"publishing to {target.shown}")
-                    Publication(source, connection, backlog_bytes(self._options), self._stop, self._say).play()
+                    self._play(source, connection)
             except PublishFailed:
                 polite = False
                 raise
@@ -130,15 +148,20 @@ class _Publisher:
     def _play_into(self, connection: SrtConnection, target: SrtUrl) -> None:
         source = open_source(self._options, target.shown)
         try:
-            Publication(source, connection, backlog_bytes(self._options), self._stop, self._say).play()
+            self._play(source, connection)
         finally:
             source.finish()
 
+    def _play(self, source: Source, connection: Link) -> None:
+        link = self._through(connection)
+        Publication(source, link, backlog_bytes(self._options), self._stop, self._say).play()
+
     def _watch(self, connection: SrtConnection) -> None:
         """Until ffmpeg has sent its file, or a signal."""
+        link = self._through(connection)
         while not self._stop.is_set() and not connection.ended():
             try:
-                heed(connection, time.monotonic() + POLL_S)
+                heed(link, time.monotonic() + POLL_S)
             except PublishFailed:
                 if not connection.ended():
                     raise

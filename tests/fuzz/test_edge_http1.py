@@ -8,15 +8,18 @@ import itertools
 import os
 import random
 import re
+from urllib.parse import parse_qsl
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.edge_kit import Script, make_core
+from tests.edge_kit import Script, make_callers, make_core
 
+from headwater.edge.gate import Gate
 from headwater.edge.http1 import Connection
 from headwater.edge.keys import BadTarget, Target, read_target
 from headwater.edge.listener import Limits, Shared
 from headwater.edge.message import UpstreamRequest
+from headwater.edge.tokens import mint
 from headwater.edge.wire import Wire
 
 CASES = 210_000 if os.environ.get("HEADWATER_FUZZ") == "deep" else 3_000
@@ -31,6 +34,7 @@ SEEDS = [
     b"HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\n\r\n",
     b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nT: 1\r\n\r\n",
+    b"GET /a?CMCD=bl%3D1%2Csid%3D%22a%22&b HTTP/1.1\r\nHost: a\r\nCMCD-Request: bl=1\r\nCMCD-Session: sid=\"\r\n\r\n",
     b"OPTIONS * HTTP/1.1\r\nHost: a\r\nOrigin: b\r\n\r\nGET /%41?a=%20&b HTTP/1.1\r\nHost: a\r\n\r\n",
 ]  # fmt: skip
 
@@ -48,9 +52,10 @@ class Pipe(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = bytearray()
-        self.closing = False
+        self.closing = self.eof = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.closing and not self.eof, "nothing is answered behind the end"
         self.written += data
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
@@ -63,7 +68,7 @@ class Pipe(asyncio.Transport):
         return True
 
     def write_eof(self) -> None:
-        pass
+        self.eof = True
 
     def close(self) -> None:
         self.closing = True
@@ -90,13 +95,27 @@ class Prompt(Script):
             self.answer(request.target, 1.0, b"body", cache_control="max-age=5")
 
 
-def converse(pieces: list[bytes]) -> tuple[bytes, list[UpstreamRequest]]:
+SECRET = b"a-secret-of-some-length"
+TOKEN = mint("a", SECRET, expires=2e9, paths=["/live/"]).encode()
+TOKEN_SEEDS = [
+    b"GET /t/%b/live/x/v/index.m3u8?_HLS_msn=5 HTTP/1.1\r\nHost: a\r\n\r\n" % TOKEN,
+    b"GET /live/x/v/index.m3u8?a=1&token=%b HTTP/1.1\r\nHost: a\r\n\r\n" % TOKEN,
+    b"GET /%%74/%b/live/x?token=%b&%%74oken=1 HTTP/1.1\r\nHost: a\r\n\r\n" % (TOKEN, TOKEN),
+    b"GET /t/%b/t/%b/live/x HTTP/1.1\r\nHost: a\r\n\r\n" % (TOKEN, TOKEN),
+]  # fmt: skip
+
+
+def converse(pieces: list[bytes], *, tokens: bool = False) -> tuple[bytes, list[UpstreamRequest]]:
     """What one connection is answered, and what went upstream."""
     loop = asyncio.new_event_loop()
     try:
         script = Prompt()
         core = make_core(script)
-        shared = Shared(LIMITS, Wire("edge"), core.tally, loop)
+        if tokens:
+            core.gate = Gate(("/assets/",), core.tally)
+            core.gate.use_secrets({"a": SECRET})
+            core.gate.tell_time(0.0, 1e9)
+        shared = Shared(LIMITS, Wire("edge"), core.tally, loop, make_callers(core.tally))
         connection, pipe = Connection(core, shared, LIMITS), Pipe()
         connection.connection_made(pipe)
         for piece in pieces:
@@ -140,7 +159,7 @@ def check(data: bytes, cuts: list[int]) -> None:
     assert len(whole) < 4_000_000
 
 
-def mutate(dice: random.Random, data: bytes) -> bytes:
+def mutate(dice: random.Random, data: bytes, seeds: list[bytes] = SEEDS) -> bytes:
     """A few random changes."""
     out = bytearray(data)
     for _ in range(dice.randint(1, 5)):
@@ -153,12 +172,12 @@ def mutate(dice: random.Random, data: bytes) -> bytes:
             case 2 if out:
                 out[at % len(out)] = dice.randint(0, 255)
             case 3:
-                other = dice.choice(SEEDS)
+                other = dice.choice(seeds)
                 out[at:at] = other[dice.randint(0, len(other)) :]
             case 4:
                 out[at : at + 1] = bytes([dice.randint(0, 255)]) * dice.randint(1, 40)
             case _:
-                out += dice.choice(SEEDS)
+                out += dice.choice(seeds)
     return bytes(out)
 
 
@@ -167,6 +186,17 @@ def test_mutated_requests() -> None:
     for _ in range(CASES):
         data = mutate(dice, dice.choice(SEEDS))
         check(data, [dice.randint(0, len(data)) for _ in range(3)])
+
+
+def test_mutated_requests_with_tokens() -> None:
+    """Whatever becomes of a token: none goes upstream where one belongs, and nothing is fetched that none opens."""
+    dice = random.Random(20_261_127)
+    for _ in range(CASES // 2):
+        _, seen = converse([mutate(dice, dice.choice(TOKEN_SEEDS), TOKEN_SEEDS)], tokens=True)
+        for request in seen:
+            assert request.target.startswith(("/live/", "/assets/")), request.target
+            names = [name for name, _ in parse_qsl(request.target.partition("?")[2], keep_blank_values=True)]
+            assert "token" not in names, request.target
 
 
 @given(st.binary(max_size=400), st.lists(st.integers(0, 400), max_size=4))

@@ -133,8 +133,10 @@ def test_pins_are_versions() -> None:
 
 
 IMPORT_NAMES = {
+    "hdrh": "hdrhistogram",
     "av": "av",
     "imageio_ffmpeg": "imageio-ffmpeg",
+    "jwt": "pyjwt",
     "prometheus_client": "prometheus-client",
     "pydantic_core": "pydantic",
     "annotated_types": "annotated-types",

@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.srt_sender import Profile, Sender, control, handshake
 
-from headwater.loadtest.bench.udpproxy import UdpProxy
+from headwater.loadtest.udpproxy import UdpProxy
 
 APART_S = 0.000_25
 """Between two datagrams of one attack on average: a server that others need too is not to be drowned."""

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 
 from headwater.loadtest.bench.srtpeers import Call
-from headwater.loadtest.bench.udpproxy import Link
+from headwater.loadtest.udpproxy import Link
 
 PASSPHRASE = "correct-horse-battery-staple"
 WRONG = "correct-horse-battery-stapler"

@@ -29,7 +29,7 @@ from headwater.loadtest.bench.srtpeers import (
     transmit_caller,
     transmit_listener,
 )
-from headwater.loadtest.bench.udpproxy import Counts, UdpProxy
+from headwater.loadtest.udpproxy import Counts, UdpProxy
 
 from .srtmatrix import CALLERS, FAULTS, KEYS, Case
 

@@ -21,8 +21,8 @@ import uvloop
 from headwater.loadtest.bench.processes import Peer, children, resident_bytes
 from headwater.loadtest.bench.server import Headwater
 from headwater.loadtest.bench.srtpeers import ffmpeg_caller
-from headwater.loadtest.bench.udpproxy import Link, UdpProxy
 from headwater.loadtest.follow import FollowError, PartFollower, ReceivedPart
+from headwater.loadtest.udpproxy import Link, UdpProxy
 
 from .matrix import playable
 from .sources import SOURCES

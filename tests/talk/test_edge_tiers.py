@@ -1,4 +1,4 @@
-"""Core, followers and tiers in front of two upstreams that die, hang and stand still, on a stepped clock (ADR 14)."""
+"""Core, followers and tiers in front of two upstreams that die, hang and stand still, on a stepped clock (ADR 15)."""
 
 from __future__ import annotations
 

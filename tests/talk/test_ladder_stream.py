@@ -16,6 +16,7 @@ from tests.worker_kit import Clip, audio, video
 
 from headwater.config.settings import Origin
 from headwater.config.settings_encode import AudioRendition, Encode, Overload, Rung, Thumbnails, Worker
+from headwater.config.stages import Stage, StageTime
 from headwater.ingest.encode.capacity import Capacity
 from headwater.ingest.encode.ladders import Ladders
 from headwater.ingest.media import VIDEO_TIMESCALE, Kind, Packet, SourceClock, Track
@@ -134,6 +135,11 @@ class Server:
         settings = TimelineSettings()
         return LiveStream("demo", settings, None, self.hub, self._store, WALL, self._metrics, self.ladders, "live")
 
+    def stages(self) -> dict[Stage, StageTime]:
+        """Those that media passed without a request."""
+        package = self.hub.stages[Stage.PACKAGE]
+        return {**self._metrics.stages, Stage.PACKAGE: package}
+
     def names(self) -> set[str]:
         stream = self.hub.stream("demo")
         return set() if stream is None else set(stream.renditions)
@@ -217,6 +223,9 @@ async def test_renditions_begin_together_and_share_segments(tmp_path: Path) -> N
             assert not any(segment.gap for segment in server.playlist(name).segments)
             assert server.playlist(name).independent_segments
         assert server.offered() == ["120p", "source", "90p"]
+        for stage, seconds in server.stages().items():
+            assert seconds.count > 20, stage
+            assert 0 < seconds.sum / seconds.count < 3, stage
 
 
 @pytest.mark.parametrize("setting", ["drop-source", "keep-source"])

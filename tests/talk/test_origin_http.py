@@ -2,100 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
 
-import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
-from tests.live_feed import Feed
+from tests.origin_kit import PAGES, PLAYLIST, SOURCE, Site, serve, settings
 
 from headwater.config.settings import Origin, OriginHttp
 from headwater.ingest.media import Still
 from headwater.origin.app import OriginServer
 from headwater.origin.hls import multivariant, reader, writer
 from headwater.origin.hls.delta import merge
-from headwater.origin.hls.model import MediaPlaylist
 from headwater.origin.hub import Hub
-
-PAGES = Path(__file__).parents[2] / "origin" / "pages"
-SOURCE = "/live/demo/source/"
-PLAYLIST = SOURCE + "index.m3u8"
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
-
-    @property
-    def cache(self) -> str:
-        return self.headers["cache-control"]
-
-
-class Site:
-    """A running origin with its client."""
-
-    def __init__(
-        self, hub: Hub, server: OriginServer, client: aiohttp.ClientSession, registry: CollectorRegistry
-    ) -> None:
-        self.hub = hub
-        self.server = server
-        self.client = client
-        self.registry = registry
-        self.feed = Feed(hub.open("demo"), asyncio.get_running_loop().time)
-
-    async def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        url = f"http://127.0.0.1:{self.server.port}{path}"
-        async with self.client.request(method, url, headers=named, allow_redirects=False) as response:
-            found = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status, found, await response.read())
-
-    def hold(self, path: str) -> asyncio.Task[Answer]:
-        return asyncio.ensure_future(self.ask(path))
-
-    async def held(self, count: int) -> None:
-        """Until so many requests are held."""
-        async with asyncio.timeout(5):
-            while len(self.hub.held) != count:  # noqa: ASYNC110 (the server tells nobody)
-                await asyncio.sleep(0.002)
-
-    async def playlist(self, path: str = PLAYLIST) -> MediaPlaylist:
-        return reader.read((await self.ask(path)).text)
-
-    def live(self, seconds: float = 72.8) -> None:
-        self.feed.start()
-        self.feed.until(seconds)
-
-    def served(self, status: int) -> float:
-        """Answers of media playlists with this status."""
-        labels = {"route": "media playlist", "status": str(status)}
-        return self.registry.get_sample_value("headwater_origin_responses_total", labels) or 0.0
-
-
-def settings(**http: float) -> Origin:
-    return Origin(http=OriginHttp(port=0, **http))
-
-
-async def serve(origin: Origin) -> AsyncIterator[Site]:
-    registry = CollectorRegistry()
-    hub = Hub(origin, registry, clock=asyncio.get_running_loop().time)
-    server = OriginServer(origin, hub, registry, PAGES)
-    await server.start()
-    async with aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=["Accept-Encoding"]) as client:
-        yield Site(hub, server, client, registry)
-    await server.close()
-    hub.close()
 
 
 @pytest.fixture
@@ -276,6 +196,7 @@ async def test_bad_directives(site: Site, query: str) -> None:
 
 async def test_an_encoder_that_stops_gives_503(site: Site) -> None:
     """Rule 91: after three target durations."""
+    site.feed.gop = 25
     site.feed.start(target_duration_s=1)
     site.feed.until(14.6)
     answer = await site.ask(PLAYLIST + f"?_HLS_msn={(await site.playlist()).last_msn + 2}")

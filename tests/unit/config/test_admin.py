@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry, Counter
+from tests.status_kit import make_status
 
 from headwater.config.admin import AdminServer
 from headwater.config.settings import Admin
@@ -30,7 +31,7 @@ async def served() -> AsyncIterator[Served]:
     registry = CollectorRegistry()
     Counter("headwater_tests", "What this test counts", registry=registry).inc(3)
     holder: list[Served] = []
-    server = AdminServer(Admin(port=0), registry, lambda: holder[0].reason)
+    server = AdminServer(Admin(port=0), registry, lambda: holder[0].reason, make_status)
     await server.start()
     async with aiohttp.ClientSession() as client:
         holder.append(Served(server, client))
@@ -55,8 +56,25 @@ async def test_health_and_readiness(served: Served) -> None:
     assert (await served.get("/other"))[0] == 404
 
 
+async def test_the_status_page_and_the_same_for_programs(served: Served) -> None:
+    status, content_type, text = await served.get("/")
+    assert (status, content_type) == (200, "text/html; charset=utf-8")
+    assert "show" in text
+    assert "<script" not in text
+    async with served.client.get(f"http://127.0.0.1:{served.server.port}/status.json") as answer:
+        told = await answer.json()
+    assert (told["role"], told["streams"][0]["renditions"][0]["viewers"]) == ("edge", 1_234)
+
+
+async def test_tasks(served: Served) -> None:
+    status, content_type, text = await served.get("/debug/tasks")
+    assert (status, content_type) == (200, "text/plain; charset=utf-8")
+    assert "aiohttp/web_protocol.py:" in text
+    assert "test_tasks" in text
+
+
 async def test_an_address_that_is_taken(served: Served) -> None:
-    other = AdminServer(Admin(port=served.server.port), CollectorRegistry(), lambda: None)
+    other = AdminServer(Admin(port=served.server.port), CollectorRegistry(), lambda: None, make_status)
     with pytest.raises(OSError, match="in use"):
         await other.start()
     await other.close()

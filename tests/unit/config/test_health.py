@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
+from tests.status_kit import make_status
 
 from headwater.config import health
 from headwater.config.admin import AdminServer
@@ -19,7 +20,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_roles_that_live_and_roles_that_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = AdminServer(Admin(port=0), CollectorRegistry(), lambda: "not ready, but alive")
+    server = AdminServer(Admin(port=0), CollectorRegistry(), lambda: "not ready, but alive", make_status)
     await server.start()
     monkeypatch.setenv("HEADWATER_ORIGIN__ADMIN__PORT", str(server.port))
     monkeypatch.setenv("HEADWATER_EDGE__ADMIN__PORT", str(server.port))

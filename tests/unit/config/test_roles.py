@@ -121,3 +121,11 @@ async def test_the_edge_of_up_keeps_upstreams_that_are_configured(settings: Sett
     handed = from_handover(up._edge_document()).edge
     assert (handed.upstream, handed.upstreams) == (None, (one,))
     await up.close()
+
+
+async def test_an_edge_without_the_keys_of_its_tokens_does_not_start(settings: Settings) -> None:
+    tokens = settings.edge.tokens.model_copy(update={"key_file": Path("/nowhere/keys")})
+    edge = settings.edge.model_copy(update={"tokens": tokens})
+    with pytest.raises(StartError, match=r"edge\.tokens: /nowhere/keys: cannot be read") as caught:
+        await EdgeRole(settings.model_copy(update={"edge": edge})).start()
+    assert caught.value.code == 2

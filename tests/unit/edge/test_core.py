@@ -5,7 +5,9 @@ from __future__ import annotations
 from tests.edge_kit import LiveStream, Script, Viewer, make_core
 
 from headwater.edge import core as core_module
+from headwater.edge.cmcd import Fault
 from headwater.edge.message import Method, Outcome
+from headwater.edge.viewers import OTHER, Visitor
 from headwater.origin.hls.model import MediaPlaylist
 
 LIST = "/live/x/v/index.m3u8"
@@ -102,3 +104,38 @@ def test_one_request_that_keeps_being_sent_round_is_ended() -> None:
         assert rounds <= core_module.MAX_ROUNDS + 1
     assert viewer.status == 503
     assert core.tally.held == 0
+
+
+def test_a_report_is_in_no_key_and_goes_nowhere() -> None:
+    stream, script = LiveStream(), Script()
+    core = make_core(script)
+    visitor = Visitor("10.0.0.1")
+    report = "CMCD=bl%3D2100%2Csid%3D%22s1%22"
+    first = Viewer(core).get(f"{LIST}?{report}", 100.0, visitor=visitor, agent=b"p")
+    assert script.targets == [LIST]
+    script.playlist(LIST, 100.1, stream)
+    assert first.status == 200
+    part = stream.model.segments[-1].parts[0].uri
+    script.answer(f"/live/x/v/{part}", 100.2, b"part", cache_control="max-age=60")
+    for number in range(20):
+        viewer = Viewer(core).get(f"/live/x/v/{part}?CMCD=bl%3D{number}", 100.3, visitor=visitor, agent=b"p")
+        assert viewer.answer.outcome is Outcome.HIT
+    held = Viewer(core).get(f"{LIST}?_HLS_msn={stream.msn}&_HLS_part=0&{report}", 100.4, visitor=visitor, agent=b"p")
+    assert not held.answers
+    assert all("CMCD" not in request.target for request in script.seen)
+    assert all(b"CMCD" not in raw for raw in core._targets)
+    # The very first came before it was known that there is such a stream.
+    reports = {labels: quality.reports for labels, quality in core.audience.qualities()}
+    assert reports == {OTHER: 1, ("x", "v"): 21}
+    assert core.audience.viewers()["x", "v"] == core.audience.viewers()["x", ""] == 1
+
+
+def test_a_report_that_cannot_be_read_costs_the_viewer_nothing() -> None:
+    script = Script()
+    core = make_core(script)
+    viewer = Viewer(core).get("/a?CMCD=%zz&b=1", 1.0, cmcd=b"((((")
+    assert script.targets == ["/a?b=1"]
+    script.answer("/a?b=1", 1.1, b"x")
+    assert viewer.status == 200
+    assert core.audience.faults[Fault.SYNTAX] == 1
+    assert Viewer(core).get("/a?CMCD=x#y", 1.2).status == 400

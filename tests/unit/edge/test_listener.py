@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.edge_kit import make_callers
+
 from headwater.config.settings import EdgeHttp
 from headwater.edge.listener import Limits, Shared
 from headwater.edge.message import Tally
@@ -33,7 +35,7 @@ class Swept:
 def shared_of(**http: float) -> tuple[Shared, Tally]:
     tally = Tally()
     limits = Limits.of(EdgeHttp.model_validate(http))
-    return Shared(limits, Wire("e"), tally, asyncio.get_running_loop()), tally
+    return Shared(limits, Wire("e"), tally, asyncio.get_running_loop(), make_callers(tally)), tally
 
 
 async def test_one_too_many() -> None:

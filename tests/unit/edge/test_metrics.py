@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+import time
+
 from prometheus_client import CollectorRegistry
 from tests.edge_kit import Script, Viewer, make_core
 
-from headwater.edge.message import Outcome, Purpose, UpstreamAnswer
-from headwater.edge.metrics import BOUNDS_S, Histogram, Metrics, Wakes
+from headwater.edge.message import Failure, Outcome, Purpose, UpstreamAnswer, UpstreamRequest
+from headwater.edge.metrics import Metrics, Wakes
 
 
-def test_a_histogram_is_cumulative() -> None:
-    histogram = Histogram()
-    for seconds in (0.0005, 0.001, 0.003, 99.0):
-        histogram.observe(seconds)
-    samples = {(s.name, s.labels.get("le")): s.value for s in histogram.family("h", "d").samples}
-    assert samples["h_bucket", "0.001"] == 2
-    assert samples["h_bucket", "0.005"] == 3
-    assert samples["h_bucket", "+Inf"] == samples["h_count", None] == 4
-    assert len(samples) == len(BOUNDS_S) + 3
-
-
-def test_wakes_are_timed() -> None:
+def test_wakes_are_timed_from_the_news_on() -> None:
     wakes = Wakes()
     wakes.waking(3)
     wakes.woke(3)
-    assert wakes.spread.family("h", "d").samples[-1].value >= 0
-    assert [s.value for s in wakes.delay.family("h", "d").samples if s.name == "h_count"] == [0]
-    wakes.arrived = 1e-9
+    assert (wakes.spread.count, wakes.delay.count, wakes.first_byte.count) == (1, 0, 0)
+    wakes.landed(UpstreamRequest("/p", Purpose.PLAYLIST), time.perf_counter(), answered(0.0))
+    wakes.waking(3)
     wakes.woke(3)
-    assert [s.value for s in wakes.delay.family("h", "d").samples if s.name == "h_count"] == [1]
+    wakes.handed(2)
+    assert (wakes.spread.count, wakes.delay.count, wakes.first_byte.count) == (2, 1, 5)
+    assert 0.0 <= wakes.first_byte.sum < 1.0
+
+
+def test_filling_counts_what_was_asked_for_whole_and_what_was_held_from_its_news_on() -> None:
+    wakes = Wakes()
+    now = time.perf_counter()
+    wakes.landed(UpstreamRequest("/s", Purpose.OBJECT), now - 3.0, answered(now - 2.5))
+    assert 3.0 <= wakes.fill.sum < 3.5
+    before = wakes.fill.sum
+    # Held for 9 s, then 1 s of transfer; the quickest way there and back was half a second.
+    wakes.landed(UpstreamRequest("/p", Purpose.PREFETCH), now - 10.0, answered(now - 1.0))
+    assert 1.25 <= wakes.fill.sum - before < 1.75
+    wakes.landed(UpstreamRequest("/p", Purpose.PREFETCH), now, UpstreamAnswer(0.0, 0.0, failure=Failure.RESET))
+    wakes.landed(UpstreamRequest("/p", Purpose.PREFETCH), now, UpstreamAnswer(0.0, 0.0, 404))
+    assert wakes.fill.count == 2
+
+
+def answered(began: float) -> UpstreamAnswer:
+    return UpstreamAnswer(0.0, 0.0, 200, began=began or time.perf_counter())
 
 
 def test_all_families_are_there_and_labels_are_bounded() -> None:

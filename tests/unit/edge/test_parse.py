@@ -282,3 +282,23 @@ def test_the_edges_that_a_request_passed() -> None:
     for seen in (both(head), feed(head + head)):  # the second time the block of fields is known
         assert {found.request.loop for found in seen.heads} == {"one, two, three;v=1"}
     assert feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").heads[0].request.loop == ""
+
+
+def test_reports_and_the_agent_are_read_each_time() -> None:
+    class Taking(Seen):
+        """Takes the report out, as the core does, before the parser remembers anything."""
+
+        def request(self, head: Head) -> None:
+            told.append((head.request.cmcd, head.request.agent))
+            head.request.cmcd = None
+
+    told: list[tuple[bytes | None, bytes]] = []
+    parser = Parser(Taking(), LIMIT)
+    for block in (
+        ("Host: a", "User-Agent: p/1", 'CMCD-Session: sid="s"', "cmcd-request: bl=1"),
+        ("Host: a", "User-Agent: q"),
+    ):
+        for _ in range(3):
+            parser.feed(get(*block), lambda: False)
+    parser.close()
+    assert told == [(b'sid="s",bl=1', b"p/1")] * 3 + [(None, b"q")] * 3

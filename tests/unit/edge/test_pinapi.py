@@ -12,8 +12,14 @@ from tests.edge_kit import Script, make_core
 
 from headwater.config.admin import AdminServer
 from headwater.config.settings import Admin
+from headwater.config.status import Status
 from headwater.edge.pinapi import routes
 from headwater.edge.pins import Pins
+
+
+def no_status() -> Status:
+    """Nobody looks at the status page here."""
+    raise AssertionError
 
 
 class Api:
@@ -21,7 +27,9 @@ class Api:
 
     def __init__(self) -> None:
         self.pins: Pins | None = Pins(make_core(Script()), ("/fixed.m3u8",), 30.0)
-        self.server = AdminServer(Admin(port=0), CollectorRegistry(), lambda: None, routes(lambda: self.pins))
+        self.server = AdminServer(
+            Admin(port=0), CollectorRegistry(), lambda: None, no_status, routes(lambda: self.pins)
+        )
 
     async def call(self, method: str, body: object = None, kind: str = "application/json") -> tuple[int, str]:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()

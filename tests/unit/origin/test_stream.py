@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
-from tests.live_feed import AUDIO, AVCC, EPOCH_S, SOURCE, Feed, video_track
+from tests.live_feed import AUDIO, AVCC, EPOCH_S, SOURCE, Feed, picture, video_track
 
 from headwater.config.settings import Origin
 from headwater.ingest.media import (
@@ -46,7 +46,14 @@ class Direct:
 
 @pytest.fixture
 def stream() -> LiveStream:
-    return LiveStream("demo", Origin(), OriginMetrics(CollectorRegistry()), unix=lambda: float(EPOCH_S), earlier=None)
+    return LiveStream(
+        "demo",
+        Origin(),
+        OriginMetrics(CollectorRegistry()),
+        clock=lambda: NOW,
+        unix=lambda: float(EPOCH_S),
+        earlier=None,
+    )
 
 
 @pytest.fixture
@@ -70,7 +77,7 @@ def test_a_restart_goes_on_when_a_low_latency_player_can_start_behind_the_gap(st
     for frame in range(4 * 13):  # 25 fps: 13 frames fill a part of 0.52 s
         assert (stream.state is StreamState.LIVE) == (frame >= 3 * 13)
         at = back + frame * 3_600
-        stream.write(Sample(SOURCE, at, at, 3_600, True, frame == 0, b"x", NOW), NOW)
+        stream.write(Sample(SOURCE, at, at, 3_600, True, frame == 0, picture(b"x", key=frame == 0), NOW), NOW)
     playlist = reader.read(text(stream))
     assert [segment.gap for segment in playlist.segments] == [True] * 4
     assert (playlist.media_sequence, playlist.discontinuity_sequence) == (500, 5)
@@ -86,7 +93,7 @@ def test_a_changed_configuration(stream: LiveStream, feed: Feed) -> None:
     stream.write(Cut(1_007, at, (EPOCH_S + 14) * 1_000_000, discontinuity=True), NOW)
     for index in range(20):
         dts = at + index * 3_600
-        stream.write(Sample(SOURCE, dts, dts, 3_600, True, index == 0, b"y" * 50, NOW), NOW)
+        stream.write(Sample(SOURCE, dts, dts, 3_600, True, index == 0, picture(b"y" * 50, key=index == 0), NOW), NOW)
     playlist = reader.read(text(stream))
     assert playlist.open is not None
     assert playlist.open.discontinuity
@@ -235,7 +242,8 @@ def add_rung(stream: LiveStream, first: int, last: int) -> None:
     """A rung of 25 frames/s that begins with frame `first` of the source."""
     for frame in range(first, last):
         at = EPOCH_S * 90_000 + frame * 3_600
-        stream.write(Sample(RUNG, at, at, 3_600, True, frame % 50 == 0, b"r", NOW), NOW)
+        key = frame % 50 == 0
+        stream.write(Sample(RUNG, at, at, 3_600, True, key, picture(b"r", key=key), NOW), NOW)
 
 
 def variants(stream: LiveStream) -> list[str]:
@@ -281,8 +289,8 @@ def test_a_rung_that_is_not_offered_goes_on_but_is_not_named(stream: LiveStream,
     stream.write(Offered(RUNG, False), NOW)
     assert variants(stream) == ["source"]
     assert reader.read(text(stream)).reports == ()
-    stream.write(Hole(RUNG, (EPOCH_S + 18) * 90_000), NOW)
     feed.until(20)
+    stream.write(Hole(RUNG, (EPOCH_S + 18) * 90_000), NOW)
     playlist = reader.read(text(stream, "480p"))
     assert not playlist.ended
     assert playlist.last_msn >= reader.read(text(stream)).last_msn - 1

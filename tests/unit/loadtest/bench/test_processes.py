@@ -19,6 +19,7 @@ from headwater.loadtest.bench.processes import (
     children,
     cpu_seconds,
     free_port,
+    pin,
     resident_bytes,
     running,
     wait_until,
@@ -125,3 +126,10 @@ def test_the_last_thing_that_a_peer_did_counts(tmp_path: Path) -> None:
     peer = Peer((sys.executable, "-c", "print('done')"), tmp_path / "log")
     assert peer.wait(20) == 0
     wait_until(lambda: "done" in peer.text(), timeout_s=0, what="done", peer=peer)
+
+
+def test_a_process_is_bound_to_one_core(tmp_path: Path) -> None:
+    with running(SLEEP, tmp_path / "log") as peer:
+        core = min(os.sched_getaffinity(peer.pid))
+        pin(peer.pid, core)
+        assert os.sched_getaffinity(peer.pid) == {core}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from headwater.loadtest.bench.processes import PeerEnded
-from headwater.loadtest.bench.server import Headwater
+from headwater.loadtest.bench.server import Headwater, violations
+from headwater.origin.metrics import OriginMetrics
 
 
 def test_one_that_cannot_start_says_why_and_is_gone(tmp_path: Path) -> None:
@@ -34,3 +36,11 @@ def test_ports_are_its_own(tmp_path: Path) -> None:
     assert server.get("/x") == (0, b"")
     with pytest.raises(KeyError):
         server.url("/x", at="edge_admin")
+
+
+def test_what_was_published_against_rules_is_read_from_the_metrics() -> None:
+    registry = CollectorRegistry()
+    metrics = OriginMetrics(registry)
+    assert violations(generate_latest(registry).decode()) == []
+    metrics.violations.labels("42").inc(3)
+    assert violations(generate_latest(registry).decode()) == ["42 (3x)"]

@@ -7,11 +7,10 @@ import contextlib
 import itertools
 import socket
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from headwater.loadtest.bench.udpproxy import Direction, Link, UdpProxy, in_process, srt_kind
+from headwater.loadtest.udpproxy import Direction, Link, UdpProxy, srt_kind
 
 MANY = 20_000
 
@@ -152,13 +151,6 @@ async def test_through_sockets() -> None:
     assert proxy.back.counts.passed == proxy.there.counts.passed + proxy.back.counts.duplicated
     assert 0 < proxy.there.counts.lost < 40
     assert set(found) != set(other)
-
-
-async def test_in_a_process(tmp_path: Path) -> None:
-    async with echoing() as target:
-        with in_process(target, Link(loss=0.5), Link(), 3, tmp_path) as port:
-            found, _ = await ask(port, 50, wait_s=0.3)
-    assert 10 < len(found) < 40
 
 
 async def test_a_closed_target_is_counted() -> None:

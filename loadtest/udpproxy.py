@@ -12,22 +12,13 @@ alone, never on timing: two servers behind proxies of one seed lose the same dat
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import itertools
-import json
 import random
 import socket
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
-
-import uvloop
-
-from .processes import running, wait_until
 
 DATAGRAM_BYTES = 2_048
 """Largest datagram that is passed on; SRT's are at most 1,500 bytes."""
@@ -111,7 +102,7 @@ class Direction:
         kind = self._kind(datagram)
         dice = self._dice.get(kind)
         if dice is None:
-            dice = self._dice[kind] = random.Random(f"{self._seed} {kind}")
+            dice = self._dice[kind] = random.Random(f"{self._seed} {kind}")  # noqa: S311  # a network, no secret
         # Always four throws, so that one kind of trouble does not move another one.
         loss, twice, late, shake = dice.random(), dice.random(), dice.random(), dice.random()
         if loss < link.loss:
@@ -265,26 +256,3 @@ def _socket() -> socket.socket:
     for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BYTES)
     return sock
-
-
-@contextlib.contextmanager
-def in_process(target_port: int, there: Link, back: Link, seed: int | str, folder: Path) -> Iterator[int]:
-    """A proxy in front of a port of loopback, in a process of its own: its port.
-
-    Why a process: what the caller computes meanwhile would add to the delay.
-    """
-    job = {"target": target_port, "there": asdict(there), "back": asdict(back), "seed": seed}
-    with running([sys.executable, "-m", __name__, json.dumps(job)], folder / f"network-{target_port}.log") as peer:
-        wait_until(lambda: peer.text().endswith("\n"), timeout_s=20, what="the network is there", peer=peer)
-        yield int(peer.text())
-
-
-async def _main(job: dict[str, Any]) -> None:
-    there, back = Link(**job["there"]), Link(**job["back"])
-    proxy = UdpProxy(("127.0.0.1", job["target"]), there=there, back=back, seed=job["seed"])
-    print(await proxy.start(), flush=True)
-    await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    uvloop.run(_main(json.loads(sys.argv[1])))
