@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.edge_kit import LiveStream, Script, Viewer, make_core
+from tests.edge_kit import UNIX, LiveStream, Script, Viewer, make_core
 
 from headwater.edge.core import Core
+from headwater.edge.gate import Gate
 from headwater.edge.message import Purpose
 from headwater.edge.pins import MAX_PINS, BadPin, Pins, read_pin
 
@@ -75,6 +76,15 @@ def test_a_stream_that_is_not_there_yet_is_asked_for_every_few_seconds() -> None
         now += 0.05
     assert 5 <= len(script.seen) <= 7
     assert pins.listing()[0]["status"] == 404
+
+
+def test_pins_need_no_playback_token() -> None:
+    script, core, pins = pinned()
+    core.gate = Gate((), core.tally)
+    core.gate.tell_time(100.0, UNIX)
+    assert Viewer(core).get(MASTER, 100.0).status in (401, 403)
+    go(script, core, pins, LiveStream(), 100.0, 3.0)
+    assert core.followers == 1
 
 
 def test_pins_are_no_viewers_in_the_metrics() -> None:
