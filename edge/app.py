@@ -167,7 +167,7 @@ class EdgeServer:
         shared.start()
         self._due = loop.time() + TICK_S
         self._tick = loop.call_later(TICK_S, self._on_tick)
-        log.info("edge-started", port=self._port, upstreams=[member.name for member in tiers.members])
+        log.info("edge-started", port=self._port, upstream=self.upstream[0])
 
     def _on_tick(self) -> None:
         loop = asyncio.get_running_loop()

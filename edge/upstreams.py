@@ -16,6 +16,9 @@ from .tiers import Notice, TierRules, Tiers
 
 log = structlog.get_logger("headwater.edge")
 
+ALONE = "upstream"
+"""What the one of `edge.upstream` is called in metrics and logs."""
+
 _WORDS = {
     "upstream-down": "an upstream does not answer; others are asked",
     "upstream-up": "an upstream answers again",
@@ -39,7 +42,7 @@ class Upstreams:
             settings.upstream_timeout_s,
             settings.connect_timeout_s,
         )
-        tiers, entries = settings.tiers, settings.upstreams or (EdgeUpstream(url=upstream),)
+        tiers, entries = settings.tiers, settings.upstreams or (EdgeUpstream(url=upstream, name=ALONE),)
         self._fetchers: list[Fetcher] = []
         members = []
         for index, entry in enumerate(entries):

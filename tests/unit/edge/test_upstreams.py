@@ -15,7 +15,7 @@ from headwater.edge.upstreams import Upstreams
 
 async def test_one_upstream_is_the_simple_way_and_is_not_probed() -> None:
     upstreams = Upstreams(Edge(), "http://127.0.0.1:1", "id")
-    assert [member.name for member in upstreams.tiers.members] == ["127.0.0.1:1"]
+    assert [member.name for member in upstreams.tiers.members] == ["upstream"]
     assert not upstreams.tiers.several
     upstreams.handle_timeout(asyncio.get_running_loop().time() + 10)
     assert upstreams.tiers.members[0].counts.requests == {}
