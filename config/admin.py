@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -22,8 +22,15 @@ class AdminServer:
     """Serves one registry. `ready` is asked at each `/readyz`, `status` whenever somebody looks."""
 
     def __init__(
-        self, settings: Admin, registry: CollectorRegistry, ready: Readiness, status: Callable[[], Status]
+        self,
+        settings: Admin,
+        registry: CollectorRegistry,
+        ready: Readiness,
+        status: Callable[[], Status],
+        routes: Iterable[web.RouteDef] = (),
     ) -> None:
+        """`routes`: what this process serves here beside them."""
+        self._routes = tuple(routes)
         self._settings = settings
         self._registry = registry
         self._ready = ready
@@ -42,6 +49,7 @@ class AdminServer:
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/readyz", self._readiness)
         app.router.add_get("/debug/tasks", self._debug_tasks)
+        app.router.add_routes(self._routes)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._settings.host or None, self._settings.port)

@@ -141,6 +141,14 @@ def check_files(loaded: Loaded) -> None:
             key = "ingest.rtmp.certificate"
             reason = f"no usable PEM certificate and key: {error.strerror or error}"
             problems.append(Problem(loaded.source(key), key, f'"{rtmp.certificate}"', reason))
+    for index, upstream in enumerate(loaded.settings.edge.upstreams):
+        if upstream.ca is not None:
+            try:
+                ssl.create_default_context(cafile=upstream.ca)
+            except OSError as error:
+                key = f"edge.upstreams[{index}].ca"
+                reason = f"no usable PEM file of authorities: {error.strerror or error}"
+                problems.append(Problem(loaded.source("edge.upstreams"), key, f'"{upstream.ca}"', reason))
     tokens = loaded.settings.edge.tokens
     if tokens.enabled:
         problems += _unusable_keys(loaded)

@@ -143,6 +143,7 @@ class EdgeRole:
     def __init__(self, settings: Settings) -> None:
         from headwater.edge.app import EdgeServer
         from headwater.edge.keyring import KeyFileError
+        from headwater.edge.pinapi import routes
 
         self._unusable = KeyFileError
         self._connections = settings.edge.http.connections
@@ -150,7 +151,8 @@ class EdgeRole:
         self._watch = LoopWatch(self._registry)
         self._server = EdgeServer(settings.edge, upstream_of(settings, settings.origin.http.port), self._registry)
         self._book = StatusBook("edge", self._registry, self._why_not_ready, lambda: facts.of_edge(self._server))
-        self._admin = AdminServer(settings.edge.admin, self._registry, self._why_not_ready, self._book.status)
+        pages = routes(lambda: self._server.pins)
+        self._admin = AdminServer(settings.edge.admin, self._registry, self._why_not_ready, self._book.status, pages)
 
     async def start(self) -> None:
         """Bind everything. Raises StartError; what was started is closed then."""
@@ -299,7 +301,8 @@ class _Up:
         from .load import handover
 
         edge = self._settings.edge
-        update: dict[str, object] = {"upstream": upstream_of(self._settings, self._origin.listening.http)}
+        upstream = None if edge.upstreams else upstream_of(self._settings, self._origin.listening.http)
+        update: dict[str, object] = {"upstream": upstream}
         if self._edge_ports is not None:
             update["http"] = edge.http.model_copy(update={"port": self._edge_ports.http})
             update["admin"] = edge.admin.model_copy(update={"port": self._edge_ports.admin})

@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, model_validator
 from .section import NAME_PATTERN, Section, wrong
 from .settings_encode import Encode
 from .settings_srt import Passphrase, Pull, Srt
+from .settings_upstream import MAX_UPSTREAMS, URL_PATTERN, EdgeTiers, EdgeUpstream, PlaylistPath, check_upstreams
 from .settings_viewers import Proxy, Tokens, ViewerLimits
 from .units import GIB, KIB, MIB, BitRate, Bytes, Count, Milliseconds, Port, Seconds
 
@@ -238,9 +239,12 @@ class Edge(Section):
 
     upstream: str | None = Field(
         None,
-        pattern=r"^https?://[^/?#@\s]+/?$",
-        description="Base URL of the origin or the tier above; unset: the "
+        pattern=URL_PATTERN,
+        description="Base URL of the origin or the tier above, or `unix:/PATH`; unset, and no `upstreams`: the "
         "origin of this machine (http://127.0.0.1:8081).",
+    )
+    upstreams: tuple[EdgeUpstream, ...] = Field(
+        (), max_length=MAX_UPSTREAMS, description="Several upstreams, in place of `upstream`."
     )
     node: str = Field("edge", pattern=NAME_PATTERN, description="Name in Cache-Status and Via.")
     cache_bytes: Bytes = Field(1 * GIB, description="Memory for cached objects.")
@@ -255,6 +259,13 @@ class Edge(Section):
     held: Count = Field(100_000, description="Held viewer requests; above it 503.")
     followers: Count = Field(2_000, description="Live playlists followed at once.")
     follow_grace_s: Seconds = Field(30, description="How long a playlist is followed after its last viewer.")
+    pins: tuple[PlaylistPath, ...] = Field(
+        (),
+        max_length=200,
+        description="Paths of playlists that are followed from the start, without viewers, with all that they lead to: "
+        '`["/live/NAME/index.m3u8"]`. More at run time: POST /pins on the admin listener.',
+    )
+    tiers: EdgeTiers = EdgeTiers()
     http: EdgeHttp = EdgeHttp()
     tokens: Tokens = Tokens()
     limits: ViewerLimits = ViewerLimits()
@@ -263,6 +274,9 @@ class Edge(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.upstream is not None and self.upstreams:
+            raise wrong("upstream", "there are `upstreams` too: say all of them there")
+        check_upstreams(self.upstreams, self.node)
         if self.object_bytes > self.cache_bytes:
             raise wrong("object_bytes", f"more than `cache_bytes`, {self.cache_bytes}")
         return self
@@ -298,6 +312,6 @@ class Settings(Section):
     def _consistent(self) -> Self:
         # Rule 162: the edge waits longer than the origin may hold a request.
         held_s = 3 * self.origin.target_duration_s
-        if self.edge.upstream is None and self.edge.upstream_timeout_s <= held_s:
+        if self.edge.upstream is None and not self.edge.upstreams and self.edge.upstream_timeout_s <= held_s:
             raise wrong("edge.upstream_timeout_s", f"not above three target durations of the origin, {held_s} s")
         return self

@@ -1,18 +1,21 @@
-"""The edge: an HTTP cache that knows LL-HLS. One process, one event loop, one upstream.
+"""The edge: an HTTP cache that knows LL-HLS. One process, one event loop, one upstream or several.
 
     viewer ── http1 ──> core ──> follower   live playlist: answered here, one held request ahead upstream
                          │  └──> store      everything else that may be kept
-                         └─────> flights    in flight: who asks for the same waits on it ──> fetch ──> upstream
+                         └─────> flights    in flight: who asks for the same waits on it ──> tiers ──> fetch
 
 Sans-IO: message (requests, entities, responses), keys (URL -> canonical key), freshness (lifetimes),
 cmcd (what players report), sketch and viewers (who watches), overview (for the status page),
 entities (answers made and received), select (range, conditions, encoding), ranges (of what is too large or still
-grows), store (bytes kept), collapse (waiting together), version and follow (a live playlist), core (all of them
-together). Before look-up: tokens and jwts (playback tokens), gate (takes them off requests and judges them).
+grows), store (bytes kept), collapse (waiting together), version, livewindow and follow (a live playlist), pins
+(playlists without viewers), core (all of them together).
+Before look-up: tokens and jwts (playback tokens), gate (takes them off requests and judges them).
 Before requests: addresses, proxyproto and forwarded (whose connection it is), caller, guard (limits, who is kept).
-Shells: fetch (aiohttp client), wire and http1 (viewers' HTTP/1), keyring (keys of tokens), metrics and reports,
-refusals (log),
-app (`EdgeServer`).
+Several upstreams: tiers (choice, failover, second requests), homes and rendezvous (where a stream lives),
+member and breaker (health of one), lineage, learn and paths (whose playlist names what), succession, join and scout
+(whose playlist a follower shows), loops (CDN-Loop).
+Shells: fetch (aiohttp client), upstreams (all clients and the tier), wire and http1 (viewers' HTTP/1), keyring (keys of
+tokens), metrics, reports and tiermetrics, pinapi (admin pages), refusals (log), app (`EdgeServer`).
 
 Words
     entity      one representation as stored: status, headers, body, when it came

@@ -15,16 +15,18 @@ from headwater.config.stages import Stage, StageTimes
 
 from .caller import Callers
 from .core import TICK_S, Core, CoreLimits
-from .fetch import Fetcher, FetchLimits
 from .gate import Gate
 from .guard import RESERVE, Guard
 from .http1 import Connection
 from .keyring import KeyFileError, Keyring
 from .listener import Limits, Shared
-from .message import Cancel, Done, UpstreamAnswer, UpstreamRequest
+from .message import Cancel, Done, Upstream, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
 from .overview import Overview, overview
+from .pins import Pins
 from .refusals import RefusalLog
+from .tiermetrics import TierMetrics
+from .upstreams import Upstreams
 from .viewers import KEY_BYTES
 from .wire import Wire
 
@@ -35,10 +37,10 @@ DRAIN_S = 8.0
 
 
 class _TimedUpstream:
-    """A fetcher that tells `wakes` when each answer came."""
+    """An upstream that tells `wakes` when each answer came."""
 
-    def __init__(self, fetcher: Fetcher, wakes: Wakes) -> None:
-        self._fetcher = fetcher
+    def __init__(self, upstream: Upstream, wakes: Wakes) -> None:
+        self._upstream = upstream
         self._wakes = wakes
 
     def fetch(self, request: UpstreamRequest, done: Done) -> Cancel:
@@ -48,7 +50,7 @@ class _TimedUpstream:
             self._wakes.landed(request, asked, answer)
             done(answer)
 
-        return self._fetcher.fetch(request, timed)
+        return self._upstream.fetch(request, timed)
 
 
 def _bound_unsent(listening: socket.socket, most: int) -> None:
@@ -59,7 +61,8 @@ def _bound_unsent(listening: socket.socket, most: int) -> None:
 
 
 class EdgeServer:
-    """Serves viewers on `settings.http` from `upstream` (base URL such as `http://127.0.0.1:8081`).
+    """Serves viewers on `settings.http` from `settings.upstreams`, or where there are none from `upstream` (base URL
+    such as `http://127.0.0.1:8081`).
 
     Metrics are put into `registry`. All methods belong to one running event loop (uvloop or asyncio).
     """
@@ -69,10 +72,12 @@ class EdgeServer:
         self._upstream = upstream
         self._registry = registry
         self._wakes = Wakes()
-        self._fetcher: Fetcher | None = None
+        self._upstreams: Upstreams | None = None
         self._core: Core | None = None
+        self.pins: Pins | None = None
+        """What is pinned; None before `start`."""
         self._shared: Shared | None = None
-        self._metrics: Metrics | None = None
+        self._metrics: tuple[Metrics, TierMetrics] | None = None
         self._stages: StageTimes | None = None
         self._server: asyncio.Server | None = None
         self._refusals: RefusalLog | None = None
@@ -99,9 +104,10 @@ class EdgeServer:
 
     @property
     def upstream(self) -> tuple[str, str | None, float | None]:
-        """Its base URL, why the newest request to it failed (None: it did not), and seconds since it last answered."""
+        """Its URL, or all; why the newest request failed (None: it did not); seconds since there was an answer."""
         heard = self._wakes.heard
-        return self._upstream, self._wakes.failed, time.perf_counter() - heard if heard else None
+        urls = ", ".join(entry.url for entry in self._settings.upstreams) or self._upstream
+        return urls, self._wakes.failed, time.perf_counter() - heard if heard else None
 
     async def start(self) -> None:
         """Bind the listener and begin to serve.
@@ -109,17 +115,10 @@ class EdgeServer:
         Raises OSError when the address is taken, keyring.KeyFileError when a file with token keys is unusable.
         """
         settings, loop = self._settings, asyncio.get_running_loop()
-        self._fetcher = Fetcher(
-            self._upstream,
-            FetchLimits(
-                settings.upstream_connections,
-                settings.followers,
-                settings.object_bytes,
-                settings.upstream_timeout_s,
-                settings.connect_timeout_s,
-            ),
-            settings.node,
-        )
+        # RFC 8586 section 2: a pseudonym of this process. Several nodes may bear the same name.
+        cdn_id = f"headwater-{secrets.token_hex(6)}"
+        self._upstreams = Upstreams(settings, self._upstream, cdn_id)
+        tiers = self._upstreams.tiers
         core = Core(
             CoreLimits(
                 settings.node,
@@ -129,9 +128,11 @@ class EdgeServer:
                 settings.follow_grace_s,
                 secrets.token_bytes(KEY_BYTES),
             ),
-            _TimedUpstream(self._fetcher, self._wakes),
+            _TimedUpstream(tiers, self._wakes),
             self._wakes,
             lambda: self.ready,
+            tiers,
+            cdn_id,
         )
         if settings.tokens.enabled:
             core.gate = Gate(settings.tokens.public, core.tally)
@@ -154,22 +155,24 @@ class EdgeServer:
             await self.close()
             raise
         self._core, self._shared = core, shared
+        self.pins = Pins(core, settings.pins, settings.follow_grace_s)
         for listening in self._server.sockets:
             _bound_unsent(listening, limits.write_high_bytes)
         self._port = self._server.sockets[0].getsockname()[1]
         self._stages = StageTimes(
             self._registry, {Stage.EDGE_FILL: self._wakes.fill, Stage.FIRST_BYTE: self._wakes.first_byte}
         )
-        self._metrics = Metrics(core, self._wakes, self._registry)
+        self._metrics = (Metrics(core, self._wakes, self._registry), TierMetrics(tiers, self._registry))
         self._refusals = RefusalLog(core.tally.refused)
         shared.start()
         self._due = loop.time() + TICK_S
         self._tick = loop.call_later(TICK_S, self._on_tick)
-        log.info("edge-started", port=self._port, upstream=self._upstream)
+        log.info("edge-started", port=self._port, upstream=self.upstream[0])
 
     def _on_tick(self) -> None:
         loop = asyncio.get_running_loop()
         assert self._core is not None and self._refusals is not None and self._shared is not None
+        assert self._upstreams is not None and self.pins is not None
         now = loop.time()
         nearly_full = self._core.tally.held > self._settings.held - self._settings.held // RESERVE
         self._shared.guard.look(now - self._due, nearly_full)
@@ -179,7 +182,9 @@ class EdgeServer:
         if self._core.gate is not None and self._keyring is not None:
             self._core.gate.tell_time(now, time.time())  # noqa: TID251  (tokens expire by the wall clock)
             self._keyring.look(now)
+        self._upstreams.handle_timeout(now)
         self._core.handle_timeout(now)
+        self.pins.handle_timeout(now)
         self._refusals.look(now)
 
     async def drain(self) -> None:
@@ -200,6 +205,9 @@ class EdgeServer:
             self._tick = None
         if self._server is not None:
             self._server.close()
+        if self.pins is not None:
+            self.pins.stop()
+            self.pins = None
         if self._core is not None:
             self._core.stop()
         if self._shared is not None:
@@ -208,15 +216,15 @@ class EdgeServer:
         if self._keyring is not None:
             await self._keyring.close()
             self._keyring = None
-        if self._fetcher is not None:
-            await self._fetcher.close()
-            self._fetcher = None
+        if self._upstreams is not None:
+            await self._upstreams.close()
+            self._upstreams = None
         if self._server is not None:
             await self._server.wait_closed()
             self._server = None
-        if self._metrics is not None:
-            self._registry.unregister(self._metrics)
-            self._metrics = None
+        for metrics in self._metrics or ():
+            self._registry.unregister(metrics)
+        self._metrics = None
         if self._stages is not None:
             self._registry.unregister(self._stages)
             self._stages = None

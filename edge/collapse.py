@@ -92,13 +92,15 @@ class Line:
 class Flight(Line):
     """One upstream fetch of one object, and all who wait for it (rule 160)."""
 
-    __slots__ = ("asker", "cancel", "key", "range")
+    __slots__ = ("asker", "cancel", "key", "loop", "range")
 
-    def __init__(self, key: str, tally: Tally, text: str | None = None) -> None:
+    def __init__(self, key: str, tally: Tally, text: str | None = None, loop: str = "") -> None:
         super().__init__(tally)
         self.key = key
         self.range = text
         """Of the object at `key`, canonical; None: all of it."""
+        self.loop = loop
+        """CDN-Loop of the request that caused the fetch."""
         self.asker: Waiter | None = None
         """Who caused the fetch; None for a prefetch."""
         self.cancel: Cancel | None = None

@@ -25,9 +25,11 @@ from .entities import PREFLIGHT, RETRY_AFTER_S, local, received
 from .follow import Follower, State
 from .freshness import Shape, judge
 from .gate import Gate
-from .keys import BadTarget, Target, read_target
+from .keys import BadTarget, Target, read_target, resolve
+from .loops import looping
 from .message import Entity, Method, Outcome, Reply, Request, Response, Tally, Ticket, Upstream, UpstreamAnswer
 from .objects import Objects
+from .paths import Paths
 from .select import select
 from .store import Store
 from .viewers import Audience
@@ -72,11 +74,22 @@ class Observer(Protocol):
 class Core:
     """One cache with one upstream. Every method that takes `now` wants monotonic seconds that never go back."""
 
-    def __init__(self, limits: CoreLimits, upstream: Upstream, observer: Observer, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        limits: CoreLimits,
+        upstream: Upstream,
+        observer: Observer,
+        ready: Callable[[], bool],
+        paths: Paths,
+        cdn_id: str,
+    ) -> None:
+        """`paths` chooses what `upstream` asks, where that is several. `cdn_id`: this process's entry in CDN-Loop."""
         self.tally = Tally()
         self.gate: Gate | None = None
         """Set: nothing is looked up without a playback token."""
         self.upstream = upstream
+        self.paths = paths
+        self._cdn_id = cdn_id
         self.waking = observer.waking
         self.woke = observer.woke
         self.handed = observer.handed
@@ -119,6 +132,10 @@ class Core:
             return None
         return self.look_up(request, reply, now, report)
 
+    def ask(self, request: Request, reply: Reply, now: float) -> Ticket | None:
+        """The same for ourselves: no token is wanted, and no viewer counted (pins.Core)."""
+        return self._look_up(request, reply, now)
+
     def _refused(self, gate: Gate, request: Request, now: float) -> Entity | None:
         """The gate's answer; None: the request may go on, without its token."""
         token, in_query = gate.take(request)
@@ -137,6 +154,10 @@ class Core:
             self.tally.refuse("target")
             self.tally.requests[Outcome.REJECT] += 1
             reply(Response(local(400, target.reason), Outcome.REJECT, None, final=True))
+            return None
+        if request.loop and (reason := looping(request.loop, self._cdn_id)) is not None:
+            self.tally.refuse("loop")
+            self.send(request, reply, local(508, reason), Outcome.REJECT, now)
             return None
         if report is not None:
             self.audience.report(report, request.visitor, target.path)
@@ -216,7 +237,10 @@ class Core:
             if len(self._followers) >= self._limits.followers:
                 self.tally.refuse("followers")
                 return False
-            follower = Follower(key, self, answer, model, grace_s=self._limits.follow_grace_s, via=self._via)
+            follower = Follower(
+                key, self, answer, model, grace_s=self._limits.follow_grace_s, via=self._via, loop=flight.loop
+            )
+            self.paths.beside(key, [at for report in model.reports if (at := resolve(key, report.uri)) is not None])
             self._followers[key] = follower
             self.store.remove(key)
             follower.start(answer.at)
@@ -250,6 +274,10 @@ class Core:
         self._objects.adopt(follower.key, entity)
         for waiter in follower.take_waiters():
             self.send(waiter.request, waiter.reply, entity, Outcome.JOIN, answer.at)
+
+    def uncounted(self, outcome: Outcome) -> None:
+        """The last answer with this outcome went to no viewer (pins.Core)."""
+        self.tally.requests[outcome] -= 1
 
     # -- time
 

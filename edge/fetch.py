@@ -7,12 +7,15 @@ bounded by time (`upstream_timeout_s`), size (`object_bytes`) and number.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from dataclasses import dataclass
 
 import aiohttp
 import structlog
 from yarl import URL
+
+from headwater.config.settings_upstream import EdgeUpstream
 
 from .message import Cancel, Done, Failure, Purpose, UpstreamAnswer, UpstreamRequest
 
@@ -41,11 +44,24 @@ class TooLarge(Exception):
     """The body is larger than `object_bytes`."""
 
 
-class Fetcher:
-    """GETs at `base`, an absolute URL without a path. Belongs to the running loop."""
+def trust_of(upstream: EdgeUpstream) -> ssl.SSLContext | bool:
+    """Whose certificates are accepted. Raises OSError (ssl.SSLError is one) when `ca` is no usable PEM file."""
+    if upstream.insecure:
+        return False
+    return True if upstream.ca is None else ssl.create_default_context(cafile=upstream.ca)
 
-    def __init__(self, base: str, limits: FetchLimits, node: str) -> None:
-        self._base = base.rstrip("/")
+
+class Fetcher:
+    """GETs at `upstream`. Belongs to the running loop. `cdn_id`: this process's entry in CDN-Loop."""
+
+    def __init__(self, upstream: EdgeUpstream, limits: FetchLimits, node: str, cdn_id: str) -> None:
+        self._socket = upstream.url.removeprefix("unix:") if upstream.url.startswith("unix:") else None
+        # RFC 9110 section 7.2 wants a Host; a Unix socket has none.
+        self._base = "http://localhost" if self._socket is not None else upstream.url.rstrip("/")
+        self._name = upstream.label
+        self._trust = trust_of(upstream)
+        self._server_name = upstream.server_name
+        self._cdn_id = cdn_id
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -60,8 +76,13 @@ class Fetcher:
         timeout = aiohttp.ClientTimeout(
             total=self._limits.timeout_s, connect=connect_s + BUSY_S, sock_connect=connect_s
         )
+        connector: aiohttp.BaseConnector = (
+            aiohttp.TCPConnector(limit=connections, keepalive_timeout=30, ssl=self._trust)
+            if self._socket is None
+            else aiohttp.UnixConnector(self._socket, limit=connections, keepalive_timeout=30)
+        )
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=30),
+            connector=connector,
             timeout=timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "headwater-edge", "Accept-Encoding": "identity", "Via": f"1.1 {node}"},
@@ -124,7 +145,8 @@ class Fetcher:
             return self._failed(request, Failure.INVALID, error)
 
     async def _transfer(self, request: UpstreamRequest) -> UpstreamAnswer:
-        headers = {}
+        # RFC 8586: who already passed it on, and we
+        headers = {"CDN-Loop": f"{request.loop}, {self._cdn_id}" if request.loop else self._cdn_id}
         if request.etag is not None:
             headers["If-None-Match"] = request.etag
         if request.last_modified is not None:
@@ -134,7 +156,9 @@ class Fetcher:
         session = self._held if request.purpose in _HELD else self._plain
         # `encoded`: the key is canonical already, and must reach the upstream as it is
         url = URL(self._base + request.target, encoded=True)
-        async with session.get(url, headers=headers, allow_redirects=False) as response:
+        async with session.get(
+            url, headers=headers, allow_redirects=False, server_hostname=self._server_name
+        ) as response:
             began = time.perf_counter()
             body = await self._body(response)
             return UpstreamAnswer(
@@ -162,6 +186,7 @@ class Fetcher:
     def _failed(self, request: UpstreamRequest, failure: Failure, error: Exception | None = None) -> UpstreamAnswer:
         log.warning(
             "upstream-failed",
+            upstream=self._name,
             target=request.target.partition("?")[0],
             purpose=request.purpose.value,
             failure=failure.name.lower(),

@@ -12,28 +12,27 @@ from __future__ import annotations
 
 import enum
 import zlib
-from collections.abc import Iterable
-from typing import Protocol
 
 from headwater.origin.hls.directives import Directives, Reject, Serve, Wait, decide
 from headwater.origin.hls.model import MediaPlaylist
 
 from .collapse import Line, Waiter
 from .entities import RETRY_AFTER_S, crowded, local, upstream_age
-from .keys import Target, resolve, with_directives
+from .host import Host
+from .keys import Target, with_directives
+from .livewindow import LiveWindow
 from .message import (
     Cancel,
-    Entity,
     Failure,
     Outcome,
     Purpose,
     Reply,
     Request,
-    Tally,
-    Upstream,
     UpstreamAnswer,
     UpstreamRequest,
 )
+from .scout import Scout
+from .succession import Succession
 from .version import Version, cache_control, followable, read_playlist
 
 BACKOFF_FIRST_S = 0.1
@@ -45,6 +44,8 @@ CONFIRM_TARGETS = 2.0
 """Target durations without an answer after which a request is given up for a plain one."""
 BEHIND_S = 0.5
 """Between looks at an upstream that went back, until that is believed."""
+
+PLAIN_HEDGE_S = 1.0
 
 MAX_PREFETCH = 64
 """Newest parts and init sections fetched ahead at once. Why: a foreign playlist may list thousands in one step."""
@@ -64,54 +65,25 @@ class State(enum.Enum):
     STOPPED = "stopped"
 
 
-class Host(Protocol):
-    """What a follower needs of the core."""
-
-    tally: Tally
-    upstream: Upstream
-
-    def send(self, request: Request, reply: Reply, entity: Entity, outcome: Outcome, now: float) -> None:
-        """Answer one viewer with the right form of `entity`."""
-
-    def room(self) -> bool:
-        """Whether one more viewer may wait."""
-
-    def prefetch(self, keys: Iterable[str], now: float, *, listed: bool) -> None:
-        """Begin to fetch what is neither stored nor on its way. `listed`: a stored 404 is not true any more."""
-
-    def window(self, added: Iterable[str], dropped: Iterable[str]) -> None:
-        """These keys came into the live window, those left it."""
-
-    def growing(self, keys: Iterable[str], grown: Iterable[str]) -> None:
-        """Files whose parts are byte ranges: such as still grow, and such as do not any more."""
-
-    def finished(self, follower: Follower, answer: UpstreamAnswer) -> None:
-        """The follower reached ENDED, GONE or STOPPED; `answer` is the last one."""
-
-    def waking(self, count: int) -> None:
-        """About to answer `count` held viewers."""
-
-    def woke(self, count: int) -> None:
-        """Answered them."""
-
-
 class Follower:
     """Follows the playlist at canonical key `key`, beginning with `answer`, whose body is `model`."""
 
     def __init__(
-        self, key: str, host: Host, answer: UpstreamAnswer, model: MediaPlaylist, *, grace_s: float, via: str
+        self, key: str, host: Host, answer: UpstreamAnswer, model: MediaPlaylist, *, grace_s: float, via: str, loop: str
     ) -> None:
         self.key = key
         self.state = State.FOLLOWING
         self._host = host
         self._grace_s = grace_s
         self._via = via
+        self._loop = loop
+        self._succession = Succession(key, host.paths, answer, model)
+        self._scout = Scout(key, host.upstream, self._succession, loop, self._passed)
         self._jitter = (zlib.crc32(key.encode()) % 100) / 1_000
         self._cache_plain: str | None = None
         self._cache_blocking: str | None = None
         self._lines: dict[Directives, Line] = {}
-        self._window: dict[str, str | None] = {}
-        self._growing: frozenset[str] = frozenset()
+        self._window = LiveWindow(key, host)
         self._cancel: Cancel | None = None
         self._failures = 0
         self.lost = False
@@ -122,7 +94,8 @@ class Follower:
         self._last = answer
         self.last_wanted = answer.at
         self._learn(answer, blocking=False)
-        self.version = self._version(answer, model)
+        shown, answer = self._succession.visible(answer) or (model, answer)
+        self.version = self._version(answer, shown)
 
     @property
     def stale_after_s(self) -> float:
@@ -224,7 +197,7 @@ class Follower:
 
     def _hold(self, now: float) -> None:
         """Ask for the next part (or segment) and let the upstream hold the request."""
-        at = self.version.position
+        at = self._succession.position(self.version.position)
         # 6.2.5.2: the part after the last one listed; its parent's end is the upstream's business (rule 82)
         part = at.open_parts if at.part_target is not None else None
         self._fetch(with_directives(self.key, at.last_msn + 1, part), State.FOLLOWING, now)
@@ -232,7 +205,12 @@ class Follower:
     def _fetch(self, target: str, state: State, now: float) -> None:
         self.state = state
         self._asked_at = now
-        self._cancel = self._host.upstream.fetch(UpstreamRequest(target, Purpose.PLAYLIST), self._answered)
+        # A plain request is held by nobody: overdue after a second
+        hedge_s = None if state is State.FOLLOWING else PLAIN_HEDGE_S
+        request = UpstreamRequest(
+            target, Purpose.PLAYLIST, loop=self._loop, source=self._succession.source, hedge_s=hedge_s
+        )
+        self._cancel = self._host.upstream.fetch(request, self._answered)
 
     def _answered(self, answer: UpstreamAnswer) -> None:
         self._cancel = None
@@ -242,10 +220,21 @@ class Follower:
         if model is None:
             self._failed(answer)
             return
+        if not self._succession.accepts(answer, model, self.version.model):
+            if self.state is State.RELOADING:  # our own upstream failed, or this one would not have been heard
+                self._failed(answer)
+            else:
+                self._pause(answer.at, EARLY_S)
+            return
         self.lost = False
         blocking = self.state is State.FOLLOWING
         self._learn(answer, blocking=blocking)
-        version = self._version(answer, model)
+        visible = self._succession.visible(answer)
+        if visible is None:  # of a presentation that is about to take over
+            self._failures = 0
+            self._pause(answer.at, EARLY_S)
+            return
+        version = self._version(visible[1], visible[0])
         if version.order > self.version.order or not followable(model):
             self._publish(version, answer.at)
         elif version.order < self.version.order and not self._accept_return(answer.at):
@@ -259,6 +248,13 @@ class Follower:
                 self._pause(answer.at, max(EARLY_S, (model.part_target or model.target_duration / 2) / 2))
             else:
                 self._hold(answer.at)
+
+    def _passed(self, answer: UpstreamAnswer) -> None:
+        """Another upstream has the next part already, and ours has not."""
+        if self.state in (State.FOLLOWING, State.PAUSED):
+            self._abandon()
+            self.state = State.RELOADING
+            self._answered(answer)
 
     def _accept_return(self, now: float) -> bool:
         """Whether a step back is a new start of the stream, not one straggling replica of the upstream (rule 12)."""
@@ -274,6 +270,8 @@ class Follower:
         self._failures = 0
         if version.order >= before.order:
             self._behind_since = None
+        if version.order != before.order:
+            self._succession.news(now)
         self.version = version
         self._enter(version, before, now)
 
@@ -286,15 +284,11 @@ class Follower:
             self._pause(now, EARLY_S)
         else:
             self._hold(now)
-        self._move_window(version)
-        growing = frozenset(() if over else self._keys(version.growing()))
-        if growing or self._growing:
-            self._host.growing(growing, self._growing - growing)
-            self._growing = growing
+        self._window.move(version, self._succession.source, over=over)
         uris = version.wanted_first() if before is None else version.new_since(before)
-        self._host.prefetch(self._keys(uris[-MAX_PREFETCH:]), now, listed=True)
+        self._host.prefetch(self._window.keys(uris[-MAX_PREFETCH:]), now, listed=True)
         if not over:
-            self._host.prefetch(self._keys(version.hinted()), now, listed=False)
+            self._host.prefetch(self._window.keys(version.hinted()), now, listed=False)
         self._wake(now)
         if self.state is State.ENDED:
             self._finish()
@@ -302,6 +296,8 @@ class Follower:
     def _failed(self, answer: UpstreamAnswer) -> None:
         self._failures += 1
         self.lost = True
+        if answer.status == 508:  # the circle that the first request went through; or whoever sent it made that up
+            self._loop = ""
         if answer.status == 410:  # rule 25: gone for good
             self.state = State.GONE
             self._finish()
@@ -321,6 +317,13 @@ class Follower:
         """Whatever is due: late viewers, another attempt, the end of an unwatched follower."""
         if self._lines:
             self._expire(now)
+        if not self._succession.calm(now):
+            if self.state in (State.FOLLOWING, State.PAUSED) and self._succession.failed(now):
+                # Whoever else has the stream is asked plainly, for its names
+                self._abandon()
+                self._fetch(self.key, State.RELOADING, now)
+                return
+            self._scout.look(now)
         if self.state is State.PAUSED and now >= self._retry_at:
             self._retry(now)
         elif self._cancel is not None and now - self._asked_at > CONFIRM_TARGETS * self._target_s:
@@ -349,9 +352,8 @@ class Follower:
     def stop(self) -> None:
         """End the upstream request and give up the window. Viewers still in line stay with the host."""
         self._abandon()
-        self._host.window((), [key for key in self._window.values() if key is not None])
-        self._host.growing((), self._growing)
-        self._window, self._growing = {}, frozenset()
+        self._scout.stop()
+        self._window.release()
 
     def _abandon(self) -> None:
         if self._cancel is not None:
@@ -382,19 +384,3 @@ class Follower:
             self._cache_plain or cache_control("plain", duration),
             self._cache_blocking or cache_control("blocking", duration),
         )
-
-    def _keys(self, uris: Iterable[str]) -> list[str]:
-        return [key for uri in uris if (key := self._resolve(uri)) is not None]
-
-    def _resolve(self, uri: str) -> str | None:
-        return self._window[uri] if uri in self._window else resolve(self.key, uri)
-
-    def _move_window(self, version: Version) -> None:
-        before = self._window
-        self._window = {
-            uri: before[uri] if uri in before else resolve(self.key, uri)
-            for uri in (*version.uris(), *version.hinted())
-        }
-        added = [key for uri, key in self._window.items() if uri not in before and key is not None]
-        dropped = [key for uri, key in before.items() if uri not in self._window and key is not None]
-        self._host.window(added, dropped)

@@ -106,6 +106,11 @@ def resolve(base: str, uri: str) -> str | None:
     return None if isinstance(target, BadTarget) else target.full
 
 
+def path_of(key: str) -> str:
+    """The path of a key."""
+    return key.partition("?")[0]
+
+
 def with_directives(plain: str, msn: int, part: int | None) -> str:
     """The target of a blocking reload of the playlist `plain`, canonical."""
     query = f"_HLS_msn={msn}" if part is None else f"_HLS_msn={msn}&_HLS_part={part}"

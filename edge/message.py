@@ -52,6 +52,8 @@ class Request:
     """The connection it came on, to count viewers by."""
     forged: bool = False
     """Its playback token was verified in vain: set by the core, for the front end to count."""
+    loop: str = ""
+    """CDN-Loop: the edges that the request has passed (RFC 8586); empty for a viewer's."""
     rounds: int = 0
     """How often the core sent it round again (a playlist turned out to be live, an answer to be private)."""
 
@@ -155,6 +157,7 @@ class Failure(enum.Enum):
     TOO_LARGE = (502, "the upstream's answer is larger than edge.object_bytes")
     TIMEOUT = (504, "the upstream did not answer in time")
     BUSY = (503, "all connections to the upstream are busy")
+    ORPHAN = (503, "no upstream that can be reached has a playlist with this name in it")
 
     @property
     def status(self) -> int:
@@ -178,6 +181,8 @@ class Purpose(enum.Enum):
     """A playlist with directives that is not followed: the upstream may hold it."""
     PREFETCH = "prefetch"
     """A part or an init section that viewers will ask for."""
+    PROBE = "probe"
+    """Whether the upstream lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +197,19 @@ class UpstreamRequest:
     last_modified: str | None = None
     range: str | None = None
     """Range, canonical."""
+    loop: str = ""
+    """CDN-Loop of the viewer request that it comes from: the edges that it has passed (RFC 8586)."""
+    source: str = ""
+    """Name of the upstream to ask as long as it has not failed; empty: any."""
+    avoid: str = ""
+    """Name of the upstream that is not meant."""
+    hedge_s: float | None = None
+    """Seconds after which an answer is overdue and another upstream is asked as well."""
+
+    @property
+    def held(self) -> bool:
+        """The upstream may hold it until there is news."""
+        return "_HLS_msn=" in self.target
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +227,8 @@ class UpstreamAnswer:
     failure: Failure | None = None
     began: float = 0.0
     """When its head came, `time.perf_counter` seconds; 0: there was none. For a held request: when there was news."""
+    source: str = ""
+    """Name of the upstream that it came from."""
 
     def get(self, name: str) -> str | None:
         """The field `name` (lower case), repeated lines joined with a comma; None when absent."""

@@ -6,7 +6,7 @@ the upstream states them, errors as rules 146-149 say, stale answers as rule 163
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
 
@@ -15,7 +15,8 @@ from headwater.origin.hls.model import MediaPlaylist
 from .collapse import Flight, Waiter
 from .entities import crowded, failed, freshened, is_media, is_playlist, received, upstream_age
 from .freshness import NEGATIVE_UNKNOWN_S, PRIVATE_MARK_S, Life, Shape, judge
-from .keys import Target, read_target, resolve
+from .keys import Target, path_of, read_target
+from .learn import in_ranges, tell
 from .message import (
     Entity,
     Failure,
@@ -30,6 +31,7 @@ from .message import (
     UpstreamAnswer,
     UpstreamRequest,
 )
+from .paths import Paths
 from .ranges import is_answered, key_of, open_ended, wanted
 from .select import select
 from .store import Store
@@ -44,8 +46,6 @@ PARTIAL_S = 600.0
 """How long a URL that a playlist names by byte ranges, or that is too large, is fetched by ranges."""
 MOST_TARGET_S = 60.0
 """Longest target duration that is believed for the lifetimes of other objects."""
-MAX_NAMED = 100
-"""Files that one playlist may name by ranges. Why: it is one, or one per advertisement."""
 LITERAL_S = 30.0
 """How long a URL that proved not to be a live playlist is taken with its whole query."""
 
@@ -55,6 +55,7 @@ class Host(Protocol):
 
     tally: Tally
     upstream: Upstream
+    paths: Paths
 
     def room(self) -> bool:
         """Whether one more viewer may wait."""
@@ -123,7 +124,8 @@ class Objects:
         if not self._connection_for(purpose):
             self._answer(request, reply, crowded(), Outcome.REJECT, now)
             return None
-        flight = self._launch(key, entity if text is None else None, alone=alone, purpose=purpose, text=text)
+        stale = entity if text is None else None
+        flight = self._launch(key, stale, alone=alone, purpose=purpose, text=text, loop=request.loop)
         waiter = flight.join(request, reply)
         if not alone:
             flight.asker = waiter
@@ -191,9 +193,16 @@ class Objects:
             self.store.remove(key)
 
     def _launch(
-        self, key: str, stale: Entity | None, *, alone: bool = False, purpose: Purpose, text: str | None = None
+        self,
+        key: str,
+        stale: Entity | None,
+        *,
+        alone: bool = False,
+        purpose: Purpose,
+        text: str | None = None,
+        loop: str = "",
     ) -> Flight:
-        flight = Flight(key, self._host.tally, text)
+        flight = Flight(key, self._host.tally, text, loop)
         at = key if text is None else key_of(key, text)
         self._open += purpose is Purpose.OBJECT
         self._blocking += purpose is Purpose.BLOCKING
@@ -215,7 +224,9 @@ class Objects:
             else:
                 self._landed(flight, answer, alone=alone)
 
-        flight.cancel = self._host.upstream.fetch(UpstreamRequest(key, purpose, etag, modified, text), done)
+        hedge_s = 1.5 * self.least_part_s + 0.1 if purpose is Purpose.PREFETCH else None
+        request = UpstreamRequest(key, purpose, etag, modified, text, loop=loop, hedge_s=hedge_s)
+        flight.cancel = self._host.upstream.fetch(request, done)
         return flight
 
     def _landed(self, flight: Flight, answer: UpstreamAnswer, *, alone: bool) -> None:
@@ -231,9 +242,10 @@ class Objects:
         model = None
         if answer.status == 200 and is_playlist(path_of(key), answer.get("content-type") or ""):
             model = read_playlist(answer.body)
+            tell(self._host.paths, key, answer, model)
         if model is not None:
             self.learn(model)
-            for part in _in_ranges(model, key):
+            for part in in_ranges(model, key):
                 _mark(self._partial, part, answer.at + PARTIAL_S)
         shape = self._shape(key, answer)
         duration = float(model.target_duration) if model is not None else self.target_duration_s
@@ -373,19 +385,6 @@ class Objects:
             if flight.cancel is not None:
                 flight.cancel()
         self._flights.clear()
-
-
-def _in_ranges(model: MediaPlaylist, base: str) -> Iterator[str]:
-    """The keys of what a playlist that is not followed names by byte ranges (4.4.4.2, 4.4.4.5)."""
-    uris = {segment.uri for segment in model.segments if segment.byterange is not None and segment.uri is not None}
-    for uri in sorted(uris)[:MAX_NAMED]:
-        if (key := resolve(base, uri)) is not None:
-            yield key
-
-
-def path_of(key: str) -> str:
-    """The path of a key."""
-    return key.partition("?")[0]
 
 
 def _read_key(key: str) -> Target:

@@ -194,7 +194,8 @@ class Parser:
             known.if_range,
             known.if_none_match,
             known.if_modified_since,
-            known.agent,
+            agent=known.agent,
+            loop=known.loop,
             x_forwarded_for=known.x_forwarded_for,
             forwarded=known.forwarded,
         )
@@ -326,6 +327,10 @@ def _range(parser: Parser, value: bytes) -> None:
     parser._request.range = value.decode("latin-1")
 
 
+def _loop(parser: Parser, value: bytes) -> None:
+    parser._request.loop += (", " if parser._request.loop else "") + value.decode("latin-1")
+
+
 def _if_range(parser: Parser, value: bytes) -> None:
     parser._request.if_range = value.decode("latin-1")
 
@@ -363,6 +368,7 @@ _FIELDS: dict[bytes, _Field] = {
     b"host": _host,
     b"transfer-encoding": _transfer_encoding,
     b"accept-encoding": _accept_encoding,
+    b"cdn-loop": _loop,
     b"range": _range,
     b"if-range": _if_range,
     b"if-none-match": _if_none_match,

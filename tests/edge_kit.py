@@ -12,6 +12,7 @@ from headwater.config.settings_viewers import Proxy, ViewerLimits
 from headwater.edge.caller import Callers
 from headwater.edge.core import Core, CoreLimits
 from headwater.edge.guard import Guard
+from headwater.edge.join import Join
 from headwater.edge.message import (
     Cancel,
     Done,
@@ -35,9 +36,13 @@ UNIX = 1_800_000_000.0
 
 
 class LiveStream:
-    """A playlist that grows part by part: segments of four parts of half a second, target duration 4."""
+    """A playlist that grows part by part: segments of four parts of half a second, target duration 4.
 
-    def __init__(self, first_msn: int = 100, segments: int = 9, window: int = 30) -> None:
+    `prefix`: in front of every name, so that two origins' names differ.
+    """
+
+    def __init__(self, first_msn: int = 100, segments: int = 9, window: int = 30, prefix: str = "") -> None:
+        self.prefix = prefix
         self.msn = first_msn
         self.first = first_msn
         self.window = window
@@ -51,7 +56,7 @@ class LiveStream:
     @property
     def name(self) -> str:
         """Of the part that comes next."""
-        return f"p{self.first * 1000 + self.part}.m4s"
+        return f"{self.prefix}p{self.first * 1000 + self.part}.m4s"
 
     def step(self) -> str:
         """Publish one part; its name."""
@@ -62,12 +67,12 @@ class LiveStream:
             self.closed.append(
                 Segment(
                     msn=self.msn,
-                    uri=f"s{self.msn}.m4s",
+                    uri=f"{self.prefix}s{self.msn}.m4s",
                     duration=PART_S * PARTS,
                     parts=tuple(self.open),
                     part_count=PARTS,
-                    map=Map("init.mp4"),
-                    date_us=int((UNIX + self.msn * 2) * 1e6),
+                    map=Map(f"{self.prefix}init.mp4"),
+                    date_us=int((UNIX + (self.msn - self.first) * 2) * 1e6),
                 )
             )
             self.open = []
@@ -86,8 +91,8 @@ class LiveStream:
                 duration=PART_S * len(self.open),
                 parts=tuple(self.open),
                 part_count=len(self.open),
-                map=Map("init.mp4"),
-                date_us=int((UNIX + self.msn * 2) * 1e6),
+                map=Map(f"{self.prefix}init.mp4"),
+                date_us=int((UNIX + (self.msn - self.first) * 2) * 1e6),
             )
         return MediaPlaylist(
             target_duration=4,
@@ -210,12 +215,44 @@ class Quiet:
         """Nothing to do."""
 
 
+class OnePath:
+    """`paths.Paths` of one upstream: nothing to choose."""
+
+    several: bool = False
+    ailing = False
+
+    def gone(self, key: str, source: str, now: float) -> bool:
+        """Nobody else could be asked."""
+        return False
+
+    def stands_still(self, key: str, source: str, now: float) -> None:
+        """Nothing to do; likewise below."""
+
+    def taken_over(self, key: str, source: str, now: float, at: Join | None, *, changed: bool) -> None:
+        """There is one source."""
+        raise AssertionError
+
+    def join_of(self, key: str, source: str) -> Join | None:
+        """Nothing was joined."""
+        return None
+
+    def names(self, keys: Iterable[str], source: str) -> None:
+        """All names are one upstream's."""
+
+    def leads_to(self, key: str, children: Iterable[str]) -> None:
+        """All streams are at one upstream."""
+
+    def beside(self, key: str, others: Iterable[str]) -> None:
+        """Likewise."""
+
+
 def make_core(
     script: Script, *, cache_bytes: int = 10_000_000, held: int = 10_000, followers: int = 10, grace_s: float = 30.0,
     ready: Callable[[], bool] = lambda: True,
 ) -> Core:  # fmt: skip
     """A core on `script`."""
-    return Core(CoreLimits("edge", cache_bytes, held, followers, grace_s, b"k" * 32), script, Quiet(), ready)
+    limits = CoreLimits("edge", cache_bytes, held, followers, grace_s, b"k" * 32)
+    return Core(limits, script, Quiet(), ready, OnePath(), "edge-id")
 
 
 def make_callers(tally: Tally, connections: int = 1_000, proxy: Proxy | None = None, **limits: object) -> Callers:

@@ -84,7 +84,7 @@ def test_lists_of_tables() -> None:
         ("[edge.http]\nidle_s = inf", "given.toml: edge.http.idle_s = Infinity: above the greatest value, 86400.0"),
         ("[edge.http]\nport = [1]", "given.toml: edge.http.port = [1]: not a whole number"),
         ("[edge]\nnode = 5", "given.toml: edge.node = 5: not a text"),
-        ("[edge]\nupstream = 'x'", 'given.toml: edge.upstream = "x": does not match ^https?://[^/?#@\\s]+/?$'),
+        ("[edge]\nupstream = 'x'", 'given.toml: edge.upstream = "x": does not match ^(https?://'),
         ("[ingest]\napplications = 'x'", 'given.toml: ingest.applications = "x": not a list'),
         ("[ingest.rtmp]\nenabled = 1", "given.toml: ingest.rtmp.enabled = 1: not true or false"),
         ("[demo]\nwidth = 321", "given.toml: demo.width = 321: not a multiple of 2"),

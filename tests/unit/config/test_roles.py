@@ -10,8 +10,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from headwater.config.roles import EdgeRole, OriginRole, StartError, upstream_of
+from headwater.config.load import from_handover
+from headwater.config.roles import EdgeRole, OriginRole, StartError, _Up, upstream_of
 from headwater.config.settings import Settings
+from headwater.config.settings_upstream import EdgeUpstream
 
 
 @pytest.fixture
@@ -109,6 +111,16 @@ def test_the_upstream_of_an_edge() -> None:
     assert upstream_of(Settings(), 5) == "http://127.0.0.1:5"
     assert upstream_of(Settings.model_validate({"origin": {"http": {"host": "0.0.0.0"}}}), 5) == "http://127.0.0.1:5"
     assert upstream_of(Settings.model_validate({"edge": {"upstream": "http://h:1"}}), 5) == "http://h:1"
+
+
+async def test_the_edge_of_up_keeps_upstreams_that_are_configured(settings: Settings) -> None:
+    one = EdgeUpstream(url="https://shield.example", ca=Path("/ca.pem"))
+    up = _Up(
+        settings.model_copy(update={"edge": settings.edge.model_copy(update={"upstreams": (one,)})}), with_demo=False
+    )
+    handed = from_handover(up._edge_document()).edge
+    assert (handed.upstream, handed.upstreams) == (None, (one,))
+    await up.close()
 
 
 async def test_an_edge_without_the_keys_of_its_tokens_does_not_start(settings: Settings) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
+from tests.peers.certificates import self_signed
 
+from headwater.config.settings_upstream import EdgeUpstream
 from headwater.edge import fetch
 from headwater.edge.fetch import Fetcher, FetchLimits
 from headwater.edge.message import Failure, Purpose, UpstreamAnswer, UpstreamRequest
@@ -51,7 +55,7 @@ async def speaking(raw: bytes | None) -> AsyncIterator[str]:
 
 
 async def get(base: str, request: UpstreamRequest, limits: FetchLimits = LIMITS) -> UpstreamAnswer:
-    fetcher = Fetcher(base, limits, "edge-1")
+    fetcher = Fetcher(EdgeUpstream(url=base), limits, "edge-1", "id-1")
     future: asyncio.Future[UpstreamAnswer] = asyncio.get_running_loop().create_future()
     fetcher.fetch(request, future.set_result)
     try:
@@ -77,6 +81,67 @@ async def test_a_request_carries_nothing_of_a_viewer() -> None:
     assert seen[0].headers["If-None-Match"] == '"e"'
     assert seen[0].headers["If-Modified-Since"] == "then"
     assert "Cookie" not in seen[0].headers
+    assert seen[0].headers["CDN-Loop"] == "id-1"
+
+
+async def test_the_edges_that_were_passed_are_told() -> None:
+    seen: list[str] = []
+
+    def handler(request: web.Request) -> web.Response:
+        seen.append(request.headers["CDN-Loop"])
+        return web.Response()
+
+    async with serving(handler) as base:
+        await get(base, UpstreamRequest("/", loop="a, b;x=1"))
+    assert seen == ["a, b;x=1, id-1"]
+
+
+@asynccontextmanager
+async def listening(folder: Path, *, tls: bool) -> AsyncIterator[str]:
+    """On a Unix socket, or with a certificate of its own for localhost."""
+
+    async def handle(request: web.Request) -> web.Response:
+        return web.Response(text=f"{request.host}{request.path}")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self_signed(folder))
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        yield f"https://127.0.0.1:{runner.addresses[0][1]}"
+    else:
+        await web.UnixSite(runner, str(folder / "socket")).start()
+        yield f"unix:{folder / 'socket'}"
+    await runner.cleanup()
+
+
+async def ask(upstream: EdgeUpstream) -> UpstreamAnswer:
+    fetcher = Fetcher(upstream, LIMITS, "e", "id-1")
+    future: asyncio.Future[UpstreamAnswer] = asyncio.get_running_loop().create_future()
+    fetcher.fetch(UpstreamRequest("/a?b=c"), future.set_result)
+    try:
+        return await future
+    finally:
+        await fetcher.close()
+
+
+async def test_an_upstream_on_a_unix_socket(tmp_path: Path) -> None:
+    async with listening(tmp_path, tls=False) as url:
+        assert (await ask(EdgeUpstream(url=url))).body == b"localhost/a"
+    assert (await ask(EdgeUpstream(url=url))).failure is Failure.CONNECT
+
+
+async def test_an_upstream_with_tls(tmp_path: Path) -> None:
+    async with listening(tmp_path, tls=True) as url:
+        assert (await ask(EdgeUpstream(url=url))).failure is Failure.CONNECT, "nobody vouches for it"
+        assert (await ask(EdgeUpstream(url=url, insecure=True))).status == 200
+        ca = tmp_path / "certificate.pem"
+        assert (await ask(EdgeUpstream(url=url, ca=ca))).status == 200
+        other = EdgeUpstream(url=url, ca=ca, server_name="other.example")
+        assert (await ask(other)).failure is Failure.CONNECT, "the certificate is not that name's"
 
 
 async def test_an_encoding_that_was_not_asked_for_is_undone() -> None:
@@ -104,7 +169,7 @@ async def test_cookies_are_not_kept() -> None:
         return web.Response(headers={"Set-Cookie": "a=b"})
 
     async with serving(handler) as base:
-        fetcher = Fetcher(base, LIMITS, "e")
+        fetcher = Fetcher(EdgeUpstream(url=base), LIMITS, "e", "id-1")
         for _ in range(2):
             done = asyncio.Event()
             fetcher.fetch(UpstreamRequest("/"), lambda answer, done=done: done.set())  # type: ignore[misc]
@@ -159,7 +224,7 @@ async def test_nobody_there() -> None:
 
 async def test_a_cancelled_request_answers_nothing() -> None:
     async with speaking(None) as base:
-        fetcher = Fetcher(base, LIMITS, "e")
+        fetcher = Fetcher(EdgeUpstream(url=base), LIMITS, "e", "id-1")
         answers: list[UpstreamAnswer] = []
         cancel = fetcher.fetch(UpstreamRequest("/"), answers.append)
         await asyncio.sleep(0.01)
@@ -182,7 +247,9 @@ async def test_held_requests_do_not_wait_behind_others() -> None:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fetcher = Fetcher(f"http://127.0.0.1:{runner.addresses[0][1]}", FetchLimits(1, 2, 1_000, 5.0, 1.0), "e")
+    fetcher = Fetcher(
+        EdgeUpstream(url=f"http://127.0.0.1:{runner.addresses[0][1]}"), FetchLimits(1, 2, 1_000, 5.0, 1.0), "e", "id-1"
+    )
     fetcher.fetch(UpstreamRequest("/slow"), lambda answer: None)
     done = asyncio.Event()
     fetcher.fetch(UpstreamRequest("/live", Purpose.PLAYLIST), lambda answer: done.set())
@@ -194,7 +261,7 @@ async def test_held_requests_do_not_wait_behind_others() -> None:
 async def test_who_finds_no_free_connection_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "BUSY_S", 0.1)
     async with speaking(None) as base:
-        fetcher = Fetcher(base, FetchLimits(1, 2, 1_000, 5.0, 0.1), "e")
+        fetcher = Fetcher(EdgeUpstream(url=base), FetchLimits(1, 2, 1_000, 5.0, 0.1), "e", "id-1")
         fetcher.fetch(UpstreamRequest("/slow"), lambda answer: None)
         future: asyncio.Future[UpstreamAnswer] = asyncio.get_running_loop().create_future()
         await asyncio.sleep(0)
@@ -205,7 +272,7 @@ async def test_who_finds_no_free_connection_is_told_so(monkeypatch: pytest.Monke
 
 async def test_a_playlist_that_is_held_takes_no_plain_connection() -> None:
     async with speaking(None) as slow:
-        fetcher = Fetcher(slow, FetchLimits(1, 1, 1_000, 0.3, 0.1), "e")
+        fetcher = Fetcher(EdgeUpstream(url=slow), FetchLimits(1, 1, 1_000, 0.3, 0.1), "e", "id-1")
         answers: list[UpstreamAnswer] = []
         fetcher.fetch(UpstreamRequest("/a", Purpose.BLOCKING), answers.append)
         fetcher.fetch(UpstreamRequest("/b"), answers.append)
@@ -230,7 +297,7 @@ async def test_an_error_in_the_receiver_is_not_lost(capsys: pytest.CaptureFixtur
         raise RuntimeError("a bug")
 
     async with speaking(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as base:
-        fetcher = Fetcher(base, LIMITS, "e")
+        fetcher = Fetcher(EdgeUpstream(url=base), LIMITS, "e", "id-1")
         fetcher.fetch(UpstreamRequest("/"), broken)
         while fetcher.open:  # noqa: ASYNC110  (what is waited for is a count)
             await asyncio.sleep(0.005)

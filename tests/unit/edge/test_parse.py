@@ -277,6 +277,13 @@ def test_the_start_of_a_second_request_in_the_same_piece_counts_as_one() -> None
     parser.close()
 
 
+def test_the_edges_that_a_request_passed() -> None:
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nCDN-Loop: one, two\r\ncdn-loop: three;v=1\r\n\r\n"
+    for seen in (both(head), feed(head + head)):  # the second time the block of fields is known
+        assert {found.request.loop for found in seen.heads} == {"one, two, three;v=1"}
+    assert feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").heads[0].request.loop == ""
+
+
 def test_reports_and_the_agent_are_read_each_time() -> None:
     class Taking(Seen):
         """Takes the report out, as the core does, before the parser remembers anything."""

@@ -1,0 +1,79 @@
+"""The admin listener's /pins over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+from tests.edge_kit import Script, make_core
+
+from headwater.config.admin import AdminServer
+from headwater.config.settings import Admin
+from headwater.config.status import Status
+from headwater.edge.pinapi import routes
+from headwater.edge.pins import Pins
+
+
+def no_status() -> Status:
+    """Nobody looks at the status page here."""
+    raise AssertionError
+
+
+class Api:
+    """A listener, and a client of it. `pins` may be None."""
+
+    def __init__(self) -> None:
+        self.pins: Pins | None = Pins(make_core(Script()), ("/fixed.m3u8",), 30.0)
+        self.server = AdminServer(
+            Admin(port=0), CollectorRegistry(), lambda: None, no_status, routes(lambda: self.pins)
+        )
+
+    async def call(self, method: str, body: object = None, kind: str = "application/json") -> tuple[int, str]:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        url = f"http://127.0.0.1:{self.server.port}/pins"
+        async with aiohttp.request(method, url, data=data, headers={"Content-Type": kind}) as answer:
+            return answer.status, await answer.text()
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    made = Api()
+    await made.server.start()
+    yield made
+    await made.server.close()
+
+
+async def test_pins_come_and_go(api: Api) -> None:
+    path = {"path": "/live/x/index.m3u8"}
+    assert (await api.call("POST", path))[0] == 201
+    assert (await api.call("POST", path))[0] == 200
+    listed = json.loads((await api.call("GET"))[1])["pins"]
+    assert [pin["path"] for pin in listed] == ["/fixed.m3u8", "/live/x/index.m3u8"]
+    assert (await api.call("DELETE", path))[0] == 204
+    assert (await api.call("DELETE", path))[0] == 404
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"path": 5}', b'{"path": "/a.mp4"}', b'{"path": "/\xff"}'])
+async def test_what_is_no_pin_is_400(api: Api, body: bytes) -> None:
+    assert (await api.call("POST", body))[0] == 400
+
+
+async def test_pins_of_the_settings_stay(api: Api) -> None:
+    status, text = await api.call("DELETE", {"path": "/fixed.m3u8"})
+    assert (status, text) == (400, "it is pinned by edge.pins in the settings\n")
+
+
+async def test_other_sites_pages_cannot_pin(api: Api) -> None:
+    assert (await api.call("POST", {"path": "/a.m3u8"}, "text/plain"))[0] == 415
+
+
+async def test_bodies_are_bounded(api: Api) -> None:
+    assert (await api.call("POST", b" " * 5_000))[0] == 413
+
+
+async def test_without_a_running_edge_it_is_503(api: Api) -> None:
+    api.pins = None
+    assert (await api.call("GET"))[0] == 503

@@ -1,0 +1,159 @@
+"""Whose playlist is shown."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from tests.edge_kit import UNIX, LiveStream, OnePath
+
+from headwater.edge.join import Join
+from headwater.edge.message import UpstreamAnswer
+from headwater.edge.succession import Succession, same_names
+from headwater.origin.hls.model import MediaPlaylist
+
+KEY = "/live/x/v/index.m3u8"
+
+
+class Paths(OnePath):
+    """Two upstreams; those in `dead` are gone."""
+
+    several = True
+
+    def __init__(self) -> None:
+        self.dead: set[str] = set()
+        self.still: list[str] = []
+        self.taken: list[tuple[str, bool]] = []
+        self.at: Join | None = None
+
+    def gone(self, key: str, source: str, now: float) -> bool:
+        return source in self.dead
+
+    def stands_still(self, key: str, source: str, now: float) -> None:
+        self.still.append(source)
+
+    def taken_over(self, key: str, source: str, now: float, at: Join | None, *, changed: bool) -> None:
+        self.taken.append((source, changed))
+        self.at = at
+
+    def join_of(self, key: str, source: str) -> Join | None:
+        return self.at
+
+
+def answer(stream: LiveStream, source: str, at: float = 100.0) -> UpstreamAnswer:
+    fields = (("etag", '"1"'), ("last-modified", "x"), ("content-type", "y/z"))
+    return UpstreamAnswer(at, UNIX + at, 200, fields, stream.text().encode(), source=source)
+
+
+def followed(stream: LiveStream) -> tuple[Paths, Succession]:
+    paths = Paths()
+    return paths, Succession(KEY, paths, answer(stream, "a"), stream.model)
+
+
+def test_versions_of_one_presentation_have_the_same_names() -> None:
+    stream = LiveStream()
+    before = stream.model
+    for _ in range(3):
+        stream.step()
+    assert same_names(before, stream.model) and same_names(stream.model, before)
+
+
+def test_other_names_or_other_numbers_are_another_presentation() -> None:
+    ours = LiveStream().model
+    assert not same_names(ours, LiveStream(prefix="x-").model)
+    shifted = tuple(dataclasses.replace(segment, msn=segment.msn + 1) for segment in ours.segments)
+    assert not same_names(ours, dataclasses.replace(ours, segments=shifted))
+    assert not same_names(ours, LiveStream(first_msn=900).model), "nothing in common proves nothing"
+
+
+def test_gaps_are_not_compared() -> None:
+    ours = LiveStream().model
+    gone = dataclasses.replace(ours.segments[-1], gap=True, uri="gap.m4s", parts=())
+    theirs = dataclasses.replace(ours, segments=(*ours.segments[:-1], gone))
+    assert same_names(ours, theirs)
+
+
+def test_the_same_presentation_is_taken_from_whoever_has_it() -> None:
+    stream = LiveStream()
+    paths, succession = followed(stream)
+    stream.step()
+    assert succession.accepts(answer(stream, "b"), stream.model, stream.model)
+    assert (succession.source, paths.taken, paths.at) == ("b", [("b", False)], None)
+
+
+def test_another_presentation_is_refused_until_ours_is_gone() -> None:
+    ours, theirs = LiveStream(), LiveStream(prefix="x-")
+    paths, succession = followed(ours)
+    assert not succession.accepts(answer(theirs, "b"), theirs.model, ours.model)
+    assert (succession.source, paths.taken) == ("a", [])
+    paths.dead.add("a")
+    assert succession.accepts(answer(theirs, "b"), theirs.model, ours.model)
+    assert (succession.source, paths.taken) == ("b", [("b", True)])
+    assert succession.visible(answer(theirs, "b")) is None, "nothing new to viewers yet"
+    assert succession.position(ours.model.position) == theirs.model.position
+    theirs.step()
+    succession.accepts(answer(theirs, "b"), theirs.model, ours.model)
+    visible = succession.visible(answer(theirs, "b"))
+    assert visible is not None
+    assert visible[1].headers == (("content-type", "y/z"),), "the validators are of another text"
+    assert visible[1].body != answer(theirs, "b").body
+
+
+def test_what_is_followed_alone_is_passed_on_as_it_came() -> None:
+    stream = LiveStream()
+    _, succession = followed(stream)
+    given = answer(stream, "a")
+    assert succession.visible(given) == (stream.model, given)
+
+
+def test_frozen_after_one_and_a_half_target_durations_and_said_once_in_that_time() -> None:
+    stream = LiveStream()
+    paths, succession = followed(stream)
+    assert not succession.failed(105.9)
+    assert succession.failed(106.0)
+    assert not any(succession.failed(106.0 + tenth / 10) for tenth in range(60))
+    assert succession.failed(112.0)
+    assert paths.still == ["a", "a"]
+    succession.news(112.5)
+    assert not succession.failed(118.0)
+
+
+def test_frozen_sooner_when_another_is_seen_to_move_on() -> None:
+    ours, theirs = LiveStream(), LiveStream(prefix="x-")
+    _, succession = followed(ours)
+    assert not succession.compare("b", theirs.model)
+    assert not succession.failed(103.5), "it was seen once"
+    theirs.step()
+    assert not succession.compare("b", theirs.model)
+    assert not succession.failed(102.9)
+    assert succession.failed(103.0)
+
+
+def test_gone_is_acted_upon_at_once_and_not_at_every_tick() -> None:
+    paths, succession = followed(LiveStream())
+    paths.dead.add("a")
+    assert succession.failed(100.1)
+    assert not succession.failed(100.2)
+    assert succession.failed(102.2)
+
+
+def test_more_of_the_same_is_a_reason_to_change() -> None:
+    stream = LiveStream()
+    _, succession = followed(stream)
+    same: MediaPlaylist = stream.model
+    assert not succession.compare("b", same)
+    stream.step()
+    assert succession.compare("b", stream.model)
+
+
+@pytest.mark.parametrize(("now", "late"), [(100.8, False), (100.9, True)])
+def test_overdue_by_the_cadence(now: float, late: bool) -> None:
+    _, succession = followed(LiveStream())
+    assert succession.overdue(now) is late
+
+
+def test_with_one_upstream_nothing_is_overdue_or_failed() -> None:
+    stream = LiveStream()
+    succession = Succession(KEY, OnePath(), answer(stream, ""), stream.model)
+    assert not succession.overdue(500.0)
+    assert not succession.failed(500.0)
