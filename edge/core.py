@@ -132,10 +132,6 @@ class Core:
             return None
         return self.look_up(request, reply, now, report)
 
-    def ask(self, request: Request, reply: Reply, now: float) -> Ticket | None:
-        """The same for ourselves: no token is wanted, and no viewer counted (pins.Core)."""
-        return self._look_up(request, reply, now)
-
     def _refused(self, gate: Gate, request: Request, now: float) -> Entity | None:
         """The gate's answer; None: the request may go on, without its token."""
         token, in_query = gate.take(request)

@@ -22,8 +22,8 @@ MOST_EVERY_S = 5.0
 class Core(Protocol):
     """What pins need of the core."""
 
-    def ask(self, request: Request, reply: Reply, now: float) -> Ticket | None:
-        """Answer a request of our own, now or later."""
+    def look_up(self, request: Request, reply: Reply, now: float) -> Ticket | None:
+        """Answer a request of our own, past the gate, now or later."""
 
     def uncounted(self, outcome: Outcome) -> None:
         """That answer went to no viewer."""
@@ -111,7 +111,7 @@ class Pins:
             pin.tickets.pop(url, None)
             self._answered(pin, url, response)
 
-        ticket = self._core.ask(Request(Method.GET, url.encode("ascii")), reply, now)
+        ticket = self._core.look_up(Request(Method.GET, url.encode("ascii")), reply, now)
         if ticket is not None:
             pin.tickets[url] = ticket
 

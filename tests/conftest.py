@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from headwater.origin.conformance import Violation
@@ -21,6 +23,19 @@ settings.load_profile("deep" if os.environ.get("HEADWATER_FUZZ") == "deep" else 
 
 # A suite in the background of a shell inherits an ignored SIGINT, and so would every server that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def unchanged_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test that sets the logs up does it for itself: no module keeps a logger of it."""
+    configure = structlog.configure
+
+    def uncached(**settings: Any) -> None:
+        configure(**{**settings, "cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", uncached)
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)
