@@ -11,7 +11,7 @@ from headwater.loadtest.bench.chromium import browser, figures, open_player, wai
 from headwater.loadtest.bench.processes import wait_until
 from headwater.loadtest.bench.server import Headwater
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(180)]
 
 WATCH_S = 60
 

@@ -16,9 +16,9 @@ from headwater.loadtest.bench.server import Headwater
 from .certificates import self_signed
 from .sources import SOURCES, Source
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(240)]
 
-PLAY_S = 20
+PLAY_S = 12
 AT_ONCE = 3
 LATENCY_S = 3.0
 SETTLE_S = 8
