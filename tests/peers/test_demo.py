@@ -1,4 +1,4 @@
-"""What a newcomer sees: the demo, a minute of it, in Chromium."""
+"""What a newcomer sees: the demo, most of a minute, in Chromium."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from headwater.loadtest.bench.server import Headwater
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(180)]
 
-WATCH_S = 60
+WATCH_S = 40
 
 
-def test_demo_plays_for_a_minute(tmp_path: Path) -> None:
+def test_the_demo_plays(tmp_path: Path) -> None:
     server = Headwater(tmp_path / "server", demo=True).start()
     try:
         wait_until(lambda: server.get("/live/demo/index.m3u8")[0] == 200, timeout_s=40, what="the demo is playable")
