@@ -321,17 +321,20 @@ class Segmenter:
     def _gap(self, until: int) -> None:
         """Declare the hole up to `until` in equal GAP parts; a very short one is left to the next sample.
 
-        What would take the segment over the target duration (rule 8) is left out: without a cut in it there
-        is no segment to list it in.
+        What would take the segment over what rounds to the target duration (rule 8) cannot be listed in it. Up to half
+        a part of that is left to what comes next, the next segment or the next sample; more is left out.
         """
         length = until - self._end
         if self._segment is None or length < self._limits.min_gap:
             return
-        listed = min(length, max(0, self._target_s * self._limits.timescale - self._segment.ticks))
+        timescale = self._limits.timescale
+        most = self._target_s * timescale + timescale // 2 - 1
+        listed = min(length, max(0, most - self._segment.ticks))
         count = -(-listed // self._limits.longest)
         for index in range(count):
             self._gap_part(listed * (index + 1) // count - listed * index // count)
-        self._end = until
+        if length - listed > self._limits.longest // 2:
+            self._end = until
         self._hint()
 
     def _gap_part(self, ticks: int) -> None:

@@ -93,7 +93,8 @@ class Headwater:
         found = violations(body.decode()) if status == 200 else []
         yield self.peer
         if found:
-            raise Violations(f"published against rules {', '.join(found)}: see {self.peer.log}")
+            said = [line for line in self.text().splitlines() if "published against a rule" in line]
+            raise Violations("\n".join([f"published against rules {', '.join(found)}", *said[:5]]))
 
     @property
     def pid(self) -> int:

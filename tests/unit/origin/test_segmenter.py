@@ -418,8 +418,33 @@ def test_a_hole_without_cuts_is_listed_up_to_the_target_duration() -> None:
     segmenter.push(frame(0, key=True), 0)
     segmenter.hole(T0 + 1_000 * 90_000, 0)
     events = segmenter.events()
-    assert sum(part.duration_ticks for part in parts(events)) == 4 * 90_000
+    # Rule 8: 4.499… rounds to 4
+    assert sum(part.duration_ticks for part in parts(events)) == 4.5 * 90_000 - 1
     assert events[-1] == Hinted(f"p{T0 + 1_000 * 90_000}.m4s")
+
+
+def test_a_hole_at_the_end_of_the_longest_segment_is_listed_before_the_late_cut() -> None:
+    """The frame that was to be cut at is lost; the next one comes 0.43 s later."""
+    segmenter = video()
+    for index in range(120):
+        segmenter.push(frame(index * FRAME, key=index == 0, exact=True), 0)
+    segmenter.cut(cut(8, 133 * FRAME), 0)
+    segmenter.push(frame(133 * FRAME, key=True, exact=True), 0)
+    listed = parts(segmenter.events())
+    assert [part.gap for part in listed][-1] and listed[-1].name == f"p{T0 + 120 * FRAME}.m4s"
+    assert sum(part.duration_ticks for part in listed) == 133 * FRAME
+
+
+def test_a_short_hole_that_fits_into_no_segment_is_left_to_the_next_sample() -> None:
+    segmenter = video()
+    for index in range(135):
+        segmenter.push(frame(index * FRAME, key=index == 0, exact=True), 0)
+    segmenter.push(frame(136 * FRAME, key=True, exact=True), 0)
+    segmenter.cut(cut(8, 137 * FRAME), 0)
+    segmenter.push(frame(137 * FRAME, key=True, exact=True), 0)
+    listed = parts(segmenter.events())
+    assert not any(part.gap for part in listed)
+    assert sum(part.duration_ticks for part in listed) == 137 * FRAME
 
 
 def test_a_hole_or_sample_of_another_timeline_is_ignored() -> None:
@@ -438,7 +463,7 @@ def test_a_cut_far_away_takes_the_timeline_with_it() -> None:
     segmenter.push(frame(10_000 * 90_000, key=True), 0)
     events = segmenter.events()
     closed, opened = events[-3:-1] if isinstance(events[-1], Hinted) else events[-2:]
-    assert isinstance(closed, SegmentClosed) and closed.duration_ticks == 4 * 90_000
+    assert isinstance(closed, SegmentClosed) and closed.duration_ticks == 4.5 * 90_000 - 1
     assert isinstance(opened, SegmentOpened) and opened.start_ticks == T0 + 10_000 * 90_000
 
 
