@@ -23,7 +23,7 @@ from headwater.loadtest.bench.drive import BadPeer, Drive, arrivals, drive
 from headwater.loadtest.records import Count, Mode, Timing, ViewerClass
 from headwater.loadtest.results.figures import Figures
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(240)]
 
 LEAD_S = 7.0
 """From a server's start to the run's second 0. Why: twenty interpreters start at the same time."""
