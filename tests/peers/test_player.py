@@ -18,7 +18,7 @@ from .sources import SOURCES, Source
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(240)]
 
-PLAY_S = 12
+PLAY_S = 20
 AT_ONCE = 3
 LATENCY_S = 3.0
 SETTLE_S = 8
