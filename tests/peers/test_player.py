@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
 from headwater.loadtest.bench.processes import Peer
@@ -19,8 +19,9 @@ from .sources import SOURCES, Source
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(240)]
 
 PLAY_S = 20
-AT_ONCE = 3
+AT_ONCE = 2
 LATENCY_S = 3.0
+CATCH_UP_S = 25
 SETTLE_S = 8
 """Before the pages are opened: the late audio is there, and the 10 s GOP has begun its second one soon."""
 
@@ -29,7 +30,7 @@ JOIN_S = {"gop-10s-long": 14}
 first ones: it may wait for the next keyframe once more. From then on it must not stall."""
 
 CASES = [
-    dataclasses.replace(SOURCES[name], name=f"{name}-long", seconds=60)
+    dataclasses.replace(SOURCES[name], name=f"{name}-long", seconds=90)
     for name in ("fps-25", "fps-29.97", "fps-59.94", "b-frames", "late-audio", "gop-10s")
 ]
 
@@ -51,7 +52,9 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.mark.parametrize(
-    ("batch", "tls"), [(CASES[:AT_ONCE], False), (CASES[AT_ONCE:], True)], ids=["rates", "structures-tls"]
+    ("batch", "tls"),
+    [(CASES[:AT_ONCE], False), (CASES[AT_ONCE : 2 * AT_ONCE], True), (CASES[2 * AT_ONCE :], True)],
+    ids=["rates", "frames-tls", "structures-tls"],
 )
 def test_plays_without_a_stall(
     server: Headwater, chromium: Browser, batch: list[Source], tls: bool, tmp_path_factory: pytest.TempPathFactory
@@ -76,11 +79,19 @@ def test_plays_without_a_stall(
             print(name, seen)
             assert seen["stalls"] - started[name]["stalls"] == 0, (name, seen)
             assert seen["time"] - started[name]["time"] > PLAY_S * 0.95, (name, started[name], seen)
-            assert seen["latency"] < LATENCY_S, (name, seen)
+            _comes_near_to_live(page)
             page.context.close()
     finally:
         for peer in peers:
             peer.kill()
+
+
+def _comes_near_to_live(page: Page) -> None:
+    """A page that took seconds to start, on a busy machine, plays a little faster until it has caught up."""
+    deadline = time.monotonic() + CATCH_UP_S
+    while (seen := figures(page))["latency"] >= LATENCY_S:
+        assert time.monotonic() < deadline, seen
+        page.wait_for_timeout(500)
 
 
 def _page(source: Source) -> str:
