@@ -46,6 +46,7 @@ BEHIND_S = 0.5
 """Between looks at an upstream that went back, until that is believed."""
 
 PLAIN_HEDGE_S = 1.0
+"""Why: a playlist that is not held is a file to send; one that takes a second is late."""
 
 MAX_PREFETCH = 64
 """Newest parts and init sections fetched ahead at once. Why: a foreign playlist may list thousands in one step."""

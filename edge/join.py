@@ -27,11 +27,6 @@ class Join:
     """Added to its discontinuity sequence numbers."""
 
 
-def segments_of(model: MediaPlaylist) -> tuple[Segment, ...]:
-    """The open one included."""
-    return (*model.segments, model.open) if model.open is not None else model.segments
-
-
 def last_shown(model: MediaPlaylist) -> int:
     """The highest number of which viewers have seen anything."""
     return model.last_msn + (1 if model.open is not None and model.open.parts else 0)
@@ -48,8 +43,8 @@ def join(shown: MediaPlaylist, theirs: MediaPlaylist) -> Join:
 
 def _beginning(shown: MediaPlaylist, theirs: MediaPlaylist) -> int:
     """The MSN of theirs that begins nearest to where `shown` ends; the newest where there are no dates."""
-    last = segments_of(shown)[-1:]
-    dated = [segment for segment in segments_of(theirs) if segment.date_us is not None]
+    last = shown.all_segments[-1:]
+    dated = [segment for segment in theirs.all_segments if segment.date_us is not None]
     if not last or last[0].date_us is None or not dated:
         return theirs.last_msn + 1
     end_us = last[0].date_us + last[0].duration * 1e6
@@ -61,7 +56,7 @@ def _beginning(shown: MediaPlaylist, theirs: MediaPlaylist) -> int:
 def _turn(model: MediaPlaylist, msn: int) -> int:
     """The discontinuity sequence number of segment `msn` (4.4.3.3)."""
     return model.discontinuity_sequence + sum(
-        segment.discontinuity for segment in segments_of(model) if segment.msn <= msn
+        segment.discontinuity for segment in model.all_segments if segment.msn <= msn
     )
 
 

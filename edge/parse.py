@@ -23,16 +23,15 @@ MAX_BODY_BYTES = 64 << 10
 """Of a request body, which is read and dropped: no method here has a use for one."""
 MAX_FIELDS = 128
 """Header fields of one request; above it 431. Why: browsers send about fifteen."""
-MAX_BLOCKS = 1_024
-MAX_BLOCK_BYTES = 1_500
+MAX_BLOCKS, MAX_BLOCK_BYTES = 1_024, 1_500
 """Header blocks that are remembered whole, and their size. Why: a player sends the same fields with every request."""
 MAX_REMEMBERED = 512
 """Field names, and Accept-Encoding values, whose meaning is remembered."""
 
-_LINE = re.compile(rb"GET (/[!-~]*) HTTP/1\.1")
 MAX_METHOD_BYTES = 32
 """What is looked at of a method that is not known."""
 
+_LINE = re.compile(rb"GET (/[!-~]*) HTTP/1\.1")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _BLOCKS: dict[bytes, Request] = {}
 _METHODS = {method.value.encode(): method for method in Method}
@@ -348,20 +347,21 @@ def _user_agent(parser: Parser, value: bytes) -> None:
     parser._request.agent = value
 
 
+def _listed(before: bytes | None, value: bytes) -> bytes:
+    return value if before is None else b"%b,%b" % (before, value)  # RFC 9110, 5.3
+
+
 def _cmcd(parser: Parser, value: bytes) -> None:
     parser._reports = True
-    before = parser._request.cmcd
-    parser._request.cmcd = value if before is None else b"%b,%b" % (before, value)
+    parser._request.cmcd = _listed(parser._request.cmcd, value)
 
 
 def _x_forwarded_for(parser: Parser, value: bytes) -> None:
-    before = parser._request.x_forwarded_for
-    parser._request.x_forwarded_for = value if before is None else b"%b,%b" % (before, value)
+    parser._request.x_forwarded_for = _listed(parser._request.x_forwarded_for, value)
 
 
 def _forwarded(parser: Parser, value: bytes) -> None:
-    before = parser._request.forwarded
-    parser._request.forwarded = value if before is None else b"%b,%b" % (before, value)
+    parser._request.forwarded = _listed(parser._request.forwarded, value)
 
 
 _FIELDS: dict[bytes, _Field] = {

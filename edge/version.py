@@ -63,7 +63,7 @@ class Version:
     @property
     def order(self) -> tuple[int, int]:
         """Later versions are greater: last MSN, parts of the open segment."""
-        return self.position.last_msn, self.position.open_parts
+        return self.position.order
 
     @property
     def received(self) -> float:
@@ -122,7 +122,7 @@ class Version:
     def uris(self) -> list[str]:
         """Every URI that the playlist lists: the live window."""
         found: list[str] = []
-        for segment in (*self.model.segments, *((self.model.open,) if self.model.open else ())):
+        for segment in self.model.all_segments:
             if segment.map is not None and segment.map.uri not in found[-1:]:
                 found.append(segment.map.uri)
             if segment.uri is not None and not segment.gap:
@@ -143,7 +143,7 @@ class Version:
         """Whole-file parts and init sections that `before` did not list."""
         old = before.position
         found: list[str] = []
-        for segment in (*self.model.segments, *((self.model.open,) if self.model.open else ())):
+        for segment in self.model.all_segments:
             if segment.msn <= old.last_msn:
                 continue
             known = old.open_parts if segment.msn == old.last_msn + 1 else 0

@@ -19,11 +19,11 @@ from email.utils import formatdate
 from urllib.parse import parse_qsl, urlsplit
 
 from prometheus_client import CollectorRegistry
-from tests.live_feed import AVCC, EPOCH_S, FPS, SOURCE, Feed, picture, video_track
+from tests.live_feed import AVCC, EPOCH_S, FPS, SOURCE, Feed, video_track
 from tests.virtual_time import run
 
 from headwater.config.settings import Origin
-from headwater.ingest.media import Cut, Sample, StreamEvent, TrackStarted
+from headwater.ingest.media import StreamEvent, TrackStarted
 from headwater.loadtest.doctor.client import Client
 from headwater.loadtest.doctor.report import Report
 from headwater.loadtest.doctor.run import DoctorOptions, diagnose
@@ -52,20 +52,12 @@ NAMES = ("source", "audio")
 class RealFeed(Feed):
     """The feed with a change of the picture's size."""
 
-    def _video(self) -> None:
-        now = self.clock()
-        dts = EPOCH_S * 90_000 + self.frames * 3_600
+    def _change(self, now: float) -> bool:
         changes = self.frames == CHANGE_S * FPS
         if changes:
             other = replace(video_track(), config=AVCC[:-1] + b"\x01", width=640, height=360)
             self.sink.write(TrackStarted(SOURCE, other), now)
-        key = self.frames % self.gop == 0
-        if key:
-            self.msn += 1
-            self.sink.write(Cut(self.msn, dts, EPOCH_S * 1_000_000 + self.frames * 40_000, changes), now)
-        payload = picture(self.frames.to_bytes(4, "big") * 250, key=key)
-        self.sink.write(Sample(SOURCE, dts, dts, 3_600, self.exact, key, payload, now), now)
-        self.frames += 1
+        return changes
 
 
 @dataclass

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 
-from headwater.origin.hls.model import MediaPlaylist, Segment
+from headwater.origin.hls.model import MediaPlaylist
 from headwater.origin.hls.reader import PlaylistError
 
 from .client import Client
@@ -176,17 +176,13 @@ def _last_part(playlist: MediaPlaylist) -> tuple[int, int]:
     return at.last_msn, at.last_part_count - 1
 
 
-def _all(playlist: MediaPlaylist) -> list[Segment]:
-    return [*playlist.segments, *([playlist.open] if playlist.open else [])]
-
-
 def _part_uri(playlist: MediaPlaylist) -> str | None:
-    return next((part.uri for s in reversed(_all(playlist)) for part in s.parts if not part.gap), None)
+    return next((part.uri for s in reversed(playlist.all_segments) for part in s.parts if not part.gap), None)
 
 
 def _gap_uri(playlist: MediaPlaylist) -> str | None:
     gaps = [s.uri for s in playlist.segments if s.gap and s.uri]
-    parts = [part.uri for s in _all(playlist) for part in s.parts if part.gap]
+    parts = [part.uri for s in playlist.all_segments for part in s.parts if part.gap]
     return next(iter([*parts, *gaps]), None)
 
 

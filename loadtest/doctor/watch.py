@@ -316,7 +316,7 @@ class _Follower:
 
 def keys_of(base: str, playlist: MediaPlaylist) -> Iterable[FileKey]:
     """The keys of every file that `playlist` lists."""
-    for segment in (*playlist.segments, *((playlist.open,) if playlist.open else ())):
+    for segment in playlist.all_segments:
         if segment.uri is not None:
             yield key_of(absolute(base, segment.uri), segment.byterange)
         if segment.map is not None:

@@ -54,6 +54,11 @@ class Position:
     ended: bool
     can_skip: bool
 
+    @property
+    def order(self) -> tuple[int, int]:
+        """Later versions are greater: last MSN, parts of the open segment."""
+        return self.last_msn, self.open_parts
+
 
 @dataclass(frozen=True, slots=True)
 class Serve:

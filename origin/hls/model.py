@@ -150,6 +150,11 @@ class MediaPlaylist:
         return self.media_sequence + self.skipped + len(self.segments) - 1
 
     @property
+    def all_segments(self) -> tuple[Segment, ...]:
+        """`segments` and the open one."""
+        return (*self.segments, self.open) if self.open is not None else self.segments
+
+    @property
     def position(self) -> Position:
         """What `directives.decide` needs to know of this version."""
         return Position(

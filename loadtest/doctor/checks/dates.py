@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from headwater.loadtest.doctor.findings import Seen, Severity
 from headwater.loadtest.doctor.looks import Init
 from headwater.loadtest.doctor.values import Recording, RenditionRecord, Version
-from headwater.origin.hls.model import MediaPlaylist, Segment
+from headwater.origin.hls.model import MediaPlaylist
 
 from .media import Placed, placed
 
@@ -39,12 +39,8 @@ def check(recording: Recording) -> Iterator[Seen]:
     yield from _together(recording)
 
 
-def _every(playlist: MediaPlaylist) -> list[Segment]:
-    return [*playlist.segments, *([playlist.open] if playlist.open else [])]
-
-
 def _present(where: str, playlist: MediaPlaylist) -> Iterator[Seen]:
-    segments = _every(playlist)
+    segments = playlist.all_segments
     dated = [s for s in segments if s.date_us is not None]
     if not dated and segments and not playlist.ended:
         severity = None if playlist.part_target is not None else Severity.ADVICE  # Apple authoring 8.4
@@ -58,7 +54,7 @@ def _steps(where: str, playlist: MediaPlaylist) -> Iterator[Seen]:
     """Dates against the durations between them, step by step and in sum."""
     start: int | None = None
     run = expected = 0.0
-    for segment in _every(playlist):
+    for segment in playlist.all_segments:
         if segment.discontinuity:
             start = None
         if segment.date_us is not None:
@@ -93,7 +89,7 @@ def _behind(version: Version) -> float | None:
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
     end: float | None = None
-    for segment in _every(version.playlist):
+    for segment in version.playlist.all_segments:
         if segment.date_us is not None:
             end = segment.date_us / 1e6
         if end is not None:
@@ -122,7 +118,7 @@ def _numbers(record: RenditionRecord) -> Iterator[Seen]:
 def numbers(playlist: MediaPlaylist) -> dict[int, int]:
     """Discontinuity sequence number by MSN (6.2.1)."""
     number, found = playlist.discontinuity_sequence, {}
-    for segment in _every(playlist):
+    for segment in playlist.all_segments:
         number += segment.discontinuity
         found[segment.msn] = number
     return found
@@ -164,8 +160,8 @@ def _mapping(recording: Recording, places: dict[str, list[Placed]]) -> Iterator[
         apart = [offsets[msn] - reference[msn] for msn in common]
         if apart and abs(worst := max(apart, key=abs)) > MAPPING_S and not _other_clock(apart):
             yield Seen(114, record.name, f"dates are {worst:+.2f} s off those of {first.name} for the same media time")
-    with_dates = [r.name for r in recording.renditions if r.last and any(s.date_us for s in _every(r.last))]
-    without = [r.name for r in recording.renditions if r.last and _every(r.last) and r.name not in with_dates]
+    with_dates = [r.name for r in recording.renditions if r.last and any(s.date_us for s in r.last.all_segments)]
+    without = [r.name for r in recording.renditions if r.last and r.last.all_segments and r.name not in with_dates]
     if with_dates and without:
         yield Seen(114, without[0], f"no dates, while {with_dates[0]} has some")
 

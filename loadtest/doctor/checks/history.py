@@ -114,7 +114,7 @@ def _names(record: RenditionRecord) -> Iterator[Seen]:
     """One name for two places (rule 23)."""
     places: dict[tuple[str, object], tuple[int, int]] = {}
     for playlist in (v.playlist for v in record.steady if v.playlist):
-        for segment in (*playlist.segments, *((playlist.open,) if playlist.open else ())):
+        for segment in playlist.all_segments:
             named = [((part.uri, part.byterange), index) for index, part in enumerate(segment.parts) if not part.gap]
             if segment.uri is not None and not segment.gap:
                 named.append(((segment.uri, segment.byterange), -1))
@@ -140,7 +140,7 @@ def _pace(recording: Recording, record: RenditionRecord) -> Iterator[Seen]:
         return
     if last.part_target is None or not last.control.can_block_reload or not has_parts(last):
         return
-    positions = [(v, (v.playlist.last_msn, v.playlist.position.open_parts)) for v in versions if v.playlist]
+    positions = [(v, v.playlist.position.order) for v in versions if v.playlist]
     worst = max(_arrivals(positions, end), default=0.0)
     if worst > last.part_target + max(slack, last.part_target):
         yield Seen(49, record.name, f"{worst:.2f} s without a new part, PART-TARGET is {last.part_target:g}")

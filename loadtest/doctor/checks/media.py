@@ -77,7 +77,7 @@ def placed(recording: Recording, record: RenditionRecord) -> Iterator[Placed]:
     """All downloaded parts and segments, in the order of the playlist, each once."""
     segments: dict[int, tuple[Segment, MediaPlaylist]] = {}
     for playlist in record.playlists:
-        for segment in (*playlist.segments, *((playlist.open,) if playlist.open else ())):
+        for segment in playlist.all_segments:
             known = segments.get(segment.msn)
             if known is None or len(segment.parts) > len(known[0].parts) or known[0].uri is None:
                 kept = known[0].parts if known and not segment.parts else None

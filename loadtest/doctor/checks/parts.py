@@ -25,7 +25,7 @@ def check(recording: Recording) -> Iterator[Seen]:
     for record in recording.renditions:
         done: set[tuple[int, bool]] = set()
         for playlist in record.playlists:
-            for segment in (*playlist.segments, *((playlist.open,) if playlist.open else ())):
+            for segment in playlist.all_segments:
                 if (segment.msn, segment.uri is None) not in done or segment.uri is None:
                     yield from _durations(record.name, segment, playlist)
                 done.add((segment.msn, segment.uri is None))
@@ -108,7 +108,7 @@ def _kept(record: RenditionRecord, before: MediaPlaylist, after: MediaPlaylist) 
 
 def _next_part(before: MediaPlaylist, after: MediaPlaylist) -> tuple[Part, Segment] | None:
     """The part after the last one of `before`, where `after` lists it."""
-    every = [(s.msn, s) for s in (*after.segments, *((after.open,) if after.open else ()))]
+    every = [(s.msn, s) for s in after.all_segments]
     opened = len(before.open.parts) if before.open else 0
     for msn, segment in every:
         if msn == before.last_msn + 1 and len(segment.parts) > opened:
