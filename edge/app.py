@@ -9,6 +9,7 @@ import time
 
 import structlog
 from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 
 from headwater.config.settings import Edge
 from headwater.config.stages import Stage, StageTimes
@@ -77,8 +78,7 @@ class EdgeServer:
         self.pins: Pins | None = None
         """What is pinned; None before `start`."""
         self._shared: Shared | None = None
-        self._metrics: tuple[Metrics, TierMetrics] | None = None
-        self._stages: StageTimes | None = None
+        self._metrics: tuple[Collector, ...] = ()
         self._server: asyncio.Server | None = None
         self._refusals: RefusalLog | None = None
         self._keyring: Keyring | None = None
@@ -159,10 +159,12 @@ class EdgeServer:
         for listening in self._server.sockets:
             _bound_unsent(listening, limits.write_high_bytes)
         self._port = self._server.sockets[0].getsockname()[1]
-        self._stages = StageTimes(
-            self._registry, {Stage.EDGE_FILL: self._wakes.fill, Stage.FIRST_BYTE: self._wakes.first_byte}
+        stages = {Stage.EDGE_FILL: self._wakes.fill, Stage.FIRST_BYTE: self._wakes.first_byte}
+        self._metrics = (
+            StageTimes(self._registry, stages),
+            Metrics(core, self._wakes, self._registry),
+            TierMetrics(tiers, self._registry),
         )
-        self._metrics = (Metrics(core, self._wakes, self._registry), TierMetrics(tiers, self._registry))
         self._refusals = RefusalLog(core.tally.refused)
         shared.start()
         self._due = loop.time() + TICK_S
@@ -222,9 +224,6 @@ class EdgeServer:
         if self._server is not None:
             await self._server.wait_closed()
             self._server = None
-        for metrics in self._metrics or ():
+        for metrics in self._metrics:
             self._registry.unregister(metrics)
-        self._metrics = None
-        if self._stages is not None:
-            self._registry.unregister(self._stages)
-            self._stages = None
+        self._metrics = ()

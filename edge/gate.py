@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from .entities import CORS, RETRY_AFTER_S, local
 from .jwts import KeySet
-from .keys import Target
+from .keys import UNRESERVED, Target
 from .message import Entity, Request, Tally
 from .tokens import MAX_TOKEN_BYTES, Grant, Verdict, is_signed, verify
 
@@ -30,7 +30,6 @@ HEALTH = ("/healthz", "/readyz")
 _PREFIX = b"/t/"
 _ESCAPED_PREFIX = b"/%74/"
 _QUERY = b"token"
-_ALLOWED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
 class Gate:
@@ -135,7 +134,7 @@ class Gate:
         if len(raw) > 3 * MAX_TOKEN_BYTES:
             return Verdict.MALFORMED
         plain = _unescaped(raw)
-        if len(plain) > MAX_TOKEN_BYTES or not _ALLOWED.issuperset(plain):
+        if len(plain) > MAX_TOKEN_BYTES or not UNRESERVED.issuperset(plain):
             return Verdict.MALFORMED
         token = plain.decode("ascii")
         if is_signed(token):

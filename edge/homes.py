@@ -37,7 +37,7 @@ class Homes:
 
     def __init__(self, members: Sequence[Member], node: str, load_factor: float, slow_start_s: float) -> None:
         self._members = members
-        self._parents = [member for member in members if not member.sibling]
+        self._parents = {member.name: member for member in members if not member.sibling}
         self._siblings = {member.name: member for member in members if member.sibling}
         self._node = node
         self._factor = load_factor
@@ -54,16 +54,20 @@ class Homes:
         """Whether anybody is not well for anything: most of the time a short answer to `well`."""
         return bool(self._frozen) or any(not member.up for member in self._members)
 
+    def settled(self, stream: str, now: float) -> bool:
+        """Whether `stream` has a home that is well."""
+        home = self._homes.get(stream)
+        return home is not None and self.well(home.member, stream, now)
+
     def order(self, stream: str, now: float, *, siblings: bool) -> list[Member]:
         """Whom to ask, best first: the home, then the sibling whose turn it is, then the parents by rank.
 
         `siblings`: False for what an edge asks: it is answered from here or from above, never from beside.
         """
         ranked = self._ranked(stream, now, siblings=siblings)
-        home = self._homes.get(stream)
-        if home is None or not self.well(home.member, stream, now):
+        if not self.settled(stream, now):
             self.settle(stream, self._first(ranked, stream, now), now)
-            home = self._homes[stream]
+        home = self._homes[stream]
         home.used = now
         self._homes.move_to_end(stream)
         if home.member.sibling and not siblings:
@@ -71,9 +75,8 @@ class Homes:
         return [home.member, *(member for member in ranked if member is not home.member)]
 
     def _ranked(self, stream: str, now: float, *, siblings: bool) -> list[Member]:
-        weights = {member.name: member.weight_at(now, self._slow_start_s) for member in self._parents}
-        by_name = {member.name: member for member in self._parents}
-        ranked = [by_name[name] for name in rank(stream, weights)]
+        weights = {name: member.weight_at(now, self._slow_start_s) for name, member in self._parents.items()}
+        ranked = [self._parents[name] for name in rank(stream, weights)]
         if siblings and self._siblings:
             turn = rank(stream, {self._node: 1.0, **dict.fromkeys(self._siblings, 1.0)})[0]
             if turn != self._node:
@@ -84,7 +87,7 @@ class Homes:
         """The first that is well and has room; else the first that is well; else the first."""
         well = [member for member in ranked if self.well(member, stream, now)]
         weights = sum(member.weight_at(now, self._slow_start_s) for member in well if not member.sibling)
-        total = sum(member.streams for member in self._parents) + 1
+        total = sum(member.streams for member in self._parents.values()) + 1
         for member in well:
             weight = member.weight_at(now, self._slow_start_s)
             if member.sibling or member.streams < most_streams(total, weight, weights, self._factor):

@@ -257,10 +257,10 @@ class Connection(asyncio.Protocol):
             self._core.tally.requests[Outcome.REJECT] += 1
             self.reply(Response(item.entity, Outcome.REJECT, None))
         else:
-            self._ask(item, item.request)
+            self._ask(item.request)
         self._beginning = False
 
-    def _ask(self, head: Head, request: Request) -> None:
+    def _ask(self, request: Request) -> None:
         """Let the core answer, unless whoever asks has had enough."""
         now = self._asked = self._shared.clock()
         caller, guard = self._caller, self._shared.guard

@@ -13,9 +13,9 @@ from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 from headwater.origin.hls.directives import Directives, Reject, parse
 
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_PATH = _UNRESERVED | frozenset(b"!$&'()*+,;=:@/")
-_QUERY = _UNRESERVED | frozenset(b"!$'()*+,;:@/?=")
+UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_PATH = UNRESERVED | frozenset(b"!$&'()*+,;=:@/")
+_QUERY = UNRESERVED | frozenset(b"!$'()*+,;:@/?=")
 """What stands for itself in a pair; an escaped reserved character stays escaped (`%2B` is not `+`)."""
 
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})?")
@@ -153,7 +153,7 @@ def _unescape(raw: bytes) -> list[tuple[int, bool]] | BadTarget:
         if match[1] is None:
             return BadTarget("a percent sign without two hexadecimal digits")
         code = int(match[1], 16)
-        result.append((code, code in _UNRESERVED))
+        result.append((code, code in UNRESERVED))
     result.extend((code, True) for code in raw[at:])
     if any(code < 0x20 or code == 0x7F for code, _ in result):
         return BadTarget("a control character")

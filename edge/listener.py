@@ -34,7 +34,7 @@ class Limits:
     pipeline: int
     write_high_bytes: int
     write_stall_s: float
-    write_least_bytes_s: float = 4_096.0
+    write_least_bytes_s: float
 
     @property
     def write_low_bytes(self) -> int:

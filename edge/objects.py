@@ -35,6 +35,7 @@ from .paths import Paths
 from .ranges import is_answered, key_of, open_ended, wanted
 from .select import select
 from .store import Store
+from .succession import late_after
 from .version import followable, read_playlist
 
 MAX_FLIGHTS = 2_000
@@ -224,7 +225,7 @@ class Objects:
             else:
                 self._landed(flight, answer, alone=alone)
 
-        hedge_s = 1.5 * self.least_part_s + 0.1 if purpose is Purpose.PREFETCH else None
+        hedge_s = late_after(self.least_part_s) if purpose is Purpose.PREFETCH else None
         request = UpstreamRequest(key, purpose, etag, modified, text, loop=loop, hedge_s=hedge_s)
         flight.cancel = self._host.upstream.fetch(request, done)
         return flight

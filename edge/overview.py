@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .core import Core
 from .follow import Follower
-from .keys import resolve
+from .keys import path_of, resolve
 from .viewers import OTHER, labels_of
 
 MEASURED = 3
@@ -48,7 +48,7 @@ def overview(core: Core, now: float) -> Overview:
 
 
 def _followed(core: Core, follower: Follower, counts: dict[tuple[str, str], int], now: float) -> Followed:
-    labels = labels_of(follower.key.partition("?")[0])
+    labels = labels_of(path_of(follower.key))
     state = "upstream fails" if follower.lost else follower.state.value
     return Followed(
         stream=labels[0],

@@ -51,10 +51,12 @@ async def _path(request: web.Request) -> str:
         raise web.HTTPUnsupportedMediaType(text='the body is {"path": "/…/index.m3u8"} as application/json\n')
     if (request.content_length or 0) > MAX_BODY:
         raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
+    body = await request.read()  # bounded by the application's client_max_size; a chunked one says no length before
+    if len(body) > MAX_BODY:
+        raise web.HTTPRequestEntityTooLarge(MAX_BODY, len(body))
     try:
-        document = json.loads(await request.content.read(MAX_BODY))
-        path = document["path"]
-    except (ValueError, KeyError, TypeError):
+        path = json.loads(body)["path"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise web.HTTPBadRequest(text='the body is {"path": "/…/index.m3u8"}\n') from None
     if not isinstance(path, str):
         raise web.HTTPBadRequest(text="path is not a text\n")

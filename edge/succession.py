@@ -13,7 +13,7 @@ from headwater.origin.hls.directives import Position
 from headwater.origin.hls.model import MediaPlaylist, Segment
 from headwater.origin.hls.writer import render
 
-from .join import MOST_BACK, Join, join, joined, last_shown, segments_of
+from .join import MOST_BACK, Join, join, joined, last_shown
 from .message import UpstreamAnswer
 from .paths import Paths
 
@@ -25,10 +25,15 @@ LATE_S = 0.1
 """On top of one and a half parts: what a network and an encoder may be late without anybody asking."""
 
 
+def late_after(step_s: float) -> float:
+    """Seconds after which news is late that comes every `step_s`."""
+    return 1.5 * step_s + LATE_S
+
+
 def same_names(ours: MediaPlaylist, theirs: MediaPlaylist) -> bool:
     """Whether both are versions of one presentation: numbers that both have, at least one, have the same names."""
-    known = {segment.msn: segment for segment in segments_of(ours)}
-    common = [(known[segment.msn], segment) for segment in segments_of(theirs) if segment.msn in known]
+    known = {segment.msn: segment for segment in ours.all_segments}
+    common = [(known[segment.msn], segment) for segment in theirs.all_segments if segment.msn in known]
     compared = [verdict for one, other in common if (verdict := _same(one, other)) is not None]
     return bool(compared) and all(compared)
 
@@ -43,10 +48,6 @@ def _same(one: Segment, other: Segment) -> bool | None:
     if one.uri is not None and other.uri is not None and not (one.gap or other.gap):
         pairs.append((one.uri, one.byterange) == (other.uri, other.byterange))
     return all(pairs) if pairs else None
-
-
-def _order(model: MediaPlaylist) -> tuple[int, int]:
-    return model.last_msn, len(model.open.parts) if model.open is not None else 0
 
 
 class Succession:
@@ -99,9 +100,9 @@ class Succession:
 
     def compare(self, source: str, model: MediaPlaylist) -> bool:
         """What another upstream has while ours is overdue: True when it has the same presentation and more of it."""
-        order = _order(model)
+        order = model.position.order
         if same_names(self.model, model):
-            return order > _order(self.model)
+            return order > self.model.position.order
         if self._rival is not None and self._rival[0] == source:
             self._passed = self._passed or order > self._rival[1]
         else:
@@ -127,7 +128,7 @@ class Succession:
         """Viewers got something new."""
         self._news_at = now
         step = self.model.part_target or float(self.model.target_duration)
-        self._late_at = now + 1.5 * step + LATE_S
+        self._late_at = now + late_after(step)
         self._rival, self._passed = None, False
 
     # -- time

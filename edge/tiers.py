@@ -192,7 +192,8 @@ class Tiers:
         if call.hedged is member:
             member.counts.hedges_won += 1
         homes, now = self._homes, self._now
-        if answer.status == 200 and call.request.purpose is not Purpose.PLAYLIST:
+        serves = answer.status == 200 and call.request.purpose is not Purpose.PLAYLIST
+        if serves and not homes.settled(call.stream, now):
             home = homes.order(call.stream, now, siblings=not call.request.loop)[0]
             if home is not member and not homes.well(home, call.stream, now):
                 homes.settle(call.stream, member, now)
@@ -239,6 +240,8 @@ class Tiers:
                 self.notices.append(Notice("upstream-up" if member.up else "upstream-down", member.name))
         self.ailing = self._homes.ailing
         for call in list(self._calls) if self.several else ():
+            if call not in self._calls:  # an answer given just now made somebody cancel it
+                continue
             if call.parked <= now:
                 self._end(call, call.last or UpstreamAnswer(now, 0.0, failure=Failure.ORPHAN))
             elif not call.live:

@@ -18,6 +18,7 @@ from hashlib import blake2b
 from headwater.config.histogram import Histogram
 
 from .cmcd import Fault, Report, State
+from .keys import path_of
 from .sketch import Sketch, load
 
 TURN_S = 15.0
@@ -133,7 +134,7 @@ class Audience:
             visitor.seen.clear()
         visitor.seen[playlist] = self.turn
         value = self._hash(visitor)
-        stream, rendition = labels_of(playlist.partition("?")[0])
+        stream, rendition = labels_of(path_of(playlist))
         self._room((stream, rendition)).add(value)
         self._room((stream, "")).add(value)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.edge_kit import UNIX, LiveStream, Quiet, Viewer, body_of
+from tests.edge_kit import UNIX, LiveStream, Quiet, Script, Viewer, body_of
 
 from headwater.edge.breaker import Breaker
-from headwater.edge.core import Core, CoreLimits
+from headwater.edge.core import TICK_S, Core, CoreLimits
 from headwater.edge.member import Member, ProbeRules
-from headwater.edge.message import Cancel, Done, Failure, Purpose, UpstreamAnswer, UpstreamRequest
+from headwater.edge.message import Failure, Purpose, UpstreamAnswer, UpstreamRequest
 from headwater.edge.tiers import TierRules, Tiers
 from headwater.origin.hls import reader
 from headwater.origin.hls.directives import Directives, Serve, decide
@@ -17,31 +17,17 @@ FOLDER = "/live/x/v/"
 LIST = f"{FOLDER}index.m3u8"
 AUDIO = f"{FOLDER}audio.m3u8"
 """The same playlist as another rendition's."""
-TICK_S = 0.05
 
 
-class Origin:
+class Origin(Script):
     """`message.Upstream` of an origin or a shield that serves `stream`. `state`: well, dead (nobody listens) or hung
     (nothing is answered). `answers_early`: it holds no request, whatever is asked."""
 
     def __init__(self, stream: LiveStream | None) -> None:
+        super().__init__()
         self.stream = stream
         self.state = "well"
         self.answers_early = False
-        self.pending: list[tuple[UpstreamRequest, Done]] = []
-        self.seen: list[UpstreamRequest] = []
-
-    def fetch(self, request: UpstreamRequest, done: Done) -> Cancel:
-        """Note the request; `pump` answers it."""
-        entry = (request, done)
-        self.pending.append(entry)
-        self.seen.append(request)
-
-        def cancel() -> None:
-            if entry in self.pending:
-                self.pending.remove(entry)
-
-        return cancel
 
     def pump(self, now: float) -> bool:
         """Answer what can be answered; True when that was anything."""
@@ -95,12 +81,12 @@ class Origin:
 class House:
     """A core in front of origins named a, b, …; `run` steps the clock."""
 
-    def __init__(self, *origins: Origin, probe_path: str = "", now: float = 100.0) -> None:
-        self.now = now
+    def __init__(self, *origins: Origin) -> None:
+        self.now = 100.0
         self.origins = origins
         self.members = [Member(i, "abcdef"[i], origin, Breaker(3, 2.0)) for i, origin in enumerate(origins)]
-        rules = TierRules("edge", ProbeRules(probe_path, 2.0, 2.0), 30.0, 1.25)
-        self.tiers = Tiers(self.members, rules, now)
+        rules = TierRules("edge", ProbeRules("", 2.0, 2.0), 30.0, 1.25)
+        self.tiers = Tiers(self.members, rules, self.now)
         limits = CoreLimits("edge", 10_000_000, 1_000, 10, 30.0, b"k" * 32)
         self.core = Core(limits, self.tiers, Quiet(), lambda: True, self.tiers, "id-1")
         self.events: list[str] = []
@@ -110,13 +96,13 @@ class House:
         while sum(origin.pump(self.now) for origin in self.origins):
             pass
 
-    def run(self, seconds: float, *, publishing: tuple[LiveStream, ...] = (), every_s: float = 0.5) -> None:
+    def run(self, seconds: float, *, publishing: tuple[LiveStream, ...] = ()) -> None:
         """Let time pass; `publishing` get a part every half second."""
-        end, due = self.now + seconds, self.now + every_s
+        end, due = self.now + seconds, self.now + 0.5
         while self.now < end - 1e-9:
             self.now += TICK_S
             if self.now >= due - 1e-9:
-                due += every_s
+                due += 0.5
                 for stream in publishing:
                     stream.step()
             self.pump()
@@ -171,9 +157,9 @@ class Watcher:
             self._hint = None
 
     def _seen(self, model: MediaPlaylist) -> None:
-        order = model.position.last_msn, model.position.open_parts
+        order = model.position.order
         assert order >= self.order, f"numbers went back from {self.order} to {order}"
-        for segment in (*model.segments, *((model.open,) if model.open else ())):
+        for segment in model.all_segments:
             if segment.uri is not None:
                 self._one_name((segment.msn, -1), segment.uri)
             for index, part in enumerate(segment.parts):

@@ -25,8 +25,9 @@ from headwater.edge.wire import Wire
 CASES = 210_000 if os.environ.get("HEADWATER_FUZZ") == "deep" else 3_000
 
 LIMITS = Limits(
-    connections=10, header_bytes=2_000, header_s=10, idle_s=10, pipeline=4, write_high_bytes=10_000, write_stall_s=10
-)
+    connections=10, header_bytes=2_000, header_s=10, idle_s=10, pipeline=4, write_high_bytes=10_000, write_stall_s=10,
+    write_least_bytes_s=4_096,
+)  # fmt: skip
 
 SEEDS = [
     b"GET /live/x/v/index.m3u8?_HLS_msn=5&_HLS_part=1 HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n",

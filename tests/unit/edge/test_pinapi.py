@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -72,6 +73,21 @@ async def test_other_sites_pages_cannot_pin(api: Api) -> None:
 
 async def test_bodies_are_bounded(api: Api) -> None:
     assert (await api.call("POST", b" " * 5_000))[0] == 413
+    assert (await api.call("POST", b"[" * 4_000))[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("pieces", "status"), [((b'{"path": ', b'"/live/x/index.m3u8"}'), 201), ((b" " * 3_000,) * 2, 413)]
+)
+async def test_a_body_may_come_in_pieces(api: Api, pieces: tuple[bytes, ...], status: int) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+            await asyncio.sleep(0.02)
+
+    url, headers = f"http://127.0.0.1:{api.server.port}/pins", {"Content-Type": "application/json"}
+    async with aiohttp.request("POST", url, data=body(), headers=headers) as answer:
+        assert answer.status == status
 
 
 async def test_without_a_running_edge_it_is_503(api: Api) -> None:
