@@ -6,7 +6,7 @@ much) and `s` (an s for the plural) may stand in the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .status import Problem, Series, Snapshot, growth
@@ -31,7 +31,7 @@ class Rule:
     """Values of labels that count; the others are well."""
 
 
-_FAILED = frozenset(("5xx", "connect", "reset", "invalid", "too_large", "timeout", "busy"))
+_FAILED = frozenset(("5xx", "connect", "reset", "invalid", "too_large", "timeout", "busy", "orphan"))
 
 RULES = (
     Rule(
@@ -135,7 +135,8 @@ RULES = (
     Rule(
         "headwater_edge_refused_total",
         "{n} request{s} refused: {reason}",
-        "held, connections, flights: the edge is full, add another. Anything else is a client's mistake, or a flood.",
+        "held, connections, flights, followers, blocking, shed, requests: the edge is full, add another. Anything else "
+        "is a client's mistake, or a flood.",
         severity="warn",
     ),
     Rule(
@@ -155,24 +156,26 @@ RULES = (
 
 def find(now: Snapshot, before: Snapshot) -> tuple[Problem, ...]:
     """What is wrong between two snapshots, the worst first."""
-    found: list[tuple[float, Problem]] = []
     by_metric: dict[str, list[Series]] = {}
     for series in now:
         by_metric.setdefault(series[0], []).append(series)
-    for rank, rule in enumerate(RULES):
-        for series in by_metric.get(rule.metric, ()):
-            for problem in _judge(rule, series, now, before):
-                found.append((rank + (len(RULES) if rule.severity == "warn" else 0), problem))
-    found.sort(key=lambda entry: entry[0])
-    return tuple(problem for _, problem in found[:MOST])
+    found = [
+        problem
+        for rule in RULES
+        for series in by_metric.get(rule.metric, ())
+        if (problem := _judge(rule, series, now, before)) is not None
+    ]
+    found.sort(key=lambda problem: problem.severity == "warn")  # stable: otherwise in the order of the rules
+    return tuple(found[:MOST])
 
 
-def _judge(rule: Rule, series: Series, now: Snapshot, before: Snapshot) -> Iterator[Problem]:
+def _judge(rule: Rule, series: Series, now: Snapshot, before: Snapshot) -> Problem | None:
     labels = dict(series[1])
     if any(labels.get(label) not in values for label, values in rule.only.items()):
-        return
+        return None
     amount = growth(now, before, series) if rule.grows else now[series]
     bad = amount < rule.below if rule.below is not None else amount > rule.above
-    if bad:
-        words = {**labels, "n": f"{amount:.4g}", "s": "" if amount == 1 else "s"}
-        yield Problem(rule.severity, rule.what.format_map(words), rule.do)
+    if not bad:
+        return None
+    words = {**labels, "n": f"{amount:.4g}", "s": "" if amount == 1 else "s"}
+    return Problem(rule.severity, rule.what.format_map(words), rule.do)

@@ -142,10 +142,8 @@ class EdgeRole:
 
     def __init__(self, settings: Settings) -> None:
         from headwater.edge.app import EdgeServer
-        from headwater.edge.keyring import KeyFileError
         from headwater.edge.pinapi import routes
 
-        self._unusable = KeyFileError
         self._connections = settings.edge.http.connections
         self._registry = _registry()
         self._watch = LoopWatch(self._registry)
@@ -156,13 +154,15 @@ class EdgeRole:
 
     async def start(self) -> None:
         """Bind everything. Raises StartError; what was started is closed then."""
+        from headwater.edge.keyring import KeyFileError
+
         try:
             await _bound("edge.admin.port", self._admin.start())
             self._watch.start()
             self._book.start()
             await _bound("edge.http.port", self._server.start())
             _check_open_files("edge.http.connections", self._connections)
-        except self._unusable as error:
+        except KeyFileError as error:
             await self.close()
             raise StartError(f"edge.tokens: {error}", code=2) from error
         except BaseException:

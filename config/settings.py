@@ -230,7 +230,7 @@ class EdgeHttp(Section):
     write_least_bytes_s: Bytes = Field(
         4 * KIB,
         description="Least rate, bytes per second, at which what was written has to be read, however steadily. Why: "
-        "a fifth of the slowest audio rendition; whoever reads a byte at a time holds memory for ever.",
+        "a quarter of the ladder's audio; whoever reads a byte at a time holds memory for ever.",
     )
 
 

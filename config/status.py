@@ -133,6 +133,6 @@ def quantile(buckets: list[tuple[float, float]], share: float) -> float | None:
         if count >= wanted:
             if bound == float("inf"):
                 return lower
-            return lower + (bound - lower) * (wanted - below) / (count - below) if count > below else bound
+            return lower + (bound - lower) * (wanted - below) / (count - below)
         lower, below = bound, count
     return lower

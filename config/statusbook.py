@@ -32,6 +32,7 @@ class StatusBook:
         self._registry = registry
         self._ready = ready
         self._facts = facts
+        self._version = version("headwater")
         self._began = time.monotonic()
         self._kept: deque[tuple[float, Snapshot]] = deque([(self._began, {})], KEPT)
         """What was before the start is nothing."""
@@ -70,7 +71,7 @@ class StatusBook:
         facts = self._facts()
         return Status(
             role=self._role,
-            version=version("headwater"),
+            version=self._version,
             uptime_s=round(clock - self._began, 1),
             ready=self._ready(),
             window_s=round(clock - at, 1),

@@ -6,6 +6,7 @@ import pytest
 
 from headwater.config.problems import MOST, RULES, Rule, find
 from headwater.config.status import Series
+from headwater.edge.message import Failure
 
 LABELS = dict.fromkeys(
     ("stream", "rendition", "reason", "rule", "result", "purpose", "outcome", "protocol", "kind"), "x"
@@ -30,6 +31,11 @@ def test_a_rule_fires_and_rests(rule: Rule) -> None:
         assert not find({series(rule): 7.0}, {series(rule): 7.0})
     else:
         assert not find({series(rule): rule.above}, {})
+
+
+def test_every_failure_of_an_upstream_is_one() -> None:
+    (rule,) = (rule for rule in RULES if rule.metric == "headwater_edge_upstream_fetches_total")
+    assert rule.only["result"] == {"5xx", *(failure.name.lower() for failure in Failure)}
 
 
 def test_labels_that_are_well_are_no_problem() -> None:
