@@ -97,13 +97,18 @@ class Feed:
     def _video(self) -> None:
         now = self.clock()
         dts = EPOCH_S * 90_000 + self.frames * 3_600
-        if self.frames % self.gop == 0:
-            self.msn += 1
-            self.sink.write(Cut(self.msn, dts, EPOCH_S * 1_000_000 + self.frames * 40_000), now)
+        changed = self._change(now)
         key = self.frames % self.gop == 0
+        if key:
+            self.msn += 1
+            self.sink.write(Cut(self.msn, dts, EPOCH_S * 1_000_000 + self.frames * 40_000, changed), now)
         payload = picture(self.frames.to_bytes(4, "big") * 248, key=key)
         self.sink.write(Sample(SOURCE, dts, dts, 3_600, self.exact, key, payload, now), now)
         self.frames += 1
+
+    def _change(self, now: float) -> bool:
+        """Change the picture before this frame, if it is time: whether it was."""
+        return False
 
     def _audio(self) -> None:
         now = self.clock()

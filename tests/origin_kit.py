@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,12 +83,15 @@ def settings(**http: float) -> Origin:
     return Origin(http=OriginHttp(port=0, **http))
 
 
+@contextlib.asynccontextmanager
 async def serve(origin: Origin) -> AsyncIterator[Site]:
     registry = CollectorRegistry()
     hub = Hub(origin, registry, clock=asyncio.get_running_loop().time)
     server = OriginServer(origin, hub, registry, PAGES)
     await server.start()
-    async with aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=["Accept-Encoding"]) as client:
-        yield Site(hub, server, client, registry)
-    await server.close()
-    hub.close()
+    try:
+        async with aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=["Accept-Encoding"]) as client:
+            yield Site(hub, server, client, registry)
+    finally:
+        await server.close()
+        hub.close()

@@ -20,14 +20,14 @@ from headwater.origin.hub import Hub
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    async for found in serve(settings()):
+    async with serve(settings()) as found:
         yield found
 
 
 @pytest.fixture
 async def small_site() -> AsyncIterator[Site]:
     """Holds two requests at most, and a starting stream's for a moment."""
-    async for found in serve(settings(max_held=2, held_start_s=0.05)):
+    async with serve(settings(max_held=2, held_start_s=0.05)) as found:
         yield found
 
 
