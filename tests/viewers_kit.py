@@ -212,6 +212,7 @@ class Theatre:
     def abandon(self, lane: Lane) -> None:
         self.abandoned.append(lane.target.decode())
         self._answers.pop(id(lane), None)
+        lane.busy = False
 
     def wake(self, at: float, owner: Owner) -> None:
         self._later(at - UNIX, lambda: owner.woken(self.now))

@@ -88,7 +88,7 @@ class Port(Protocol):
         """Send the request that stands on the lane."""
 
     def abandon(self, lane: Lane) -> None:
-        """Nobody waits for the answer any more: close the connection."""
+        """Nobody waits for the answer any more: close the connection; the lane is free again."""
 
     def wake(self, at: float, owner: Owner) -> None:
         """Call `owner.woken` at `at` or a little later."""

@@ -313,7 +313,6 @@ class Track:
         listed = view.find(self._hint_key, whole=False)
         if listed is not None and (listed.gap or not self._is_hint(listed)):
             self.player.port.abandon(lane)
-            lane.busy = False
 
     # -- what failed
 
@@ -366,7 +365,6 @@ class Track:
         self._hint, self._hinted_at, self._list_rest, self._plain = None, 0.0, 0.0, False
         if self.lists.busy:
             self.player.port.abandon(self.lists)
-            self.lists.busy = False
         # Rule 96: players ask for the place that the rendition report names
         query = "" if msn is None else f"_HLS_msn={msn}" + ("" if part is None else f"&_HLS_part={part}")
         target = self.address.plus(query) if query and not self.whole else b""
