@@ -232,11 +232,11 @@ class Player:
                 self._pause(now)
             elif now >= self._next_seek:
                 self._seek(now)
-        elif state is State.PAUSED and now >= self._resume_at:
-            self._resume(now)
         elif state is State.ENDED:
             self.leave(now)
             return
+        elif self.still and now >= self._resume_at:  # PAUSED, or SEEKING: an answer under way may have made it tune
+            self._resume(now)
         for track in self.tracks:
             if not track.media.busy:
                 track.pump(now)
