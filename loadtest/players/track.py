@@ -172,7 +172,6 @@ class Track:
         extra: bytes = b"",
         hold: float = 0.0,
     ) -> None:
-        lane.held = hold > 0
         lane.patience = hold
         if self.player.reporting:
             target, more = self.player.tell(self, kind, target or where.target, lane.unit)
