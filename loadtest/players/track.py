@@ -39,7 +39,7 @@ class Track:
 
     __slots__ = (
         "_hint", "_hint_key", "_hinted_at", "_init", "_list_rest", "_list_tries", "_media_rest", "_media_tries",
-        "_parallel", "_plain", "_view_at", "address", "bandwidth", "buffer", "done", "key", "lists", "live",
+        "_parallel", "_plain", "_view_at", "address", "buffer", "done", "key", "lists", "live",
         "media", "player", "role", "view", "viewer", "wanted", "whole",
     )  # fmt: skip
 
@@ -50,8 +50,6 @@ class Track:
         self.address = address
         self.wanted = address
         """The rendition to change to at the next segment."""
-        self.bandwidth: int | None = None
-        """BANDWIDTH of the variant, bit/s; None: not known."""
         self.viewer = player.viewer
         mode = self.viewer.mode
         self.whole = mode is Mode.LEGACY
