@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headwater.loadtest.records import Mode
+from headwater.origin.hls import directives
 from headwater.origin.hls.attributes import PlaylistError
 
 from . import retry
@@ -363,7 +364,7 @@ class Track:
         if self.lists.busy:
             self.player.port.abandon(self.lists)
         # Rule 96: players ask for the place that the rendition report names
-        query = "" if msn is None else f"_HLS_msn={msn}" + ("" if part is None else f"&_HLS_part={part}")
+        query = directives.query(msn, part)
         target = self.address.plus(query) if query and not self.whole else b""
         self._ask(self.lists, Kind.PLAYLIST, self.address, now, target=target)
 
