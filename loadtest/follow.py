@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 
 import aiohttp
 
-from headwater.origin.hls import reader
+from headwater.origin.hls import directives, reader
 from headwater.origin.hls.model import HintType, MediaPlaylist, Part, PreloadHint, Segment
 
 
@@ -73,8 +73,8 @@ class PartFollower:
 
     async def reload(self, msn: int | None = None, part: int | None = None) -> MediaPlaylist:
         """Reload the playlist, held until (`msn`, `part`) when given."""
-        query = "" if msn is None else f"?_HLS_msn={msn}" + ("" if part is None else f"&_HLS_part={part}")
-        download = await self.get(self._url + query)
+        query = directives.query(msn, part)
+        download = await self.get(f"{self._url}?{query}" if query else self._url)
         self.playlist = reader.read(download.body.decode())
         return self.playlist
 
@@ -103,7 +103,7 @@ class PartFollower:
         at = playlist.position
         listed = at.last_msn >= msn or (at.last_msn + 1 == msn and at.open_parts > index)
         if not listed and not playlist.ended:
-            raise FollowError(f"the answer to _HLS_msn={msn}&_HLS_part={index} ends at {at}")
+            raise FollowError(f"the answer to {directives.query(msn, index)} ends at {at}")
         return playlist
 
     async def _receive(self, msn: int, index: int, part: Part) -> ReceivedPart:

@@ -42,22 +42,24 @@ def to_text(record: object) -> str:
 
 def from_text(kind: type[T], text: str | bytes) -> T:
     """The record of a text. Raises RecordError."""
+    return load(kind, parse(text))
+
+
+def parse(text: str | bytes) -> object:
+    """What stands in a text, for `load`. Raises RecordError, also for NaN and Infinity, which are no JSON."""
     if len(text) > MAX_CHARS:
         raise RecordError("the text is too long")
     try:
-        data = json.loads(text, parse_constant=_not_finite)
+        return cast(object, json.loads(text, parse_constant=_not_finite))
     except (ValueError, RecursionError) as error:
         raise RecordError(f"not JSON: {error}") from None
-    return load(kind, data)
 
 
 def dump(value: object) -> Json:
     """`value` as `json` knows it. Raises TypeError for what is no record."""
-    if value is None or (isinstance(value, bool | int | float) and not isinstance(value, enum.Enum)):
-        return value
     if isinstance(value, enum.Enum):
         return cast(str, value.value)
-    if isinstance(value, str):
+    if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, bytes):
         return value.decode("latin-1")
@@ -152,7 +154,7 @@ def _enumeration(kind: type[enum.Enum]) -> _Loader:
 
 def _dataclass(kind: type) -> _Loader:
     hints = typing.get_type_hints(kind)
-    fields = [field for field in dataclasses.fields(kind) if field.init]
+    fields = dataclasses.fields(kind)
     loaders: dict[str, _Loader] = {field.name: _loader(hints[field.name]) for field in fields}
     needed = {
         field.name

@@ -45,7 +45,6 @@ class Stream:
     parts: bool = True
     dated: bool = True
     skips: bool = False
-    hinted: bool = True
     late_s: float = 0.0
     gaps: frozenset[int] = frozenset()
     """Parts, by number."""
@@ -97,8 +96,7 @@ class Stream:
         if ended:
             lines.append("#EXT-X-ENDLIST")
         elif self.parts:
-            if self.hinted:
-                lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="p{count}.m4s"')
+            lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="p{count}.m4s"')
             last = divmod(count - 1, PARTS)
             lines += [
                 f'#EXT-X-RENDITION-REPORT:URI="../{name}/index.m3u8",LAST-MSN={last[0]},LAST-PART={last[1]}'
@@ -212,6 +210,7 @@ class Theatre:
     def abandon(self, lane: Lane) -> None:
         self.abandoned.append(lane.target.decode())
         self._answers.pop(id(lane), None)
+        lane.busy = False
 
     def wake(self, at: float, owner: Owner) -> None:
         self._later(at - UNIX, lambda: owner.woken(self.now))

@@ -47,8 +47,8 @@ class Connection(asyncio.Protocol):
     """One client connection."""
 
     __slots__ = (
-        "_begun",
         "_fed",
+        "_keep_alive",
         "_parser",
         "_queue",
         "_server",
@@ -69,7 +69,8 @@ class Connection(asyncio.Protocol):
         """(target, keep alive) of requests that wait for their turn."""
         self._target = b""
         self._fed = 0
-        self._begun = (b"", True)
+        self._keep_alive = True
+        """After the answer to the request that was begun last."""
         self._stalled = False
         self.busy = False
         """A request is held, or a body is on its way."""
@@ -147,8 +148,8 @@ class Connection(asyncio.Protocol):
     # -- answering
 
     def _begin(self, request: tuple[bytes, bool]) -> None:
-        self._begun = request
-        reply = self._server.handle(request[0], self)
+        target, self._keep_alive = request
+        reply = self._server.handle(target, self)
         if reply is None:
             self.busy = True
         else:
@@ -159,8 +160,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        keep_alive = self._begun[1]
-        transport.write(self._server.wire(reply, b"" if keep_alive else b"Connection: close\r\n"))
+        transport.write(self._server.wire(reply, b"" if self._keep_alive else b"Connection: close\r\n"))
         if reply.pacing is not None:
             self.busy = True
             _Drip(self, reply.body, reply.pacing).start()
@@ -169,7 +169,7 @@ class Connection(asyncio.Protocol):
 
     def _done(self) -> None:
         self.busy = False
-        if not self._begun[1] and self._transport is not None:
+        if not self._keep_alive and self._transport is not None:
             self._transport.close()
         elif self._queue:
             self._next()

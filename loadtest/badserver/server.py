@@ -106,7 +106,7 @@ class BadServer:
         held = self._held.get(target)
         if held is None:
             if len(self._held) >= MAX_HELD_TARGETS:
-                return self._overload(found)
+                return self._given(target, connection, error(503, found.what, "too many held requests"))
             until_ms = self.now_ms() + 3_000 * self.stream.shape.target_duration
             held = self._held[target] = _Held(found, until_ms)
             if held.due_ms < self._armed_ms:
@@ -133,11 +133,6 @@ class BadServer:
             connection.refused = b"" if again else target
             reply = reply.second_time if again else reply
         self.stream.told.answer(reply.label, reply.kind)
-        return reply
-
-    def _overload(self, hold: Hold) -> Reply:
-        reply = error(503, hold.what, "too many held requests")
-        self.stream.told.answer(reply.label, None)
         return reply
 
     def _told(self) -> Reply:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import math
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 NAME = "bad"
@@ -45,7 +45,6 @@ class Shape:
     """Of a segment."""
     part_bytes: int = 20_000
     """Of the largest rendition."""
-    bodies: dict[Rendition, bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 200 <= self.part_ms <= 1_000:
@@ -54,8 +53,6 @@ class Shape:
             raise ShapeError("a segment has 1 to 20 parts")
         if not 200 <= self.part_bytes <= 1 << 20:
             raise ShapeError("a part has 200 bytes to 1 MiB")
-        made = {rendition: filler(round(self.part_bytes * share)) for rendition, share in SIZES.items()}
-        object.__setattr__(self, "bodies", made)
 
     @property
     def segment_ms(self) -> int:
@@ -66,6 +63,11 @@ class Shape:
     def target_duration(self) -> int:
         """EXT-X-TARGETDURATION, whole seconds."""
         return math.ceil(self.segment_ms / 1000)
+
+    @cached_property
+    def bodies(self) -> dict[Rendition, bytes]:
+        """A part of each rendition; made when the stream is, before anything is served."""
+        return {rendition: filler(round(self.part_bytes * share)) for rendition, share in SIZES.items()}
 
     @cached_property
     def window(self) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from headwater.loadtest.players.address import Origin
 from headwater.loadtest.players.lane import Lane, kept
+from headwater.loadtest.players.retry import TIMEOUT
 
 from .response import ResponseError, ResponseReader
 
@@ -155,7 +156,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def overdue(self, now: float) -> None:
         """The answer took too long."""
-        self._fail("timeout", now)
+        self._fail(TIMEOUT, now)
 
     def close(self) -> None:
         """Forget the lane, and close at once."""

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable
 
 from headwater.loadtest.players.address import Origin
+from headwater.loadtest.players.retry import TIMEOUT
 
 MAX_DIALS = 512
 """Connections that are being made at once. Why: below every usual listen backlog; more wait, which counts for them."""
@@ -55,7 +56,7 @@ class Dialer:
                     local_addr=(next(self._sources), 0) if self._sources is not None else None,
                 )
         except TimeoutError:
-            refused("timeout")
+            refused(TIMEOUT)
         except ssl.SSLError:
             refused("tls")
         except ConnectionRefusedError:

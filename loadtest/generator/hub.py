@@ -130,9 +130,10 @@ class Hub:
         self._dialer.dial(origin, lambda: connection, connection.refused)
 
     def abandon(self, lane: Lane) -> None:
-        """Close the lane's connection."""
+        """Close the lane's connection; the lane is free again."""
         if lane.connection is not None:
             cast(Connection, lane.connection).close()
+        lane.busy = False
 
     def _suffix(self, viewer: ViewerClass, origin: Origin) -> bytes:
         """End of the request line and the fields that are the same in all requests."""

@@ -61,10 +61,7 @@ class GeneratorPlan:
     @classmethod
     def from_json(cls, text: str | bytes) -> GeneratorPlan:
         """The plan of a text. Raises RecordError."""
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise RecordError(f"not JSON: {error}") from None
+        data = records_json.parse(text)
         if not isinstance(data, dict):
             raise RecordError("plan: not an object")
         classes = records_json.load(tuple[ViewerClass, ...], data.pop("classes", None))

@@ -108,7 +108,7 @@ def recalled(head: bytes) -> Head:
 class ResponseReader:
     """The response to one request after the other: `expect`, then `feed` until it says that the response is whole."""
 
-    __slots__ = ("_before", "_chunks", "_keep", "_left", "_most", "_pieces", "body", "head", "size")
+    __slots__ = ("_before", "_chunks", "_keep", "_most", "_pieces", "body", "head", "size")
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -125,7 +125,6 @@ class ResponseReader:
         """Of the body so far."""
         self._keep = keep
         self._most = MAX_KEPT if keep else MAX_BODY
-        self._left: int | None = None
         if self._before:
             self._before = b""
         if self._pieces:
@@ -145,19 +144,17 @@ class ResponseReader:
         if self._chunks is not None:
             return self._feed_chunks(self._chunks, data)
         self._take(data)
-        left = self._left
-        if left is None:
+        length = head.length
+        if length is None or self.size < length:
             return False
-        if self.size < left:
-            return False
-        if self.size > left:
+        if self.size > length:
             raise ResponseError("more than the response")
         return self._whole()
 
     def eof(self) -> bool:
         """The connection ended: whether that makes the response whole."""
         head = self.head
-        if head is None or self._left is not None or self._chunks is not None:
+        if head is None or head.length is not None or self._chunks is not None:
             return False
         return self._whole()
 
@@ -200,7 +197,6 @@ class ResponseReader:
             had -= at
         self._before = b""
         self.head = head
-        self._left = head.length
         if head.chunked:
             self._chunks = Chunks()
         return at - had

@@ -42,7 +42,12 @@ class Address:
 
     def plus(self, query: str) -> bytes:
         """The target with `query` added to its query."""
-        return self.target + (b"&" if b"?" in self.target else b"?") + query.encode("ascii")
+        return add_query(self.target, query.encode("ascii"))
+
+
+def add_query(target: bytes, query: bytes) -> bytes:
+    """`target` with `query` added to its query."""
+    return target + (b"&" if b"?" in target else b"?") + query
 
 
 @functools.lru_cache(maxsize=16_384)

@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 from headwater.loadtest.records import Cmcd
 
+from .address import add_query
+
 
 @dataclass(slots=True)
 class Report:
@@ -64,7 +66,7 @@ HEADERS = ("Object", "Request", "Session", "Status")
 def put(report: Report, way: Cmcd, target: bytes) -> tuple[bytes, bytes]:
     """Target and header lines of a request that says `report`."""
     if way is Cmcd.QUERY:
-        return target + (b"&" if b"?" in target else b"?") + report.query(), b""
+        return add_query(target, report.query()), b""
     return target, report.headers()
 
 

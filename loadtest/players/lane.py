@@ -88,7 +88,7 @@ class Port(Protocol):
         """Send the request that stands on the lane."""
 
     def abandon(self, lane: Lane) -> None:
-        """Nobody waits for the answer any more: close the connection."""
+        """Nobody waits for the answer any more: close the connection; the lane is free again."""
 
     def wake(self, at: float, owner: Owner) -> None:
         """Call `owner.woken` at `at` or a little later."""
@@ -101,8 +101,7 @@ class Lane:
     """One request at a time."""
 
     __slots__ = (
-        "asked", "busy", "connection", "extra", "held", "kind", "origin", "owner", "patience", "stale", "target",
-        "unit",
+        "asked", "busy", "connection", "extra", "kind", "origin", "owner", "patience", "stale", "target", "unit",
     )  # fmt: skip
 
     def __init__(self, owner: Owner) -> None:
@@ -116,8 +115,6 @@ class Lane:
         self.extra = b""
         """Header lines of this request only."""
         self.asked = 0.0
-        self.held = False
-        """The server may hold the answer until something is published."""
         self.patience = 0.0
         """Seconds until the player gives a held request up; 0: like any other request."""
         self.unit: Unit | None = None
@@ -125,8 +122,13 @@ class Lane:
         self.stale = False
         """The owner has no use for the answer any more."""
 
+    @property
+    def held(self) -> bool:
+        """The server may hold the answer until something is published."""
+        return self.patience > 0
+
     def ask(self, port: Port, kind: Kind, where: Address, now: float, target: bytes = b"", extra: bytes = b"") -> None:
-        """Send a request; `target` where it is not that of `where`. It may be set `held` and more before."""
+        """Send a request; `target` where it is not that of `where`. `patience` and `unit` may be set before."""
         self.kind = kind
         self.origin = where.origin
         self.target = target or where.target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import TypeVar
 
 from headwater.origin.hls import multivariant, reader
@@ -21,27 +22,29 @@ MAX_ENTRIES = 256
 V = TypeVar("V")
 
 
-class Memory(OrderedDict[tuple[str, bytes, int], V | PlaylistError]):
-    """What was made of a body, or why nothing; the oldest goes first."""
+class Memory(OrderedDict[tuple[str, bytes, int], V | str]):
+    """What was made of a body, or the reason why nothing; the oldest goes first."""
 
     def __init__(self) -> None:
         super().__init__()
         self.bytes = 0
 
-    def recall(self, key: tuple[str, bytes, int]) -> V | None:
-        """The entry of `key`; raises the PlaylistError that it ended in. None: not known."""
+    def get_or_make(self, key: tuple[str, bytes, int], make: Callable[[], V]) -> V:
+        """What `make` once made for `key`, or makes now. Raises the PlaylistError that it ended in, anew every time."""
         found = self.get(key)
-        if isinstance(found, PlaylistError):
-            raise found
+        if found is None:
+            try:
+                found = make()
+            except PlaylistError as error:
+                found = str(error)
+            self[key] = found
+            self.bytes += len(key[1])
+            while len(self) > MAX_ENTRIES or (self.bytes > MAX_BYTES and len(self) > 1):
+                old, _ = self.popitem(last=False)
+                self.bytes -= len(old[1])
+        if isinstance(found, str):
+            raise PlaylistError(found)
         return found
-
-    def learn(self, key: tuple[str, bytes, int], value: V | PlaylistError) -> None:
-        """Remember, and forget what is too much."""
-        self[key] = value
-        self.bytes += len(key[1])
-        while len(self) > MAX_ENTRIES or (self.bytes > MAX_BYTES and len(self) > 1):
-            old, _ = self.popitem(last=False)
-            self.bytes -= len(old[1])
 
 
 class Library:
@@ -60,16 +63,11 @@ class Library:
         # A delta update means something else for every version that it may be merged into.
         base = previous.next_key if previous is not None and b"#EXT-X-SKIP" in body else -1
         key = (address.url, body, base)
-        view = self._views.recall(key)
-        if view is not None:
-            return view
+        return self._views.get_or_make(key, lambda: self._make_view(address, body, previous))
+
+    def _make_view(self, address: Address, body: bytes, previous: View | None) -> View:
         self.parsed += 1
-        try:
-            view = View(address, _read(body, previous), self._latest.get(address.url))
-        except PlaylistError as error:
-            self._views.learn(key, PlaylistError(str(error)))
-            raise
-        self._views.learn(key, view)
+        view = View(address, _read(body, previous), self._latest.get(address.url))
         self._latest[address.url] = view
         self._latest.move_to_end(address.url)
         if len(self._latest) > MAX_ENTRIES:
@@ -78,17 +76,11 @@ class Library:
 
     def ladder(self, address: Address, body: bytes) -> Ladder:
         """The multivariant playlist of `body`. Raises PlaylistError."""
-        key = (address.url, body, -1)
-        ladder = self._ladders.recall(key)
-        if ladder is None:
-            self.parsed += 1
-            try:
-                ladder = Ladder(address, multivariant.read(_text(body)))
-            except PlaylistError as error:
-                self._ladders.learn(key, PlaylistError(str(error)))
-                raise
-            self._ladders.learn(key, ladder)
-        return ladder
+        return self._ladders.get_or_make((address.url, body, -1), lambda: self._make_ladder(address, body))
+
+    def _make_ladder(self, address: Address, body: bytes) -> Ladder:
+        self.parsed += 1
+        return Ladder(address, multivariant.read(_text(body)))
 
 
 def is_multivariant(body: bytes) -> bool:

@@ -12,7 +12,7 @@ from . import cmcd, retry
 from .address import Address
 from .dice import Dice
 from .ladder import Bandwidth, Choice, Ladder
-from .lane import NOBODY, Answer, Kind, Lane, Port
+from .lane import NOBODY, Answer, Kind, Lane, Port, kept
 from .ledger import Ledger, us
 from .library import Library, is_multivariant
 from .playhead import Playhead, State
@@ -108,7 +108,6 @@ class Player:
         self.tracks = (Track(self, "v" if self._choice.audio else "av", self._choice.video, lane),)
         if audio is not None:
             self.tracks += (Track(self, "a", audio),)
-        self._name_bandwidth()
         self._start()
         for track in self.tracks:
             track.pump(now)
@@ -183,10 +182,6 @@ class Player:
         self.tracks[0].wanted = choice.video
         if len(self.tracks) > 1 and choice.audio is not None:
             self.tracks[1].wanted = choice.audio
-        self._name_bandwidth()
-
-    def _name_bandwidth(self) -> None:
-        self.tracks[0].bandwidth = self._choice.bandwidth if self._choice else None
 
     def measured(self, seconds: float, size: int) -> None:
         """Media of `size` bytes came in `seconds`."""
@@ -208,9 +203,10 @@ class Player:
             su=head.state is not State.PLAYING,
             bs=head.state is State.STALLED,
         )
-        if track is not None and kind not in (Kind.PLAYLIST, Kind.MULTIVARIANT):
+        if track is not None and not kept(kind):
+            choice = self._choice if track is self.tracks[0] else None
             report.ot = "i" if kind is Kind.INIT else track.role
-            report.br = None if track.bandwidth is None else track.bandwidth // 1000
+            report.br = None if choice is None else choice.bandwidth // 1000
             report.mtp = int(self._bandwidth.bps / 1000) if self._bandwidth is not None else None
             report.d = int(unit.duration * 1000) if unit is not None and kind is not Kind.INIT else None
         return cmcd.put(report, self.viewer.cmcd, target)
@@ -232,11 +228,11 @@ class Player:
                 self._pause(now)
             elif now >= self._next_seek:
                 self._seek(now)
-        elif state is State.PAUSED and now >= self._resume_at:
-            self._resume(now)
         elif state is State.ENDED:
             self.leave(now)
             return
+        elif self.still and now >= self._resume_at:  # PAUSED, or SEEKING: an answer under way may have made it tune
+            self._resume(now)
         for track in self.tracks:
             if not track.media.busy:
                 track.pump(now)

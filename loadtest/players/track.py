@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headwater.loadtest.records import Mode
+from headwater.origin.hls import directives
 from headwater.origin.hls.attributes import PlaylistError
 
 from . import retry
@@ -39,7 +40,7 @@ class Track:
 
     __slots__ = (
         "_hint", "_hint_key", "_hinted_at", "_init", "_list_rest", "_list_tries", "_media_rest", "_media_tries",
-        "_parallel", "_plain", "_view_at", "address", "bandwidth", "buffer", "done", "key", "lists", "live",
+        "_parallel", "_plain", "_view_at", "address", "buffer", "done", "key", "lists", "live",
         "media", "player", "role", "view", "viewer", "wanted", "whole",
     )  # fmt: skip
 
@@ -50,8 +51,6 @@ class Track:
         self.address = address
         self.wanted = address
         """The rendition to change to at the next segment."""
-        self.bandwidth: int | None = None
-        """BANDWIDTH of the variant, bit/s; None: not known."""
         self.viewer = player.viewer
         mode = self.viewer.mode
         self.whole = mode is Mode.LEGACY
@@ -172,7 +171,6 @@ class Track:
         extra: bytes = b"",
         hold: float = 0.0,
     ) -> None:
-        lane.held = hold > 0
         lane.patience = hold
         if self.player.reporting:
             target, more = self.player.tell(self, kind, target or where.target, lane.unit)
@@ -313,7 +311,6 @@ class Track:
         listed = view.find(self._hint_key, whole=False)
         if listed is not None and (listed.gap or not self._is_hint(listed)):
             self.player.port.abandon(lane)
-            lane.busy = False
 
     # -- what failed
 
@@ -366,9 +363,8 @@ class Track:
         self._hint, self._hinted_at, self._list_rest, self._plain = None, 0.0, 0.0, False
         if self.lists.busy:
             self.player.port.abandon(self.lists)
-            self.lists.busy = False
         # Rule 96: players ask for the place that the rendition report names
-        query = "" if msn is None else f"_HLS_msn={msn}" + ("" if part is None else f"&_HLS_part={part}")
+        query = directives.query(msn, part)
         target = self.address.plus(query) if query and not self.whole else b""
         self._ask(self.lists, Kind.PLAYLIST, self.address, now, target=target)
 

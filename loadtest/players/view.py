@@ -13,6 +13,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Final
 
+from headwater.origin.hls import directives
 from headwater.origin.hls.attributes import PlaylistError
 from headwater.origin.hls.model import ByteRange, HintType, MediaPlaylist, Segment
 
@@ -171,9 +172,8 @@ class View:
         """Target of the blocking reload for what is published next (6.2.5.2)."""
         found = self._asks.get(skip)
         if found is None:
-            query = f"_HLS_msn={self.next_key // KEYS}"
-            if self.playlist.part_target is not None:
-                query += f"&_HLS_part={self.next_key % KEYS}"
+            msn, part = divmod(self.next_key, KEYS)
+            query = directives.query(msn, None if self.playlist.part_target is None else part)
             if skip:
                 query += f"&_HLS_skip={'v2' if self.playlist.control.can_skip_dateranges else 'YES'}"
             found = self._asks[skip] = self.address.plus(query)

@@ -112,6 +112,11 @@ def parse(query: Iterable[tuple[str, str]]) -> Directives | Reject:
     return Directives(msn, part, _skip(seen.get("_HLS_skip", "")))
 
 
+def query(msn: int | None, part: int | None) -> str:
+    """What asks for (`msn`, `part`) in a URL, without a `?`; empty without `msn`."""
+    return "" if msn is None else f"_HLS_msn={msn}" + ("" if part is None else f"&_HLS_part={part}")
+
+
 def _decimal(seen: dict[str, str], name: str) -> int | Reject | None:
     text = seen.get(name)
     if text is None:

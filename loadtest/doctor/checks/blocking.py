@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from headwater.loadtest.doctor.findings import Seen
 from headwater.loadtest.doctor.values import QUICK_S, Probe, Recording, RenditionRecord, Version, has_parts, holds
 from headwater.loadtest.doctor.values import ProbeKind as K
+from headwater.origin.hls import directives
 
 SLOW_S = 0.8
 """A plain request that takes this long has been held. Why: three round trips around the earth."""
@@ -44,7 +45,7 @@ def _early(record: RenditionRecord) -> Iterator[Seen]:
         yield Seen(80 if version.part is None else 81, record.name, _missed(version))
     refused = [v for v in record.versions if v.msn is not None and 400 <= v.answer.status < 500]
     for version in refused:
-        what = _query(version.msn, version.part)
+        what = directives.query(version.msn, version.part)
         yield Seen(
             81 if version.part is not None else 80, record.name, f"{what}, the next one: {version.answer.status}"
         )
@@ -55,19 +56,14 @@ def _early(record: RenditionRecord) -> Iterator[Seen]:
         waited = version.answer.done - version.answer.sent
         last = record.last
         if last is not None and waited > 3 * last.target_duration + 1:
-            yield Seen(91, record.name, f"{_query(version.msn, version.part)} was held for {waited:.1f} s")
+            yield Seen(91, record.name, f"{directives.query(version.msn, version.part)} was held for {waited:.1f} s")
 
 
 def _missed(version: Version) -> str:
     assert version.playlist is not None  # filtered
     at = version.playlist.position
-    return (
-        f"{_query(version.msn, version.part)} was answered with {at.last_msn} complete and {at.open_parts} parts more"
-    )
-
-
-def _query(msn: int | None, part: int | None) -> str:
-    return f"_HLS_msn={msn}" + ("" if part is None else f"&_HLS_part={part}")
+    asked = directives.query(version.msn, version.part)
+    return f"{asked} was answered with {at.last_msn} complete and {at.open_parts} parts more"
 
 
 def _holds(record: RenditionRecord) -> Iterator[Seen]:

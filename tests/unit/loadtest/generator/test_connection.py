@@ -165,6 +165,7 @@ def test_an_abandoned_request() -> None:
     bench.ask()
     bench.hub.abandon(bench.lane)
     assert bench.wire.aborted
+    assert not bench.lane.busy
     bench.dials.made[0][0].connection_lost(None)
     assert bench.asker.heard == []
 

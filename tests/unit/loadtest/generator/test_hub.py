@@ -6,7 +6,7 @@ import gc
 import weakref
 
 import pytest
-from tests.viewers_kit import UNIX, Stream
+from tests.viewers_kit import MULTIVARIANT, UNIX, Stream
 
 from headwater.loadtest.generator import hub
 from headwater.loadtest.generator.hub import SLOTS
@@ -119,6 +119,24 @@ def test_an_overdue_answer() -> None:
         bench.hub.turn(bench.now)
     assert bench.hub.ledger.errors == {"timeout multivariant": 1}
     assert bench.hub.ledger.retries == 1
+
+
+def test_a_server_that_falls_silent_is_one_fatal_error() -> None:
+    bench = Bench()
+    bench.hub.turn(bench.now)
+    bench.hub.arrive(ViewerClass(), address("http://h/live/index.m3u8"), (1, 0), None)
+    bench.receive(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(MULTIVARIANT), MULTIVARIANT.encode()))
+    lanes = [lane for found in bench.hub._places for lane in found.lanes()]
+    assert [lane.busy for lane in lanes] == [True, True], "video and audio"
+    for _ in range(400):
+        bench.now += 0.1
+        bench.hub.turn(bench.now)
+    ledger = bench.hub.ledger
+    assert bench.hub.viewers == 0
+    assert ledger.errors == {"timeout playlist": 5}, "the third of the video ends both"
+    assert (ledger.retries, ledger.fatal, ledger.left) == (4, 1, 0)
+    assert all(wire.aborted for _, wire in bench.dials.made)
+    assert [lane.busy for lane in lanes] == [False, False]
 
 
 def test_the_end_of_the_run() -> None:

@@ -45,6 +45,18 @@ def test_what_is_no_playlist_is_refused_again_without_being_read(broken: bytes) 
     assert books.parsed == 1
 
 
+def test_a_refusal_is_raised_anew_every_time() -> None:
+    """An exception that is raised again keeps every frame it ever went through."""
+    books = Library()
+    found = []
+    for _ in range(3):
+        with pytest.raises(PlaylistError) as refusal:
+            books.view(PLACE, b"nonsense", None)
+        found.append((str(refusal.value), len(refusal.traceback)))
+        assert refusal.value.__context__ is None
+    assert found[1:] == found[:1] * 2
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "MAX_ENTRIES", 4)
     books = Library()

@@ -308,6 +308,25 @@ def test_out_of_the_window_it_goes_back_to_live() -> None:
     assert theatre.ledger.latency_us[-1] < 6e6
 
 
+def test_a_pause_ends_even_if_the_stream_went_on_without_the_viewer() -> None:
+    """The playlist that was asked for before the pause comes in it, and puts the viewer back to live."""
+    theatre = Theatre(Stream(window=2, frozen=(103.0, 115.0)))
+    player = theatre.join(ViewerClass(mode=Mode.SAFARI, pause_s=(20.0, 20.0)))
+    theatre.run(103.5)
+    player._pause(theatre.now)
+    assert player.head.state is State.PAUSED
+    theatre.run(116.0)
+    assert player.still
+    assert player.head.state is State.SEEKING
+    count = len(theatre.asked)
+    theatre.run(123.4)
+    assert len(theatre.asked) == count, "nothing is asked for in a pause"
+    theatre.run(130.0)
+    assert not player.still
+    assert player.head.state is State.PLAYING
+    assert theatre.ledger.latency_us[-1] < 6e6
+
+
 def test_leaving() -> None:
     theatre = Theatre()
     player = theatre.join()

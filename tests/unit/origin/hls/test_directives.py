@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import parse_qsl
 
 import pytest
 
-from headwater.origin.hls.directives import Directives, Position, Reject, Serve, Skip, Wait, decide, parse
+from headwater.origin.hls.directives import Directives, Position, Reject, Serve, Skip, Wait, decide, parse, query
 
 LIVE = Position(
     last_msn=100, last_part_count=4, open_parts=2, target_duration=4, part_target=0.5, ended=False, can_skip=True
@@ -103,6 +104,15 @@ def test_delta_only_where_it_is_offered(skip: Skip) -> None:
 )
 def test_parses(query: list[tuple[str, str]], expected: Directives) -> None:
     assert parse(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("msn", "part", "expected"),
+    [(None, None, ""), (None, 3, ""), (7, None, "_HLS_msn=7"), (0, 0, "_HLS_msn=0&_HLS_part=0")],
+)
+def test_what_asks_for_a_position(msn: int | None, part: int | None, expected: str) -> None:
+    assert query(msn, part) == expected
+    assert parse(parse_qsl(expected)) == Directives(msn, None if msn is None else part)
 
 
 @pytest.mark.parametrize(
