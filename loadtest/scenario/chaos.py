@@ -88,7 +88,7 @@ class Chaos:
                 await asyncio.sleep(step.for_s)
                 if self._paused.pop(pid, None) is not None:
                     self._tell(f"resume {step.pid_file} (process {pid})", self._send(pid, signal.SIGCONT))
-        elif step.do == "resume":
+        elif step.do in ("resume", "kill"):  # not "term": a paused process ends of it only when it goes on
             self._paused.pop(pid, None)
 
     async def _netem(self, step: Netem) -> None:
