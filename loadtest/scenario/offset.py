@@ -26,7 +26,6 @@ FIRST_S = 10.0
 """For the first answer of the server."""
 PLAYLIST_BYTES = 1 << 20
 AGAIN_S = 0.5
-LOOKUP_S = 5.0
 
 
 class NoAnswer(Exception):
