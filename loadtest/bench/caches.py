@@ -7,13 +7,11 @@ what one core can use), and keep everything in memory.
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from .processes import Peer, children, free_port, wait_until
+from .processes import Peer, children, fetched, free_port, wait_until
 
 NGINX = "/usr/sbin/nginx"
 VARNISH = "/usr/sbin/varnishd"
@@ -159,16 +157,10 @@ def _start(command: list[str], port: int, log: Path, core: int | None) -> Cache:
     pinned = [] if core is None else ["taskset", "-c", str(core)]
     made = _Child(port, Peer([*pinned, *command], log))
     try:
-        wait_until(lambda: _answers(made.url("/healthz")), timeout_s=20, what="the cache answers", peer=made.peer)
+        wait_until(
+            lambda: fetched(made.url("/healthz"), 2)[0] == 200, timeout_s=20, what="the cache answers", peer=made.peer
+        )
     except BaseException:
         made.peer.kill()
         raise
     return made
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

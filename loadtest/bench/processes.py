@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -132,6 +134,18 @@ def wait_until(
         if ended:
             raise PeerEnded(f"exit code {peer.returncode} before: {said}")
         raise TimeoutError(f"not within {timeout_s} s: {said}")
+
+
+def fetched(url: str, timeout_s: float) -> tuple[int, bytes]:
+    """Status and body of a plain GET; (0, b"") when nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+    except OSError:
+        return 0, b""
 
 
 def cpu_seconds(pid: int) -> float:

@@ -97,8 +97,7 @@ async def watch(base: str, blow: Callable[[], None], seconds: float) -> Seen:
 
 def in_use(leaf: EdgeNode) -> str:
     """The upstream that has the stream."""
-    metrics = leaf.metrics()
-    return max("ab", key=lambda name: metrics[f'headwater_edge_upstream_streams{{upstream="{name}"}}'])
+    return max("ab", key=lambda name: leaf.metric("headwater_edge_upstream_streams", upstream=name))
 
 
 async def test_a_killed_shield_costs_at_most_one_part(
@@ -115,8 +114,7 @@ async def test_a_killed_shield_costs_at_most_one_part(
     for earlier, later in itertools.pairwise(numbers):
         assert later in ((earlier[0], earlier[1] + 1), (earlier[0] + 1, 0)), "a part was missed"
     assert seen.longest_pause < 3 * PART_S
-    metrics = leaf.metrics()
-    taken = [metrics[f'headwater_edge_upstream_takeovers_total{{names="same",upstream="{name}"}}'] for name in "ab"]
+    taken = [leaf.metric("headwater_edge_upstream_takeovers_total", names="same", upstream=name) for name in "ab"]
     assert sorted(taken)[0] == 0 and sorted(taken)[1] >= 1
     assert "an upstream does not answer" in leaf.peer.text()
 
