@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .metrics import samples
-from .processes import Peer, fetched, free_port, wait_until
+from .processes import fetched, free_port, started
 
 
 class EdgeNode:
@@ -33,12 +33,9 @@ port = {self.admin}
 """
         )
         command = [sys.executable, "-m", "headwater.config.cli", "edge", "--config", str(config)]
-        self.peer = Peer(command, folder / f"{name}.log")
-        try:
-            wait_until(self._ready, timeout_s=40, what=f"{name} is ready", peer=self.peer)
-        except BaseException:
-            self.peer.kill()
-            raise
+        self.peer = started(
+            command, folder / f"{name}.log", lambda _: self._ready(), what=f"{name} is ready", timeout_s=40
+        )
 
     @property
     def base(self) -> str:

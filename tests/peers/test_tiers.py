@@ -103,7 +103,7 @@ def in_use(leaf: EdgeNode) -> str:
 async def test_a_killed_shield_costs_at_most_one_part(
     origins: tuple[Headwater, Headwater], node: Callable[..., EdgeNode]
 ) -> None:
-    origin = f"http://127.0.0.1:{origins[0].ports['origin']}"
+    origin = origins[0].url("", at="origin")
     shields = {name: node(f"shield-{name}", origin=origin) for name in "ab"}
     leaf = node("leaf", **{name: shield.base for name, shield in shields.items()})
 
@@ -124,7 +124,7 @@ async def test_an_origin_that_freezes_or_dies_is_left_in_time(
     origins: tuple[Headwater, Headwater], node: Callable[..., EdgeNode], blow: signal.Signals
 ) -> None:
     servers = dict(zip("ab", origins, strict=True))
-    leaf = node("leaf", **{name: f"http://127.0.0.1:{server.ports['origin']}" for name, server in servers.items()})
+    leaf = node("leaf", **{name: server.url("", at="origin") for name, server in servers.items()})
     struck: list[int] = []
 
     def strike() -> None:
