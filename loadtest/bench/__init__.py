@@ -2,7 +2,8 @@
 
     processes   children with an output file, their CPU and memory, ended by their own id
     network     a bad network in a process of its own
-    server      a real `headwater up` with its own ports and state
+    server      a real `headwater up` with its own ports and state; edge: a `headwater edge` before other upstreams
+    metrics     single series of a /metrics page
     ingest      CPU and memory per passthrough stream, beside nginx-rtmp
     delay       from the packet that closes a part to that part at a client of the edge
     ladder      cost, quality, delay and start-up of the encoder ladder, beside ffmpeg
@@ -13,6 +14,7 @@
     load        what one generator drives; our edge beside nginx and Varnish
     soak        thirty minutes of one stream
     ladder_soak twenty minutes of a ladder
+    prometheus  Debian's Prometheus with our alerts and dashboards, before an origin and two edges
 
 Every figure is made by `make bench` (`python -m headwater.loadtest.bench`).
 """

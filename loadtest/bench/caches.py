@@ -7,13 +7,10 @@ what one core can use), and keep everything in memory.
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from .processes import Peer, children, free_port, wait_until
+from .processes import Peer, children, fetched, free_port, pinned, started
 
 NGINX = "/usr/sbin/nginx"
 VARNISH = "/usr/sbin/varnishd"
@@ -97,25 +94,9 @@ sub vcl_backend_response {{
 """
 
 
-class Cache(Protocol):
-    """What stands between viewers and the origin."""
-
-    def url(self, path: str) -> str:
-        """Where viewers ask."""
-        ...
-
-    def processes(self) -> list[int]:
-        """Ids of the processes that do its work."""
-        ...
-
-    def stop(self) -> None:
-        """End it."""
-        ...
-
-
 @dataclass
-class _Child:
-    """A cache that is a process of its own with children that do the work."""
+class Cache:
+    """What stands between viewers and the origin: a process of its own with children that do the work."""
 
     port: int
     peer: Peer
@@ -156,19 +137,8 @@ def varnish(origin: int, folder: Path, *, core: int | None = None) -> Cache:
 def _start(command: list[str], port: int, log: Path, core: int | None) -> Cache:
     if not Path(command[0]).exists():
         raise FileNotFoundError(f"{command[0]}: install nginx and varnish")
-    pinned = [] if core is None else ["taskset", "-c", str(core)]
-    made = _Child(port, Peer([*pinned, *command], log))
-    try:
-        wait_until(lambda: _answers(made.url("/healthz")), timeout_s=20, what="the cache answers", peer=made.peer)
-    except BaseException:
-        made.peer.kill()
-        raise
-    return made
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    health = f"http://127.0.0.1:{port}/healthz"
+    peer = started(
+        [*pinned(core), *command], log, lambda _: fetched(health, 2)[0] == 200, what="the cache answers", timeout_s=20
+    )
+    return Cache(port, peer)

@@ -19,7 +19,7 @@ from headwater.loadtest.records import ClockOffset, PhaseSpan, Tick, ViewerClass
 from headwater.loadtest.results.collector import bottlenecks
 from headwater.loadtest.results.figures import Figures, figures_of
 
-from .processes import Peer, resident_bytes, wait_until
+from .processes import Peer, pinned, resident_bytes, started
 
 SAME_CLOCK = ClockOffset(0.0, 0.0, "given")
 """Server and generator are on one machine."""
@@ -45,13 +45,11 @@ class BadPeer:
         """Start it and wait for its address; raises TimeoutError or PeerEnded."""
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [*pinned(self.core), sys.executable, "-m", "headwater.loadtest.badserver", *self.arguments]
-        self.peer = peer = Peer(command, self.folder / "badserver.log")
-        try:
-            wait_until(lambda: peer.text().endswith("\n"), timeout_s=20, what="the bad server listens", peer=peer)
-        except BaseException:
-            peer.kill()
-            raise
-        self.url = peer.text().strip()
+        self.peer = started(
+            command, self.folder / "badserver.log", lambda peer: peer.text().endswith("\n"),
+            what="the bad server listens", timeout_s=20,
+        )  # fmt: skip
+        self.url = self.peer.text().strip()
         return self
 
     def told(self) -> dict[str, Any]:
@@ -65,11 +63,6 @@ class BadPeer:
         if self.peer is None:
             raise RuntimeError("not started")
         return self.peer.stop()
-
-
-def pinned(core: int | None) -> list[str]:
-    """What goes before a command so that it runs on one core."""
-    return [] if core is None else ["taskset", "-c", str(core)]
 
 
 def arrivals(viewer: ViewerClass, count: int, *, start_s: float = 0.0, over_s: float = 0.0) -> tuple[Arrival, ...]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from .processes import Peer, free_port, wait_until
+from .metrics import samples
+from .processes import fetched, free_port, started
 
 
 class EdgeNode:
-    """One edge process. `upstreams`: base URLs by name. `extra` is TOML of [edge] that is put in."""
+    """One edge process. `upstreams`: base URLs by name."""
 
-    def __init__(self, folder: Path, name: str, upstreams: Mapping[str, str], extra: str = "") -> None:
+    def __init__(self, folder: Path, name: str, upstreams: Mapping[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port, self.admin = free_port(), free_port()
         entries = "\n".join(f'[[edge.upstreams]]\nname = "{label}"\nurl = "{url}"' for label, url in upstreams.items())
@@ -24,7 +24,6 @@ class EdgeNode:
 format = "human"
 [edge]
 node = "{name}"
-{extra}
 [edge.http]
 host = "127.0.0.1"
 port = {self.port}
@@ -34,28 +33,26 @@ port = {self.admin}
 """
         )
         command = [sys.executable, "-m", "headwater.config.cli", "edge", "--config", str(config)]
-        self.peer = Peer(command, folder / f"{name}.log")
-        try:
-            wait_until(self._ready, timeout_s=40, what=f"{name} is ready", peer=self.peer)
-        except BaseException:
-            self.peer.kill()
-            raise
+        self.peer = started(
+            command, folder / f"{name}.log", lambda _: self._ready(), what=f"{name} is ready", timeout_s=40
+        )
 
     @property
     def base(self) -> str:
         """Its address for viewers and for edges below."""
         return f"http://127.0.0.1:{self.port}"
 
-    def metrics(self) -> dict[str, float]:
-        """All series of its metrics, by name and labels as they stand in the text."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
-        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-        return {series: float(value) for series, value in pairs}
+    def metric(self, name: str, /, **labels: str) -> float:
+        """Sum of the series of one metric that have these labels.
+
+        Raises KeyError when there are none, RuntimeError when there is no page of metrics.
+        """
+        status, body = fetched(f"http://127.0.0.1:{self.admin}/metrics", 5)
+        if status != 200:
+            raise RuntimeError(f"/metrics answered {status}")
+        if not (found := samples(body.decode(), name, **labels)):
+            raise KeyError(name)
+        return sum(sample.value for sample in found)
 
     def _ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.base}/readyz", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        return fetched(f"{self.base}/readyz", 2)[0] == 200

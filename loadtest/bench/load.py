@@ -20,6 +20,7 @@ from headwater.loadtest.results.figures import LAG_SHARE, Figures
 from . import caches
 from .drive import BadPeer, arrivals, drive
 from .ingest import publishers
+from .metrics import total
 from .processes import FFMPEG, children, cpu_seconds, pin
 from .server import Headwater
 
@@ -145,7 +146,8 @@ class _Run:
             if upstream and second < upstream[-1][0] + 1:  # the origin's metrics cost it time
                 return
             cpu.append((second, sum(map(cpu_seconds, processes))))
-            answers, parts = (self.server.metric(f"headwater_origin_{what}_total") for what in ("responses", "parts"))
+            text = self.server.metrics()
+            answers, parts = (total(text, f"headwater_origin_{what}_total") for what in ("responses", "parts"))
             upstream.append((second, answers, parts))
 
         found = drive(

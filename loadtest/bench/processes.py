@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -134,6 +136,29 @@ def wait_until(
         raise TimeoutError(f"not within {timeout_s} s: {said}")
 
 
+def fetched(url: str, timeout_s: float) -> tuple[int, bytes]:
+    """Status and body of a plain GET; (0, b"") when nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+    except OSError:
+        return 0, b""
+
+
+def started(arguments: Sequence[str], log: Path, ready: Callable[[Peer], bool], *, what: str, timeout_s: float) -> Peer:
+    """A peer that is `ready`. Raises TimeoutError or PeerEnded with `what`; no process is left then."""
+    peer = Peer(arguments, log)
+    try:
+        wait_until(lambda: ready(peer), timeout_s=timeout_s, what=what, peer=peer)
+    except BaseException:
+        peer.kill()
+        raise
+    return peer
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time that process `pid` has used so far (its children not counted)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -152,6 +177,11 @@ def pin(pid: int, core: int) -> None:
             pin(child, core)
         for thread in Path(f"/proc/{pid}/task").iterdir():
             os.sched_setaffinity(int(thread.name), {core})
+
+
+def pinned(core: int | None) -> list[str]:
+    """What goes before a command so that it runs on one core."""
+    return [] if core is None else ["taskset", "-c", str(core)]
 
 
 def children(pid: int) -> list[int]:

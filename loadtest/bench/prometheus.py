@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sys
 import threading
 import time
 import urllib.error
@@ -24,6 +23,7 @@ import aiohttp
 
 from headwater.loadtest.follow import FollowError, PartFollower
 
+from .edge import EdgeNode
 from .processes import Peer, free_port, wait_until
 from .server import Headwater
 
@@ -114,25 +114,13 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def second_edge(server: Headwater, folder: Path) -> Iterator[tuple[int, int]]:
-    """One more edge of the same origin: its viewers' port and its admin port."""
-    http, admin = free_port(), free_port()
-    command = [sys.executable, "-m", "headwater.config.cli", "edge", "--edge.upstream", server.url("", at="origin")]
-    command += ["--edge.http.host", "127.0.0.1", "--edge.http.port", str(http), "--edge.admin.port", str(admin)]
-    peer = Peer(command, folder / "edge2.log")
+def second_edge(server: Headwater, folder: Path) -> Iterator[EdgeNode]:
+    """One more edge of the same origin."""
+    edge = EdgeNode(folder, "edge2", {"origin": server.url("", at="origin")})
     try:
-        wait_until(lambda: "Ctrl-C" in peer.text() or _lives(http), timeout_s=30, what="the second edge", peer=peer)
-        yield http, admin
+        yield edge
     finally:
-        peer.stop()
-
-
-def _lives(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+        edge.peer.stop()
 
 
 class Viewers:
@@ -187,14 +175,14 @@ def run(folder: Path, *, seconds: float, say: Callable[[str], None], scrape_s: i
     prometheus: Prometheus | None = None
     try:
         server.wait_playable(STREAM)
-        with second_edge(server, folder) as (http, admin):
-            edges = [server.ports["edge_admin"], admin]
+        with second_edge(server, folder) as second:
+            edges = [server.ports["edge_admin"], second.admin]
             prometheus = Prometheus(
                 folder / "prometheus",
                 {"headwater-origin": [server.ports["origin_admin"]], "headwater-edge": edges},
                 scrape_s,
             )
-            with Viewers([server.ports["edge"], http]) as viewers:
+            with Viewers([server.ports["edge"], second.port]) as viewers:
                 _observe(prometheus, found, seconds, say)
                 _judge_targets(prometheus, found)
                 _judge_queries(prometheus, found, scrape_s)

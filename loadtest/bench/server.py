@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .processes import Peer, free_port, free_udp_port, wait_until
+from .metrics import samples, total
+from .processes import Peer, fetched, free_port, free_udp_port, wait_until
 from .srtpeers import Call
-
-_VIOLATIONS = re.compile(r'^headwater_conformance_violations_total\{rule="(\d+)"\} (\S+)$', re.MULTILINE)
 
 
 class Violations(Exception):
     """The server published something that a rule forbids."""
 
 
-def violations(metrics: str) -> list[str]:
+def violations(text: str) -> list[str]:
     """Rules that an origin has published against, by its own metrics, with how often."""
-    return [f"{rule} ({float(count):.0f}x)" for rule, count in _VIOLATIONS.findall(metrics) if float(count)]
+    found = samples(text, "headwater_conformance_violations_total")
+    return [f"{sample.labels['rule']} ({sample.value:.0f}x)" for sample in found if sample.value]
 
 
 @dataclass
@@ -128,23 +125,18 @@ class Headwater:
 
     def get(self, path: str, *, at: str = "edge", timeout_s: float = 15) -> tuple[int, bytes]:
         """Status and body of a plain GET; (0, b"") when nobody answers."""
-        try:
-            with urllib.request.urlopen(self.url(path, at=at), timeout=timeout_s) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read()
-        except OSError:
-            return 0, b""
+        return fetched(self.url(path, at=at), timeout_s)
 
-    def metric(self, name: str, *, at: str = "origin_admin") -> float:
-        """Sum of all series of one metric."""
+    def metrics(self, *, at: str = "origin_admin") -> str:
+        """The text of /metrics, for `bench.metrics`. Raises RuntimeError when there is none."""
         status, body = self.get("/metrics", at=at)
         if status != 200:
             raise RuntimeError(f"/metrics answered {status}")
-        lines = (line for line in body.decode().splitlines() if not line.startswith("#"))
-        values = [float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name]
-        return sum(values)
+        return body.decode()
+
+    def metric(self, name: str, /, *, at: str = "origin_admin", **labels: str) -> float:
+        """Sum of the series of one metric that have these labels; 0 when there are none."""
+        return total(self.metrics(at=at), name, **labels)
 
     def _ready(self) -> bool:
         return self.get("/readyz")[0] == 200 and self.get("/readyz", at="origin")[0] == 200

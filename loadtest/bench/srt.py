@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from headwater.loadtest.follow import PartFollower
 from headwater.loadtest.udpproxy import UdpProxy
 
 from .delay import Delay, follow, pair, summary
+from .metrics import samples
 from .processes import FFMPEG, Peer, cpu_seconds, free_udp_port
 from .server import Headwater
 from .srtcallers import Job, start
@@ -158,11 +158,10 @@ def _counted(server: Headwater, name: str) -> int:
 
 
 def _kernel_drops(server: Headwater) -> int:
-    text = server.get("/metrics", at="origin_admin")[1].decode()
-    found = re.search(r'^headwater_srt_datagrams_dropped_total\{reason="socket_buffer"\} (\S+)$', text, re.M)
-    if found is None:
+    found = samples(server.metrics(), "headwater_srt_datagrams_dropped_total", reason="socket_buffer")
+    if not found:
         raise RuntimeError("the server does not say what its socket dropped")
-    return int(float(found[1]))
+    return int(found[0].value)
 
 
 # -- CPU -------------------------------------------------------------------------------------------------------------

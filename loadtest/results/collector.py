@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections import Counter
 from collections.abc import Sequence
@@ -9,10 +10,10 @@ from dataclasses import dataclass, field
 
 from headwater.loadtest.records import ChaosEvent, ClockOffset, Count, PhaseSpan, ServerSample, Tick, Timing
 
-from .figures import figures_of
+from .figures import figures_of_run
 from .histograms import Histogram
 from .invariants import judge
-from .model import Machine, RunResult
+from .model import Machine, RunResult, Verdict
 
 BUSY_CORES = 0.9
 """A process above this share of a core is too busy to measure. Why: its event loop queues from there on."""
@@ -124,12 +125,7 @@ class Collector:
         Raises HistogramError, InvariantError.
         """
         ticks = self.ticks()
-        verdicts = []
-        for span in phases:
-            if span.invariants:
-                figures = figures_of(span, ticks, server)
-                verdicts += [judge(invariant, figures) for invariant in span.invariants]
-        return RunResult(
+        found = RunResult(
             url=url,
             started=started,
             seconds=seconds,
@@ -141,9 +137,20 @@ class Collector:
             ticks=ticks,
             server=tuple(server),
             chaos=tuple(chaos),
-            verdicts=tuple(verdicts),
             invalid=(*invalid, *bottlenecks(ticks, seconds)),
         )
+        return dataclasses.replace(found, verdicts=_verdicts(found))
+
+
+def _verdicts(found: RunResult) -> tuple[Verdict, ...]:
+    if not any(span.invariants for span in found.phases):
+        return ()
+    _, *phases = figures_of_run(found)  # the reports find the same ones remembered
+    return tuple(
+        judge(invariant, figures)
+        for span, figures in zip(found.phases, phases, strict=True)
+        for invariant in span.invariants
+    )
 
 
 def bottlenecks(ticks: Sequence[Tick], seconds: float) -> tuple[str, ...]:

@@ -114,16 +114,20 @@ class Figures:
 
 
 class _Same:
-    """A run as a key of a cache: the same object, not an equal one, which would take as long to find out."""
+    """What the sums of a run depend on, as a key of a cache: the run with its verdicts is the same as without.
+
+    The same objects, not equal ones, which would take as long to find out.
+    """
 
     def __init__(self, result: RunResult) -> None:
-        self.result = result
+        self.result = result  # also keeps the objects, so that nobody else gets their ids
+        self._key = (id(result.ticks), id(result.phases), id(result.server), result.seconds)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.result is self.result
+        return isinstance(other, _Same) and other._key == self._key
 
     def __hash__(self) -> int:
-        return id(self.result)
+        return hash(self._key)
 
 
 def figures_of_run(result: RunResult) -> tuple[Figures, ...]:

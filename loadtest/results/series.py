@@ -5,7 +5,7 @@ Tolerant: a line that cannot be read is left out, since any server may stand the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -73,11 +73,12 @@ class Tally:
 
     def take(self, source: str, text: str, now: float) -> None:
         """What `source` said at `now`."""
-        self._announced(text)
+        lines = text.splitlines()
+        self._announced(lines)
         before = self._seen.get(source)
         levels: dict[str, float] = {}
         cpu_seconds = 0.0
-        for sample in self._samples(text):
+        for sample in self._samples(lines):
             grown = self._grown(source, sample, before is None) if is_counter(sample.name) else 0.0
             cpu_seconds += grown if sample.name == _CPU else 0.0
             for name, sign in self._names(sample):
@@ -104,17 +105,17 @@ class Tally:
         found[REACHED] = float(len(self._levels))
         return found
 
-    def _announced(self, text: str) -> None:
+    def _announced(self, lines: Iterable[str]) -> None:
         """A counter with labels has no line before its first event: its announcement says that it stands at 0."""
-        for line in text.splitlines():
+        for line in lines:
             if line.startswith("# TYPE ") and (name := line[7:MAX_LINE].partition(" ")[0]) in self._read:
                 term = _TERMS.get(name)
                 for value in (*({name} & self._kept), *((term.value,) if term else ())):
                     if is_counter(value):
                         self._totals.setdefault(value, 0.0)
 
-    def _samples(self, text: str) -> Iterator[Sample]:
-        for line in text.splitlines():
+    def _samples(self, lines: Iterable[str]) -> Iterator[Sample]:
+        for line in lines:
             if line.partition("{")[0].partition(" ")[0] in self._read and len(line) <= MAX_LINE:
                 yield from _parsed(line)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from headwater.loadtest.records import ChaosEvent
 
+from .arrivals import spans
 from .netem import Shaper, impossible
 from .program import run
 from .settings import Scenario
@@ -22,11 +23,8 @@ SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "pause": signal.SIGST
 
 def steps_of(scenario: Scenario) -> tuple[tuple[float, ChaosStep], ...]:
     """All steps with their second of the run, sorted."""
-    found: list[tuple[float, ChaosStep]] = []
-    start = 0.0
-    for phase in scenario.phases:
-        found += [(start + step.at_s, step) for step in phase.chaos]
-        start += phase.duration_s
+    phases = zip(scenario.phases, spans(scenario), strict=True)
+    found = [(span.start + step.at_s, step) for phase, span in phases for step in phase.chaos]
     return tuple(sorted(found, key=lambda timed: timed[0]))
 
 
@@ -88,7 +86,7 @@ class Chaos:
                 await asyncio.sleep(step.for_s)
                 if self._paused.pop(pid, None) is not None:
                     self._tell(f"resume {step.pid_file} (process {pid})", self._send(pid, signal.SIGCONT))
-        elif step.do == "resume":
+        elif step.do in ("resume", "kill"):  # not "term": a paused process ends of it only when it goes on
             self._paused.pop(pid, None)
 
     async def _netem(self, step: Netem) -> None:

@@ -47,11 +47,6 @@ class Child:
             )
         )
 
-    @property
-    def pid(self) -> int:
-        """Its id."""
-        return self._process.pid
-
     async def send(self, text: str) -> None:
         """One line for its standard input; nothing when it is gone."""
         assert self._process.stdin is not None

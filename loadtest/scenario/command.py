@@ -8,7 +8,6 @@ import contextlib
 import os
 import shlex
 import signal
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -75,7 +74,7 @@ def _order(options: Options, words: Sequence[str]) -> Order:
     if (reason := cannot(scenario)) is not None:
         raise UsageError(reason)
     for address in scenario.source_addresses:
-        if (reason := _unusable(address)) is not None:
+        if (reason := limits.unusable(address)) is not None:
             raise UsageError(f"source address {address}: {reason}")
     profiler: tuple[str, ...] = ()
     if options.profile is not None:
@@ -89,16 +88,6 @@ def _order(options: Options, words: Sequence[str]) -> Order:
     for text in limits.warnings(arrivals, scenario.processes, len(scenario.source_addresses)):
         _complain(f"{COMMAND}: {text}")
     return Order(scenario, scenario.url, arrivals, command, profiler)
-
-
-def _unusable(address: str) -> str | None:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError as error:
-            return error.strerror or str(error)
-    return None
 
 
 def _check_files(options: Options) -> None:

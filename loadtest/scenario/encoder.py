@@ -39,8 +39,7 @@ class Job(Section):
     """What one process does."""
 
     publisher: Publisher
-    number: int
-    """Of the encoder among those that are alike, from 1."""
+    """Of this encoder alone: its number stands in the URL."""
     shown: str
     """What it is called in events."""
 
@@ -96,7 +95,7 @@ class Encoder:
     """Publishes until it is told to stop, through all faults."""
 
     def __init__(self, job: Job, stop: threading.Event, out: TextIO) -> None:
-        self._options = job.publisher.options(job.number)
+        self._options = job.publisher.options()
         self._name = job.shown
         self._faults = Faults([fault for fault in job.publisher.faults if not isinstance(fault, Loss)])
         self._stop, self._out = stop, out

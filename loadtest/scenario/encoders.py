@@ -49,7 +49,7 @@ class Encoders:
                 child = await Child.start(MODULE)
                 self._children.append(child)
                 own = publisher.model_copy(update={"url": url, "count": 1})
-                await child.send(Job(publisher=own, number=number, shown=shown).model_dump_json())
+                await child.send(Job(publisher=own, shown=shown).model_dump_json())
                 self._readers.append(asyncio.ensure_future(self._read(child, shown)))
 
     async def begin(self, epoch_wall: float, now: Callable[[], float]) -> None:

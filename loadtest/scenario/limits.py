@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import resource
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +38,17 @@ def ports() -> int:
     except (OSError, ValueError):
         return 28_000
     return last - first + 1
+
+
+def unusable(address: str) -> str | None:
+    """Why no connection can leave from an IP address; None: it is one of this machine."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError as error:
+            return error.strerror or str(error)
+    return None
 
 
 def warnings(arrivals: Sequence[Arrival], processes: int, addresses: int) -> list[str]:

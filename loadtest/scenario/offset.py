@@ -15,6 +15,7 @@ from headwater.loadtest.doctor.values import Ask
 from headwater.loadtest.records import ClockOffset
 
 from .clock import GOOD_S, ROUNDS, Answer, Estimator, parse_age, parse_date
+from .limits import unusable
 
 SAME_MACHINE = ClockOffset(0.0, 0.0, "same machine")
 UNKNOWN = ClockOffset(0.0, 1.0, "not known: no Date in the answers")
@@ -26,7 +27,6 @@ FIRST_S = 10.0
 """For the first answer of the server."""
 PLAYLIST_BYTES = 1 << 20
 AGAIN_S = 0.5
-LOOKUP_S = 5.0
 
 
 class NoAnswer(Exception):
@@ -104,13 +104,4 @@ def _is_local(host: str) -> bool:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return False
-    return bool(found) and all(_is_ours(family, address) for family, _, _, _, address in found)
-
-
-def _is_ours(family: socket.AddressFamily, address: tuple[object, ...]) -> bool:
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        try:
-            probe.bind((str(address[0]), 0))
-        except OSError:
-            return False
-    return True
+    return bool(found) and all(unusable(str(address[0])) is None for *_, address in found)

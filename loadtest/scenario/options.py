@@ -14,11 +14,8 @@ from .settings import Scenario, resolved
 
 DEFAULT_VIEWERS, DEFAULT_ARRIVE_S, DEFAULT_SECONDS = 100, 10.0, 60.0
 COMMAND = "headwater loadtest"
-_FLAGS = {
-    "arrive_s": "--arrive", "duration_s": "--duration", "watch_s": "--watch", "headers": "--header",
-    "metrics": "--metrics-url", "clock_offset_s": "--clock-offset", "invariants": "--assert",
-}  # fmt: skip
-"""Flags that are not called as their option."""
+_FLAGS = {"arrive_s": "--arrive", "duration_s": "--duration", "watch_s": "--watch", "headers": "--header"}
+"""Of the crowd's options, the flags that are not called as their option."""
 _CROWD = ("viewers", "arrive_s", "rate", "duration_s", "watch_s", "mode", "abr", "variant", "cmcd", "headers")
 """Options that a scenario file says itself."""
 _RUN = ("url", "processes", "metrics", "seed", "insecure", "clock_offset_s")
@@ -105,7 +102,7 @@ def header(text: str) -> tuple[str, str]:
 
 
 def flag(name: str) -> str:
-    """How an option is written."""
+    """How an option of the crowd is written."""
     return _FLAGS.get(name, f"--{name.replace('_', '-')}")
 
 

@@ -117,11 +117,11 @@ class Publisher(Section):
             return f"publisher {parse_srt_url(url).shown}" + (f" #{number}" if self.count > 1 else "")
         return f"publisher {parse_target(url).shown}"
 
-    def options(self, number: int) -> PublishOptions:
-        """For `loadtest.publish`."""
+    def options(self) -> PublishOptions:
+        """For `loadtest.publish`, of one encoder whose number stands in the URL."""
         names = ("width", "height", "bitrate", "gop_s", "audio", "tls_verify", "file")
         values: dict[str, Any] = {name: getattr(self, name) for name in names}
-        return PublishOptions(self.url_of(number), fps=Fraction(self.fps), quiet=True, **values)
+        return PublishOptions(self.url, fps=Fraction(self.fps), quiet=True, **values)
 
     def resolved(self, folder: Path) -> Publisher:
         """The same with the file taken from `folder`."""

@@ -158,21 +158,6 @@ def busiest_worker(server: Headwater) -> int:
     return max(used, key=lambda pid: used[pid])
 
 
-def metric(server: Headwater, name: str, **labels: str) -> float:
-    """Sum of the series of a metric of the origin that have these labels."""
-    status, body = server.get("/metrics", at="origin_admin")
-    assert status == 200
-    total = 0.0
-    for line in body.decode().splitlines():
-        match = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
-        if match is None or match[1] != name:
-            continue
-        found = dict(re.findall(r'(\w+)="([^"]*)"', match[2] or ""))
-        if labels.items() <= found.items():
-            total += float(match[3])
-    return total
-
-
 # -- judging what was heard
 
 

@@ -27,7 +27,6 @@ from .ladder import (
     decode_audio,
     decode_video,
     lip_offsets,
-    metric,
     wait_offered,
 )
 
@@ -97,7 +96,7 @@ def test_the_rungs_go_on_through_every_change(server: Headwater, folder: Path) -
     assert (after["rendition"], after["width"]) == (RUNGS[0], 426), after
     _check(heard)
     # One encoder process made all of it: a change of the source is nothing to fail at.
-    assert metric(server, "headwater_encode_restarts_total", stream=STREAM) == 0
+    assert server.metric("headwater_encode_restarts_total", stream=STREAM) == 0
 
 
 def _hear(server: Headwater, seconds: float) -> dict[str, Heard]:

@@ -17,7 +17,7 @@ from headwater.loadtest.bench.chromium import browser, figures, open_player, wai
 from headwater.loadtest.bench.processes import Peer, wait_until
 from headwater.loadtest.bench.server import Headwater
 
-from .ladder import RUNGS, TOML, Flashing, busiest_worker, metric, summary, wait_offered
+from .ladder import RUNGS, TOML, Flashing, busiest_worker, summary, wait_offered
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(150)]
 
@@ -136,11 +136,11 @@ def test_viewers_stay(server: Headwater, viewers: list[Viewer], fault: Callable[
     for viewer in viewers:
         viewer.mark()
     source.page.wait_for_timeout(500)
-    lost = metric(server, "headwater_encode_restarts_total", stream=STREAM)
+    lost = server.metric("headwater_encode_restarts_total", stream=STREAM)
     pid, began = busiest_worker(server), _unix()
     fault(pid)
     wait_until(
-        lambda: metric(server, "headwater_encode_restarts_total", stream=STREAM) > lost,
+        lambda: server.metric("headwater_encode_restarts_total", stream=STREAM) > lost,
         timeout_s=10,
         what="the fault is noticed",
     )

@@ -18,7 +18,7 @@ from headwater.loadtest.bench.server import Headwater
 from headwater.origin.hls import reader
 
 from .burner import competing
-from .ladder import Flashing, busiest_worker, metric, summary, variants, wait_offered
+from .ladder import Flashing, busiest_worker, summary, variants, wait_offered
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(180)]
 
@@ -80,7 +80,7 @@ class Log:
 
 
 def _level(server: Headwater) -> int:
-    return int(metric(server, "headwater_encode_level", stream=STREAM))
+    return int(server.metric("headwater_encode_level", stream=STREAM))
 
 
 def _shed_rung_is_alive(server: Headwater, name: str) -> None:
@@ -145,11 +145,11 @@ def _calm(server: Headwater, page: Page) -> tuple[int, float]:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         worker = busiest_worker(server)
-        steps = metric(server, CHANGES, stream=STREAM)
+        steps = server.metric(CHANGES, stream=STREAM)
         before, began = cpu_seconds(worker), time.monotonic()
         page.wait_for_timeout(1_000 * CALM_S)
         needed = (cpu_seconds(worker) - before) / (time.monotonic() - began)
-        if _level(server) == 0 and metric(server, CHANGES, stream=STREAM) == steps:
+        if _level(server) == 0 and server.metric(CHANGES, stream=STREAM) == steps:
             return worker, needed
     raise AssertionError("something else keeps this machine too busy for a ladder of small pictures")
 
@@ -171,4 +171,4 @@ def _steps_were_counted_and_said(server: Headwater, highest: int) -> None:
         assert int(said) == level, steps
     assert level == 0 and max(int(said) for _, said in steps) >= highest, steps
     for way in ("down", "up"):
-        assert metric(server, CHANGES, stream=STREAM, direction=way) == sum(step[0] == way for step in steps)
+        assert server.metric(CHANGES, stream=STREAM, direction=way) == sum(step[0] == way for step in steps)

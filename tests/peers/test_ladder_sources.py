@@ -31,7 +31,6 @@ from .ladder import (
     decode_video,
     lip_offsets,
     media,
-    metric,
     variants,
     wait_offered,
 )
@@ -270,7 +269,7 @@ def test_rungs_have_square_pixels(outcomes: dict[str, dict[str, Heard] | BaseExc
     for rung in WIDE:
         assert b"pasp" not in heard[rung].init or _pasp(heard[rung].init) == (1, 1)
     assert any(kind == b"moov" for kind, _, _ in boxes(heard["144p"].init))
-    assert metric(server, "headwater_encode_decode_errors_total") == 0
+    assert server.metric("headwater_encode_decode_errors_total") == 0
 
 
 def _pasp(init: bytes) -> tuple[int, int]:

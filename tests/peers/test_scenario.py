@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from headwater.loadtest.bench.processes import children, running, wait_until
+from headwater.loadtest.bench.drive import BadPeer
+from headwater.loadtest.bench.processes import children
 from headwater.loadtest.bench.server import Headwater
 from headwater.loadtest.records import Count, Timing
 from headwater.loadtest.results.document import from_json
@@ -125,9 +126,9 @@ def test_a_scenario(server: Headwater, tmp_path: Path) -> None:
 @pytest.fixture
 def stream(tmp_path: Path) -> Iterator[str]:
     """The URL of a stream that needs no encoder."""
-    with running([sys.executable, "-m", "headwater.loadtest.badserver"], tmp_path / "stream.log") as peer:
-        wait_until(lambda: peer.text().endswith("\n"), timeout_s=20, what="its address", peer=peer)
-        yield peer.text().strip()
+    server = BadPeer(tmp_path / "stream").start()
+    yield server.url
+    server.stop()
 
 
 def test_ctrl_c_and_an_assertion_that_fails(stream: str, tmp_path: Path) -> None:

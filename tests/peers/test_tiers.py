@@ -97,14 +97,13 @@ async def watch(base: str, blow: Callable[[], None], seconds: float) -> Seen:
 
 def in_use(leaf: EdgeNode) -> str:
     """The upstream that has the stream."""
-    metrics = leaf.metrics()
-    return max("ab", key=lambda name: metrics[f'headwater_edge_upstream_streams{{upstream="{name}"}}'])
+    return max("ab", key=lambda name: leaf.metric("headwater_edge_upstream_streams", upstream=name))
 
 
 async def test_a_killed_shield_costs_at_most_one_part(
     origins: tuple[Headwater, Headwater], node: Callable[..., EdgeNode]
 ) -> None:
-    origin = f"http://127.0.0.1:{origins[0].ports['origin']}"
+    origin = origins[0].url("", at="origin")
     shields = {name: node(f"shield-{name}", origin=origin) for name in "ab"}
     leaf = node("leaf", **{name: shield.base for name, shield in shields.items()})
 
@@ -115,8 +114,7 @@ async def test_a_killed_shield_costs_at_most_one_part(
     for earlier, later in itertools.pairwise(numbers):
         assert later in ((earlier[0], earlier[1] + 1), (earlier[0] + 1, 0)), "a part was missed"
     assert seen.longest_pause < 3 * PART_S
-    metrics = leaf.metrics()
-    taken = [metrics[f'headwater_edge_upstream_takeovers_total{{names="same",upstream="{name}"}}'] for name in "ab"]
+    taken = [leaf.metric("headwater_edge_upstream_takeovers_total", names="same", upstream=name) for name in "ab"]
     assert sorted(taken)[0] == 0 and sorted(taken)[1] >= 1
     assert "an upstream does not answer" in leaf.peer.text()
 
@@ -126,7 +124,7 @@ async def test_an_origin_that_freezes_or_dies_is_left_in_time(
     origins: tuple[Headwater, Headwater], node: Callable[..., EdgeNode], blow: signal.Signals
 ) -> None:
     servers = dict(zip("ab", origins, strict=True))
-    leaf = node("leaf", **{name: f"http://127.0.0.1:{server.ports['origin']}" for name, server in servers.items()})
+    leaf = node("leaf", **{name: server.url("", at="origin") for name, server in servers.items()})
     struck: list[int] = []
 
     def strike() -> None:

@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from imageio_ffmpeg import get_ffmpeg_exe
 
 from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
-from headwater.loadtest.bench.processes import wait_until
+from headwater.loadtest.bench.processes import FFMPEG, wait_until
 from headwater.loadtest.bench.server import Headwater
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
@@ -42,7 +41,7 @@ def test_players_from_a_minted_token_on(tmp_path: Path) -> None:
             assert page.url == server.url(f"/t/{token}/live/demo/")
         assert seen["time"] - start["time"] > 2, (start, seen)
         url = server.url(f"/live/demo/index.m3u8?token={token}")
-        command = [get_ffmpeg_exe(), "-v", "error", "-i", url, "-t", "2", "-c", "copy", "-f", "null", "-"]
+        command = [FFMPEG, "-v", "error", "-i", url, "-t", "2", "-c", "copy", "-f", "null", "-"]
         read = subprocess.run(command, capture_output=True, text=True, timeout=40)
         assert (read.returncode, read.stderr) == (0, "")
         status, body = server.get(minted(server, "/live/demo/index.m3u8", "--expires", "0s"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.loadtest.bench.drive import Drive, arrivals, pinned
+from headwater.loadtest.bench.drive import Drive, arrivals
 from headwater.loadtest.records import Tick, ViewerClass
 
 
@@ -22,8 +22,3 @@ def test_a_busy_generator_is_no_measure() -> None:
     assert Drive(20, 0.0, ticks).invalid
     assert not Drive(20, 0.0, tuple(Tick(0, second, 1, 1, cpu=0.2) for second in range(20))).invalid
     assert Drive(20, 0.0, ticks).figures(0, 5).viewers == 1
-
-
-def test_a_command_on_one_core() -> None:
-    assert pinned(None) == []
-    assert pinned(1) == ["taskset", "-c", "1"]

@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,10 +20,13 @@ from headwater.loadtest.bench.processes import (
     PeerEnded,
     children,
     cpu_seconds,
+    fetched,
     free_port,
     pin,
+    pinned,
     resident_bytes,
     running,
+    started,
     wait_until,
 )
 
@@ -126,6 +131,58 @@ def test_the_last_thing_that_a_peer_did_counts(tmp_path: Path) -> None:
     peer = Peer((sys.executable, "-c", "print('done')"), tmp_path / "log")
     assert peer.wait(20) == 0
     wait_until(lambda: "done" in peer.text(), timeout_s=0, what="done", peer=peer)
+
+
+def test_a_peer_that_gets_ready_is_given(tmp_path: Path) -> None:
+    peer = started(SLEEP, tmp_path / "log", lambda peer: "up" in peer.text(), what="a word", timeout_s=20)
+    try:
+        assert peer.returncode is None
+        assert "up" in peer.text()
+    finally:
+        peer.kill()
+
+
+def test_a_peer_that_does_not_get_ready_is_gone(tmp_path: Path) -> None:
+    seen: list[Peer] = []
+
+    def never(peer: Peer) -> bool:
+        seen.append(peer)
+        return False
+
+    with pytest.raises(TimeoutError, match=r"not within 0\.1 s: a page; .*log ends:"):
+        started(SLEEP, tmp_path / "log", never, what="a page", timeout_s=0.1)
+    assert seen[0].returncode == -signal.SIGKILL
+    assert not is_there(seen[0].pid)
+
+
+def test_what_an_address_gives_or_nothing() -> None:
+    port = free_port()
+    assert fetched(f"http://127.0.0.1:{port}/x", 2) == (0, b"")
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status = 200 if self.path == "/x" else 404
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(b"a page" if status == 200 else b"none")
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", port), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            assert fetched(f"http://127.0.0.1:{port}/x", 20) == (200, b"a page")
+            assert fetched(f"http://127.0.0.1:{port}/y", 20) == (404, b"none")
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_command_on_one_core() -> None:
+    assert pinned(None) == []
+    assert pinned(1) == ["taskset", "-c", "1"]
 
 
 def test_a_process_is_bound_to_one_core(tmp_path: Path) -> None:

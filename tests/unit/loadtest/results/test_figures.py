@@ -6,7 +6,10 @@ import pytest
 from tests.results_kit import run, tick
 
 from headwater.loadtest.records import Count, PhaseSpan, ServerSample, Timing
+from headwater.loadtest.results.document import to_json
 from headwater.loadtest.results.figures import Figures, Lags, figures_of, figures_of_run, server_figures
+from headwater.loadtest.results.histograms import Histogram
+from headwater.loadtest.results.markdown import to_markdown
 
 SPAN = PhaseSpan("all", 0, 10)
 
@@ -106,3 +109,27 @@ def test_the_figures_of_a_run_are_added_up_once() -> None:
     result = run(3, samples=2)
     assert figures_of_run(result) is figures_of_run(result)
     assert figures_of_run(dataclasses.replace(result, ticks=()))[0].count(Count.PARTS) == 0
+
+
+def test_whatever_the_sums_depend_on_is_another_run() -> None:
+    result = run(3, samples=2)
+    figures = figures_of_run(result)
+    assert figures_of_run(dataclasses.replace(result, verdicts=(), invalid=("x",))) is figures
+    assert len(figures_of_run(dataclasses.replace(result, phases=()))) == 1
+    assert "parts" not in figures_of_run(dataclasses.replace(result, server=()))[0].server
+    assert figures_of_run(dataclasses.replace(result, seconds=60.0))[0].seconds == 60
+
+
+def test_judging_and_reporting_decode_each_tick_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    decode, decoded = Histogram.decode, list[bytes]()
+
+    def counted(data: bytes) -> Histogram:
+        decoded.append(data)
+        return decode(data)
+
+    monkeypatch.setattr(Histogram, "decode", counted)
+    result = run(3, samples=2)
+    assert result.verdicts
+    to_json(result)
+    to_markdown(result)
+    assert len(decoded) == sum(len(tick.timings) for tick in result.ticks)

@@ -88,6 +88,37 @@ async def test_what_was_resumed_is_not_resumed_again(sleeper: tuple[subprocess.P
     assert len(events) == 2
 
 
+async def test_what_was_paused_and_then_killed_is_not_resumed(
+    sleeper: tuple[subprocess.Popen[bytes], Path],
+) -> None:
+    process, file = sleeper
+    chaos, events = made()
+    steps: list[tuple[float, ChaosStep]] = [
+        (0, Signal(do="pause", at_s=0, pid_file=file)), (0.05, Signal(do="kill", at_s=0, pid_file=file)),
+    ]  # fmt: skip
+    await chaos.play(steps)
+    assert process.wait(5) == -9
+    await chaos.undo()
+    assert [(event.what.split()[0], event.ok) for event in events] == [("pause", True), ("kill", True)]
+
+
+async def test_what_was_paused_and_then_told_to_end_goes_on_for_it(
+    sleeper: tuple[subprocess.Popen[bytes], Path],
+) -> None:
+    process, file = sleeper
+    chaos, events = made()
+    steps: list[tuple[float, ChaosStep]] = [
+        (0, Signal(do="pause", at_s=0, pid_file=file)), (0.05, Signal(do="term", at_s=0, pid_file=file)),
+    ]  # fmt: skip
+    await chaos.play(steps)
+    assert state(process) == "T"
+    await chaos.undo()
+    assert process.wait(5) == -15
+    assert [(event.what.split()[0], event.ok) for event in events] == [
+        ("pause", True), ("term", True), ("resume", True),
+    ]  # fmt: skip
+
+
 async def test_steps_do_not_wait_for_each_other() -> None:
     chaos, events = made()
     await chaos.play(

@@ -91,7 +91,7 @@ def test_a_server_that_is_not_there_is_told_once(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(module, "AGAIN_S", 0.01)
     publisher = Publisher(url=f"rtmp://127.0.0.1:{free_port()}/live/a", width=160, height=90)
     stop, out = threading.Event(), io.StringIO()
-    encoder = Encoder(Job(publisher=publisher, number=1, shown=publisher.shown(1)), stop, out)
+    encoder = Encoder(Job(publisher=publisher, shown=publisher.shown(1)), stop, out)
     encoder.epoch = time.monotonic() - 5
     thread = threading.Thread(target=encoder.run)
     thread.start()
@@ -110,6 +110,6 @@ def test_a_server_that_is_not_there_is_told_once(monkeypatch: pytest.MonkeyPatch
 def test_a_file_that_is_not_there(tmp_path: object) -> None:
     publisher = Publisher.model_validate({"url": f"rtmp://127.0.0.1:{free_port()}/live/a", "file": f"{tmp_path}/no"})
     out = io.StringIO()
-    encoder = Encoder(Job(publisher=publisher, number=1, shown="publisher a"), threading.Event(), out)
+    encoder = Encoder(Job(publisher=publisher, shown="publisher a"), threading.Event(), out)
     assert encoder.run() == 1
     assert "cannot publish" in out.getvalue()

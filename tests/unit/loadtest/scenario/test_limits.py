@@ -10,7 +10,7 @@ import pytest
 from headwater.loadtest.generator.plan import Arrival
 from headwater.loadtest.records import ViewerClass
 from headwater.loadtest.scenario import limits as module
-from headwater.loadtest.scenario.limits import most_at_once, ports, warnings
+from headwater.loadtest.scenario.limits import most_at_once, ports, unusable, warnings
 
 VIEWER = ViewerClass()
 
@@ -32,6 +32,16 @@ def test_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
     (text,) = warnings(crowd(500), 1, 0)
     assert text.startswith("up to 1,000 connections in a process, and 1,000 open files are allowed")
     assert not warnings(crowd(500), 2, 0)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.9", "::1"])
+def test_an_address_of_this_machine(address: str) -> None:
+    assert unusable(address) is None
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_an_address_of_another_machine(address: str) -> None:
+    assert unusable(address) == "Cannot assign requested address"
 
 
 def test_ports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_names_are_numbered() -> None:
 
 
 def test_options() -> None:
-    options = Publisher(url="rtmp://h/live/a", fps=50, bitrate=100_000, audio=False).options(1)
+    options = Publisher(url="rtmp://h/live/a", fps=50, bitrate=100_000, audio=False).options()
     options.check()
     assert (options.url, options.fps, options.bitrate, options.audio) == (
         "rtmp://h/live/a",
