@@ -391,7 +391,7 @@ FAULTS: dict[str, Fault] = {
     "no such captions": Fault({179}, multivariant=master("CLOSED-CAPTIONS=NONE", 'CLOSED-CAPTIONS="cc"')),
     "target durations differ": Fault({180}, text=sub("TARGETDURATION:4", "TARGETDURATION:3", of="audio")),
     "segments not independent": Fault({182}, text=lambda a, t: t if a.rendition == "audio" else t.replace(
-        ",INDEPENDENT=YES", ""), media=boxes(b"\x03\xe9\x65", b"\x03\xe9\x41", "source/"),
+        ",INDEPENDENT=YES", ""), media=boxes(b"\x03\xe1\x65", b"\x03\xe1\x41", "source/"),
         multivariant=master("^(#EXT-X-VERSION.*)$", r"\1\n#EXT-X-INDEPENDENT-SEGMENTS")),
     "EXTINF is not the media": Fault({183}, model=plain_hls),
     "no mvex": Fault({199}, media=boxes(b"mvex", b"free", "source/init")),

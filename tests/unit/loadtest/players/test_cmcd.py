@@ -52,7 +52,7 @@ def test_what_a_player_says() -> None:
         (Kind.MULTIVARIANT, "m"), (Kind.PLAYLIST, "m"), (Kind.INIT, "i"), (Kind.PART, "a"), (Kind.PART, "v"),
     }  # fmt: skip
     rates = {(target.partition("ot=")[2][:1], target.partition("br=")[2].partition(",")[0]) for _, target in said}
-    assert rates == {("m", ""), ("i", "800"), ("i", ""), ("v", "800"), ("a", "")}, "BANDWIDTH is of the video"
+    assert rates == {("m", ""), ("i", "4000"), ("i", ""), ("v", "4000"), ("a", "")}, "BANDWIDTH is of the video"
     last = said[-1][1]
     assert "bl=" in last
     assert ",su" not in last
