@@ -163,13 +163,14 @@ function loadWithHls() {
       codecs: level.attrs.CODECS || "",
     }));
     figures.withdrawn = [];
-    applyChoice();
     drawChoices();
+    applyChoice();
     startPlaying();
   });
   hls.on(Events.AUDIO_TRACKS_UPDATED, () => {
     figures.audioTracks = hls.audioTracks.map((track) => track.name);
   });
+  hls.on(Events.LEVEL_SWITCHING, (_, data) => forgetParts(hls.levels[data.level]));
   hls.on(Events.LEVEL_SWITCHED, (_, data) => {
     figures.level = data.level;
     figures.rendition = levelNames()[data.level] || "";
@@ -361,6 +362,7 @@ document.getElementById("live").addEventListener("click", () => {
 
 function tick() {
   watchPicture();
+  keepChoice();
   read();
   show();
 }

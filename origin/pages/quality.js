@@ -11,6 +11,8 @@ const NO_LADDER_MS = 60000;
 const quality = document.getElementById("quality");
 const reduced = document.getElementById("reduced");
 
+let leftAt = null; // when hls.js was first seen to have left the viewer's choice
+
 // `…/720p/index.m3u8` -> `720p`.
 function renditionOf(uri) {
   const found = /([^/?]+)\/[^/?]*(?:\?.*)?$/.exec(uri || "");
@@ -32,6 +34,7 @@ function drawChoices() {
   const names = [...new Set(levelNames())].reverse();
   figures.rungs = names.filter((name) => !figures.withdrawn.includes(name));
   const choices = [AUTO, ...names];
+  if (!choices.includes(figures.choice)) choices.push(figures.choice);
   if (choices.join() !== [...quality.options].map((option) => option.value).join()) {
     quality.replaceChildren(
       ...choices.map((name) => {
@@ -43,8 +46,8 @@ function drawChoices() {
   }
   for (const option of quality.options) {
     const level = figures.levels.find((one) => one.name === option.value);
-    const gone = figures.withdrawn.includes(option.value);
-    setText(option, level ? label(level) + (gone ? " (not now)" : "") : autoText());
+    const gone = option.value !== AUTO && !figures.rungs.includes(option.value);
+    setText(option, option.value === AUTO ? autoText() : label(level || { name: option.value }) + (gone ? " (not now)" : ""));
     option.disabled = gone;
   }
   quality.value = figures.choice;
@@ -56,21 +59,33 @@ function autoText() {
 }
 
 // hls.js starts with `auto`, also after each reload of the source, and goes back to it when a level fails: what the
-// viewer chose is set again, unless the server does not offer it now.
+// viewer chose is set again as soon as the server offers it, and some time after it failed.
 function applyChoice() {
   if (!hls) return;
-  let at = levelNames().lastIndexOf(figures.choice);
-  if (at < 0) figures.choice = AUTO;
-  if (figures.withdrawn.includes(figures.choice)) at = -1;
-  // What is buffered is played. `nextLevel` would throw it away, and hls.js 1.7 takes parts that it threw away for
-  // loaded when it comes back to a level soon: a hole.
+  // -1 is auto: what was chosen is not there, as long as an encoder that came back has no ladder yet.
+  const at = figures.rungs.includes(figures.choice) ? levelNames().lastIndexOf(figures.choice) : -1;
+  leftAt = null;
+  // What is buffered is played: `nextLevel` would throw it away.
   if (hls.manualLevel !== at) hls.loadLevel = at;
+}
+
+function keepChoice() {
+  if (!hls || hls.manualLevel !== -1 || !figures.rungs.includes(figures.choice)) leftAt = null;
+  else if (leftAt === null) leftAt = performance.now();
+  else if (performance.now() - leftAt > PENALTY_MS) applyChoice();
+}
+
+// hls.js 1.7 takes the parts of a level that it loaded once for loaded, though another level's took their place in the
+// buffer since. Coming back within a segment it would begin in the middle of it, without a keyframe: a hole.
+function forgetParts(level) {
+  const parts = (level.details && level.details.partList) || [];
+  for (const part of parts) part.clearElementaryStreamInfo();
 }
 
 function choose(name) {
   figures.choice = name;
-  applyChoice();
   drawChoices();
+  applyChoice();
 }
 
 quality.addEventListener("change", () => choose(quality.value));
@@ -141,8 +156,8 @@ function mustReload(known, found) {
   if ([...now].some((line) => !before.has(line) && !harmless(line))) return true;
   if ([...before].some((line) => line.startsWith("media ") && line.includes("TYPE=AUDIO") && !now.has(line))) return true;
   figures.withdrawn = [...new Set([...were].filter((uri) => !offered.has(uri)).map(renditionOf))];
-  if (figures.choice !== AUTO) applyChoice();
   drawChoices();
+  if (figures.choice !== AUTO) applyChoice();
   const ended = playing && playing.details && !playing.details.live;
   return Boolean(ended && figures.withdrawn.includes(name));
 }

@@ -41,9 +41,10 @@ SOURCES = (
     Flashing("second", size="852x480", fps="25", gop=25, audio_rate=44_100, seconds=SECONDS),
     Flashing("third", fps="30", gop=30, seconds=SECONDS, video=_HEVC),
 )
-AGAIN = Flashing("fourth", size="480x360", fps="24", gop=24, audio_rate=44_100, seconds=30)
+AGAIN = Flashing("fourth", size="480x360", fps="24", gop=24, audio_rate=44_100, seconds=45)
 AWAY_S = 2
 LATENCY_S = 4.0
+BACK = "([name, width]) => headwater.rendition === name && document.querySelector('video').videoWidth === width"
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,8 @@ def test_the_rungs_go_on_through_every_change(server: Headwater, folder: Path) -
         again = AGAIN.start(server, folder, STREAM)
         try:
             page.wait_for_timeout(4_000)
+            # The viewer's choice comes back as soon as the ladder of the encoder that came back does.
+            page.wait_for_function(BACK, arg=(RUNGS[0], 426), timeout=25_000)
             before = wait_playing(page, timeout_s=15)
             page.wait_for_timeout(3_000)
             after = figures(page)

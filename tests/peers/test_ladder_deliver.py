@@ -217,8 +217,9 @@ def test_the_player_page_offers_the_rungs(seen: Seen) -> None:
         ]
         page.select_option("#quality", "144p")
         page.wait_for_function("document.querySelector('video').videoWidth === 256", timeout=15_000)
+        # The figure follows the picture once hls.js has said so, and the page is drawn again.
+        page.wait_for_function("document.querySelector('[data-figure=rendition]').innerText === '144p'", timeout=5_000)
         page.wait_for_function(TOLD_AND_SHOWN_AGREE, timeout=10_000)
-        assert page.inner_text("[data-figure=rendition]") == "144p"
         assert page.inner_text("[data-figure=offered]") == ", ".join(("source", *RUNGS))
         assert "real time" in page.inner_text("[data-figure=speed]")
         page.context.close()

@@ -97,10 +97,7 @@ def test_twenty_switches_without_a_stall_or_an_offset(server: Headwater) -> None
 
 
 def _switch(page: Page, name: str) -> None:
-    """Choose the rung as a viewer does, and wait until its picture is shown.
-
-    Why not `hls.nextLevel`: it throws away what is buffered, and no player close to live can do that without a risk.
-    """
+    """Choose the rung as a viewer does, and wait until its picture is shown."""
     page.select_option("#quality", name)
     page.wait_for_function(
         "(width) => document.querySelector('video').videoWidth === width", arg=WIDTHS[name], timeout=15_000
