@@ -12,10 +12,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 from headwater.config.settings import Edge
+from headwater.config.settings_freshness import Freshness
 from headwater.config.stages import Stage, StageTimes
 
 from .caller import Callers
 from .core import TICK_S, Core, CoreLimits
+from .freshness import VARY_HARMLESS
 from .gate import Gate
 from .guard import RESERVE, Guard
 from .http1 import Connection
@@ -23,9 +25,11 @@ from .keyring import KeyFileError, Keyring
 from .listener import Limits, Shared
 from .message import Cancel, Done, Upstream, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
+from .overrides import Kind, Override, Policy
 from .overview import Overview, overview
 from .pins import Pins
 from .refusals import RefusalLog
+from .storemetrics import StoreMetrics
 from .tiermetrics import TierMetrics
 from .upstreams import Upstreams
 from .viewers import KEY_BYTES
@@ -52,6 +56,14 @@ class _TimedUpstream:
             done(answer)
 
         return self._upstream.fetch(request, timed)
+
+
+def _policy(settings: Freshness) -> Policy:
+    of = {kind: Override(**getattr(settings, kind.value).model_dump()) for kind in Kind}
+    harmless = VARY_HARMLESS | {name.lower() for name in settings.vary_ignored}
+    return Policy(
+        {kind: override for kind, override in of.items() if override != Override()}, harmless, settings.mark_s
+    )
 
 
 def _bound_unsent(listening: socket.socket, most: int) -> None:
@@ -127,6 +139,7 @@ class EdgeServer:
                 settings.followers,
                 settings.follow_grace_s,
                 secrets.token_bytes(KEY_BYTES),
+                _policy(settings.freshness),
             ),
             _TimedUpstream(tiers, self._wakes),
             self._wakes,
@@ -164,6 +177,7 @@ class EdgeServer:
             StageTimes(self._registry, stages),
             Metrics(core, self._wakes, self._registry),
             TierMetrics(tiers, self._registry),
+            StoreMetrics(core, self._registry),
         )
         self._refusals = RefusalLog(core.tally.refused)
         shared.start()

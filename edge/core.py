@@ -23,12 +23,14 @@ from .cmcd import QUERY
 from .collapse import Flight, Waiter
 from .entities import PREFLIGHT, RETRY_AFTER_S, local, received
 from .follow import Follower, State
-from .freshness import Shape, judge
+from .freshness import Shape
 from .gate import Gate
 from .keys import BadTarget, Target, read_target, resolve
 from .loops import looping
+from .marks import HitForMiss
 from .message import Entity, Method, Outcome, Reply, Request, Response, Tally, Ticket, Upstream, UpstreamAnswer
 from .objects import Objects
+from .overrides import Kind, Kinds, Policy
 from .paths import Paths
 from .select import select
 from .store import Store
@@ -56,6 +58,7 @@ class CoreLimits:
     follow_grace_s: float
     viewer_key: bytes
     """Secret under which viewers are hashed to be counted; `viewers.KEY_BYTES`."""
+    policy: Policy = Policy()  # noqa: RUF009  (immutable)
 
 
 class Observer(Protocol):
@@ -99,7 +102,7 @@ class Core:
         self._via = f"1.1 {limits.node}"
         self._targets: dict[bytes, Target | BadTarget] = {}
         self._followers: dict[str, Follower] = {}
-        self._objects = Objects(self, limits.cache_bytes, self._via, limits.followers)
+        self._objects = Objects(self, limits.cache_bytes, self._via, limits.followers, limits.policy)
 
     @property
     def followers(self) -> int:
@@ -249,6 +252,16 @@ class Core:
             if key not in self._followers:
                 self._objects.prefetch(key, now, listed=listed)
 
+    @property
+    def kinds(self) -> Kinds:
+        """What is a part and what an init section."""
+        return self._objects.kinds
+
+    @property
+    def alone(self) -> HitForMiss:
+        """URLs that nobody queues for."""
+        return self._objects.alone
+
     def window(self, added: Iterable[str], dropped: Iterable[str]) -> None:
         """Keep the live window from being evicted first."""
         self.store.mark(added)
@@ -265,7 +278,15 @@ class Core:
         if follower.state is State.STOPPED:
             return
         duration = float(follower.version.model.target_duration)
-        life = judge(answer.status, answer.get, Shape.PLAYLIST, answer.unix, target_duration=duration)
+        life = self._limits.policy.judge(
+            answer.status,
+            answer.get,
+            Shape.PLAYLIST,
+            answer.unix,
+            Kind.PLAYLIST,
+            live=not follower.version.model.ended,
+            target_duration=duration,
+        )
         entity = received(answer, life, self._via)
         self._objects.adopt(follower.key, entity)
         for waiter in follower.take_waiters():
@@ -282,6 +303,7 @@ class Core:
         for follower in list(self._followers.values()):
             follower.handle_timeout(now)
         self.store.sweep(now)
+        self.alone.expire(now)
         self.audience.handle_timeout(now)
 
     def drain(self, now: float) -> None:

@@ -8,9 +8,11 @@ from headwater.origin.hls import multivariant
 from headwater.origin.hls.attributes import PlaylistError
 from headwater.origin.hls.model import MediaPlaylist
 
-from .keys import resolve
+from .entities import is_playlist
+from .keys import path_of, resolve
 from .message import UpstreamAnswer
 from .paths import Paths
+from .version import read_playlist
 
 MAX_NAMED = 100
 """Files that one playlist may name by ranges. Why: it is one, or one per advertisement."""
@@ -41,9 +43,16 @@ def children(body: bytes, base: str) -> list[str]:
     return [key for key in keys if key is not None]
 
 
+def model_of(key: str, answer: UpstreamAnswer) -> MediaPlaylist | None:
+    """The media playlist that the answer for `key` is; None when it is none, or no whole answer."""
+    if answer.status == 200 and is_playlist(path_of(key), answer.get("content-type") or ""):
+        return read_playlist(answer.body)
+    return None
+
+
 def tell(paths: Paths, key: str, answer: UpstreamAnswer, model: MediaPlaylist | None) -> None:
     """Where the choice of upstreams may learn from: a playlist that came from one of several."""
-    if not paths.several:
+    if not paths.several or answer.status != 200 or not is_playlist(path_of(key), answer.get("content-type") or ""):
         return
     if model is None:
         if led := children(answer.body, key):

@@ -99,6 +99,8 @@ class Entity:
     """Age up to which it may be served while the upstream fails, seconds."""
     etag: str | None = None
     last_modified: str | None = None
+    surrogate: str | None = None
+    """Surrogate-Control as received: for this cache, so not among `headers`."""
     compress: bool = False
     """Text that is sent gzip to whoever accepts it."""
     gzip: Entity | None = None

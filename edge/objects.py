@@ -13,10 +13,11 @@ from typing import Protocol
 from headwater.origin.hls.model import MediaPlaylist
 
 from .collapse import Flight, Waiter
-from .entities import crowded, failed, freshened, is_media, is_playlist, received, upstream_age
-from .freshness import NEGATIVE_UNKNOWN_S, PRIVATE_MARK_S, Life, Shape, judge
+from .entities import confirmed, crowded, failed, freshened, is_media, is_playlist, received, upstream_age
+from .freshness import NEGATIVE_UNKNOWN_S, Life, Shape
 from .keys import Target, path_of, read_target
-from .learn import in_ranges, tell
+from .learn import in_ranges, model_of, tell
+from .marks import HitForMiss, Marks
 from .message import (
     Entity,
     Failure,
@@ -31,18 +32,17 @@ from .message import (
     UpstreamAnswer,
     UpstreamRequest,
 )
+from .overrides import Kinds, Policy
 from .paths import Paths
 from .ranges import is_answered, key_of, open_ended, wanted
 from .select import select
 from .store import Store
 from .succession import late_after
-from .version import followable, read_playlist
+from .version import followable
 
 MAX_FLIGHTS = 2_000
 """Upstream requests under way for viewers. Why: whoever asks for a new name and leaves costs one and holds none.
 What followers fetch ahead, and playlists that the upstream holds, have bounds and connections of their own."""
-MAX_MARKS = 10_000
-"""Remembered URLs of a kind: private, in ranges, or not followed."""
 PARTIAL_S = 600.0
 """How long a URL that a playlist names by byte ranges, or that is too large, is fetched by ranges."""
 MOST_TARGET_S = 60.0
@@ -77,7 +77,7 @@ class Host(Protocol):
 class Objects:
     """The store and the flights of one edge."""
 
-    def __init__(self, host: Host, cache_bytes: int, via: str, blocking: int) -> None:
+    def __init__(self, host: Host, cache_bytes: int, via: str, blocking: int, policy: Policy) -> None:
         """`blocking`: playlists that are not followed, whose requests with directives the upstream may hold."""
         self.store = Store(cache_bytes)
         self.least_part_s = NEGATIVE_UNKNOWN_S
@@ -89,10 +89,9 @@ class Objects:
         self._open = 0
         """Upstream requests under way because a viewer asked, those that nobody may join included."""
         self._blocking, self._blocking_limit = 0, blocking
-        self._partial: dict[str, float] = {}
+        self._policy, self.kinds = policy, Kinds()
+        self._partial, self._literal, self.alone = Marks(), Marks(), HitForMiss(policy.mark_s)
         self._growing: set[str] = set()
-        self._alone: dict[str, float] = {}
-        self._literal: dict[str, float] = {}
 
     @property
     def flights(self) -> int:
@@ -108,7 +107,7 @@ class Objects:
         if entity is not None and entity.fresh_at(now):
             self._answer(request, reply, entity, Outcome.HIT, now, key=key)
             return None
-        in_ranges = key in self._growing or self._partial.get(key, 0.0) > now
+        in_ranges = key in self._growing or self._partial.has(key, now)
         text = wanted(request) if in_ranges else None
         at = key if text is None else key_of(key, text)
         if text is not None and (part := self.store.get(at)) is not None and part.fresh_at(now):
@@ -117,7 +116,7 @@ class Objects:
         if not self._host.room():
             self._answer(request, reply, crowded(), Outcome.REJECT, now)
             return None
-        alone = self._alone.get(key, 0.0) > now
+        alone = self.alone.has(key, now)
         flight = self._flights.get(at)
         if flight is not None and not alone:
             return flight.join(request, reply)
@@ -147,10 +146,10 @@ class Objects:
         if target.full is target.path:
             return target.path
         # What is stored at the bare path is known not to be live: queries may make another object of it.
-        known = self._literal.get(target.path, 0.0) > now or self.store.peek(target.path) is not None
+        known = self._literal.has(target.path, now) or self.store.peek(target.path) is not None
         if target.playlist_like and target.plain != target.path and not known:
             return target.path
-        if target.asked and self._literal.get(target.plain, 0.0) > now:
+        if target.asked and self._literal.has(target.plain, now):
             return target.full
         return target.plain
 
@@ -240,19 +239,13 @@ class Objects:
         if answer.failure is not None or answer.status >= 500:
             self._unusable(flight, stored, answer)
             return
-        model = None
-        if answer.status == 200 and is_playlist(path_of(key), answer.get("content-type") or ""):
-            model = read_playlist(answer.body)
-            tell(self._host.paths, key, answer, model)
+        model = model_of(key, answer)
+        tell(self._host.paths, key, answer, model)
         if model is not None:
             self.learn(model)
             for part in in_ranges(model, key):
-                _mark(self._partial, part, answer.at + PARTIAL_S)
-        shape = self._shape(key, answer)
-        duration = float(model.target_duration) if model is not None else self.target_duration_s
-        life = judge(
-            answer.status, answer.get, shape, answer.unix, target_duration=duration, part_target=self.least_part_s
-        )
+                self._partial.set(part, answer.at + PARTIAL_S)
+        shape, life = self._judged(key, answer.status, answer, model)
         live = model if model is not None and followable(model) else None
         may_follow = life.share and shape is Shape.PLAYLIST
         if live is not None and may_follow and self._host.found_live(flight, answer, live):
@@ -265,23 +258,16 @@ class Objects:
         if text is None or (answer.status == 206 and not is_answered(text, answer)):
             self._unusable(flight, self.store.peek(flight.key), replace(answer, failure=Failure.INVALID))
             return
-        life = judge(
-            200 if answer.status == 206 else 416,
-            answer.get,
-            self._shape(flight.key, answer),
-            answer.unix,
-            target_duration=self.target_duration_s,
-        )
+        _, life = self._judged(flight.key, 200 if answer.status == 206 else 416, answer)
         entity = received(answer, life, self._via)
         entity.headers += (("Content-Range", answer.get("content-range") or "bytes */*"),)
         if life.keep and life.lifetime > 0 and not open_ended(text):
             self.store.put(key_of(flight.key, text), entity)
         waiters = flight.take()
         others: list[Waiter] = []
-        if not life.share:
-            _mark(self._alone, flight.key, now + PRIVATE_MARK_S)
-            if not alone:
-                waiters, others = waiters[:1], waiters[1:]
+        self.alone.judged(flight.key, life.why, now)
+        if not life.share and not alone:
+            waiters, others = waiters[:1], waiters[1:]
         self._send_all(flight, waiters, entity, now, alone=alone)
         self._host.again(others, now)
 
@@ -297,8 +283,7 @@ class Objects:
             self.store.put(key, entity)
         else:
             self.store.remove(key)
-        if not life.share:
-            _mark(self._alone, key, now + PRIVATE_MARK_S)
+        self.alone.judged(key, life.why, now)
         mine, others = self._divide(flight, now, ignores=ignores or answer.status >= 400)
         if not life.share and not alone:
             mine, others = mine[:1], mine[1:] + others
@@ -318,7 +303,7 @@ class Objects:
             target = self._host.target_of(waiter.request)
             (mine if target.full == key or (target.plain == key and ignores) else others).append(waiter)
         if others:
-            _mark(self._literal, key, now + LITERAL_S)
+            self._literal.set(key, now + LITERAL_S)
         return mine, others
 
     def _freshen(self, flight: Flight, stored: Entity | None, answer: UpstreamAnswer) -> None:
@@ -327,14 +312,12 @@ class Objects:
         if stored is None:  # evicted while it was asked for: once more, without conditions
             self._host.again(waiters, answer.at)
             return
-        life = judge(
-            200, answer.get, self._shape(flight.key, answer), answer.unix, target_duration=self.target_duration_s
-        )
+        whole = confirmed(stored, answer)
+        _, life = self._judged(flight.key, 200, whole, model_of(flight.key, whole))
         stored.received, stored.age = answer.at, upstream_age(answer)
         stored.headers, stored.gzip, stored.wire = freshened(stored, answer), None, {}
         self.store.weigh(flight.key, stored)
-        if answer.get("cache-control") is not None or answer.get("expires") is not None:
-            stored.lifetime, stored.usable = life.lifetime, max(life.usable, stored.usable)
+        stored.lifetime, stored.usable = life.lifetime, max(life.usable, stored.usable)
         self._send_all(flight, waiters, stored, answer.at)
 
     def _unusable(self, flight: Flight, stored: Entity | None, answer: UpstreamAnswer) -> None:
@@ -346,7 +329,7 @@ class Objects:
             return
         if answer.failure is Failure.TOO_LARGE and flight.range is None:
             # Too large to be had whole. Who wants a range of it can have that.
-            _mark(self._partial, flight.key, now + PARTIAL_S)
+            self._partial.set(flight.key, now + PARTIAL_S)
             waiters = flight.take()
             ranges = [waiter for waiter in waiters if wanted(waiter.request) is not None]
             self._host.again(ranges, now)
@@ -363,6 +346,23 @@ class Objects:
             outcome = Outcome.PASS if alone else Outcome.FETCH if waiter is flight.asker else Outcome.JOIN
             self._answer(waiter.request, waiter.reply, entity, outcome, now, key=flight.key, collapsed=len(waiters) > 1)
         self._host.handed(len(waiters))
+
+    def _judged(
+        self, key: str, status: int, answer: UpstreamAnswer, model: MediaPlaylist | None = None
+    ) -> tuple[Shape, Life]:
+        shape = self._shape(key, answer)
+        playlist = model is not None if status == 200 and answer.body else None
+        life = self._policy.judge(
+            status,
+            answer.get,
+            shape,
+            answer.unix,
+            self.kinds.of(key, answer.get("content-type") or "", media_playlist=playlist),
+            live=model is not None and not model.ended,
+            target_duration=float(model.target_duration) if model is not None else self.target_duration_s,
+            part_target=self.least_part_s,
+        )
+        return shape, life
 
     def _shape(self, key: str, answer: UpstreamAnswer) -> Shape:
         if answer.status >= 400:
@@ -392,9 +392,3 @@ def _read_key(key: str) -> Target:
     target = read_target(key.encode("ascii"))
     assert isinstance(target, Target)  # keys are canonical targets
     return target
-
-
-def _mark(marks: dict[str, float], key: str, until: float) -> None:
-    if len(marks) >= MAX_MARKS:
-        marks.clear()
-    marks[key] = until

@@ -33,6 +33,7 @@ SHELLS = {
     "headwater.edge.parse": "its early answers carry the Date header",
     "headwater.edge.pinapi": "aiohttp handlers",
     "headwater.edge.refusals": "logging",
+    "headwater.edge.storemetrics": "metrics registry",
     "headwater.edge.tiermetrics": "metrics registry",
     "headwater.edge.upstreams": "composition of the upstream clients, logging",
     "headwater.edge.reports": "metrics registry",
