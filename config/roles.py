@@ -141,6 +141,7 @@ class EdgeRole:
     """The edge in this process."""
 
     def __init__(self, settings: Settings) -> None:
+        from headwater.edge import purgeapi
         from headwater.edge.app import EdgeServer
         from headwater.edge.pinapi import routes
 
@@ -149,7 +150,7 @@ class EdgeRole:
         self._watch = LoopWatch(self._registry)
         self._server = EdgeServer(settings.edge, upstream_of(settings, settings.origin.http.port), self._registry)
         self._book = StatusBook("edge", self._registry, self._why_not_ready, lambda: facts.of_edge(self._server))
-        pages = routes(lambda: self._server.pins)
+        pages = [*routes(lambda: self._server.pins), *purgeapi.routes(lambda order: self._server.purge(order))]
         self._admin = AdminServer(settings.edge.admin, self._registry, self._why_not_ready, self._book.status, pages)
 
     async def start(self) -> None:

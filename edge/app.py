@@ -22,12 +22,14 @@ from .gate import Gate
 from .guard import RESERVE, Guard
 from .http1 import Connection
 from .keyring import KeyFileError, Keyring
+from .keys import path_of
 from .listener import Limits, Shared
 from .message import Cancel, Done, Upstream, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
 from .overrides import Kind, Override, Policy
 from .overview import Overview, overview
 from .pins import Pins
+from .purge import Order, Purged
 from .refusals import RefusalLog
 from .storemetrics import StoreMetrics
 from .tiermetrics import TierMetrics
@@ -202,6 +204,14 @@ class EdgeServer:
         self._core.handle_timeout(now)
         self.pins.handle_timeout(now)
         self._refusals.look(now)
+
+    def purge(self, order: Order) -> Purged | None:
+        """Forget what `order` is about; None while nothing runs."""
+        if self._core is None:
+            return None
+        _, purged = self._core.purge(order, asyncio.get_running_loop().time())
+        log.info("purged", kind=order.what.value, target=path_of(order.target), soft=order.soft, **purged.to_json())
+        return purged
 
     async def drain(self) -> None:
         """Stop accepting, answer held requests now, end every connection; returns when all are gone or time is up."""

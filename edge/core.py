@@ -32,6 +32,7 @@ from .message import Entity, Method, Outcome, Reply, Request, Response, Tally, T
 from .objects import Objects
 from .overrides import Kind, Kinds, Policy
 from .paths import Paths
+from .purge import Order, Purged, Purges, Scope, named_by, scope_of, without_token
 from .select import select
 from .store import Store
 from .viewers import Audience
@@ -90,6 +91,7 @@ class Core:
         self.tally = Tally()
         self.gate: Gate | None = None
         """Set: nothing is looked up without a playback token."""
+        self.purges = Purges()
         self.upstream = upstream
         self.paths = paths
         self._cdn_id = cdn_id
@@ -295,6 +297,20 @@ class Core:
     def uncounted(self, outcome: Outcome) -> None:
         """The last answer with this outcome went to no viewer (pins.Core)."""
         self.tally.requests[outcome] -= 1
+
+    def purge(self, order: Order, now: float) -> tuple[Scope, Purged]:
+        """Carry out `order` on what is in memory: the keys that it was about, and what there was."""
+        if self.gate is not None:  # as it was copied from a viewer's address bar
+            order = without_token(order, self.gate)
+        playlists = {key: follower.version for key, follower in self._followers.items()}
+        scope = scope_of(order, named_by(order, self.store, playlists))
+        purged = self._objects.purge(scope, now, soft=order.soft)
+        for follower in self.following():
+            if scope.covers(follower.key):
+                follower.ask_anew(now)
+                purged.followers += 1
+        self.purges.count(order.what, purged.objects + purged.followers)
+        return scope, purged
 
     # -- time
 

@@ -13,10 +13,10 @@ from typing import Protocol
 from headwater.origin.hls.model import MediaPlaylist
 
 from .collapse import Flight, Waiter
-from .entities import confirmed, crowded, failed, freshened, is_media, is_playlist, received, upstream_age
+from .entities import confirmed, crowded, failed, freshened, received, upstream_age
 from .freshness import NEGATIVE_UNKNOWN_S, Life, Shape
-from .keys import Target, path_of, read_target
-from .learn import in_ranges, model_of, tell
+from .keys import Target, path_of, read_key
+from .learn import in_ranges, model_of, shape_of, tell
 from .marks import HitForMiss, Marks
 from .message import (
     Entity,
@@ -34,6 +34,7 @@ from .message import (
 )
 from .overrides import Kinds, Policy
 from .paths import Paths
+from .purge import Purged, Scope
 from .ranges import is_answered, key_of, open_ended, wanted
 from .select import select
 from .store import Store
@@ -92,6 +93,7 @@ class Objects:
         self._policy, self.kinds = policy, Kinds()
         self._partial, self._literal, self.alone = Marks(), Marks(), HitForMiss(policy.mark_s)
         self._growing: set[str] = set()
+        self._lone: set[Flight] = set()
 
     @property
     def flights(self) -> int:
@@ -120,7 +122,7 @@ class Objects:
         flight = self._flights.get(at)
         if flight is not None and not alone:
             return flight.join(request, reply)
-        purpose = Purpose.BLOCKING if "_HLS_" in key and _read_key(key).asked else Purpose.OBJECT
+        purpose = Purpose.BLOCKING if "_HLS_" in key and read_key(key).asked else Purpose.OBJECT
         if not self._connection_for(purpose):
             self._answer(request, reply, crowded(), Outcome.REJECT, now)
             return None
@@ -206,7 +208,9 @@ class Objects:
         at = key if text is None else key_of(key, text)
         self._open += purpose is Purpose.OBJECT
         self._blocking += purpose is Purpose.BLOCKING
-        if not alone:
+        if alone:
+            self._lone.add(flight)
+        else:
             self._flights[at] = flight
         # RFC 9111 section 4.3.1: revalidate what is stored
         etag = modified = None
@@ -218,6 +222,7 @@ class Objects:
             self._blocking -= purpose is Purpose.BLOCKING
             if self._flights.get(at) is flight:
                 del self._flights[at]
+            self._lone.discard(flight)
             self._host.tally.fetched(purpose, answer)
             if answer.status in (206, 416):
                 self._landed_range(flight, answer, alone=alone)
@@ -261,7 +266,7 @@ class Objects:
         _, life = self._judged(flight.key, 200 if answer.status == 206 else 416, answer)
         entity = received(answer, life, self._via)
         entity.headers += (("Content-Range", answer.get("content-range") or "bytes */*"),)
-        if life.keep and life.lifetime > 0 and not open_ended(text):
+        if life.keep and life.lifetime > 0 and not open_ended(text) and not flight.void:
             self.store.put(key_of(flight.key, text), entity)
         waiters = flight.take()
         others: list[Waiter] = []
@@ -277,11 +282,12 @@ class Objects:
         entity = received(answer, life, self._via)
         if (
             life.keep
+            and not flight.void
             and key not in self._growing
             and (life.lifetime > 0 or life.usable > 0 or entity.etag or entity.last_modified)
         ):
             self.store.put(key, entity)
-        else:
+        elif not flight.void:
             self.store.remove(key)
         self.alone.judged(key, life.why, now)
         mine, others = self._divide(flight, now, ignores=ignores or answer.status >= 400)
@@ -309,7 +315,7 @@ class Objects:
     def _freshen(self, flight: Flight, stored: Entity | None, answer: UpstreamAnswer) -> None:
         """304: what is stored is good for another lifetime (RFC 9111 section 4.3.4)."""
         waiters = flight.take()
-        if stored is None:  # evicted while it was asked for: once more, without conditions
+        if stored is None or flight.void:  # evicted or purged while it was asked for: once more
             self._host.again(waiters, answer.at)
             return
         whole = confirmed(stored, answer)
@@ -350,7 +356,7 @@ class Objects:
     def _judged(
         self, key: str, status: int, answer: UpstreamAnswer, model: MediaPlaylist | None = None
     ) -> tuple[Shape, Life]:
-        shape = self._shape(key, answer)
+        shape = shape_of(key, answer, listed=self.store.marked(key))
         playlist = model is not None if status == 200 and answer.body else None
         life = self._policy.judge(
             status,
@@ -364,20 +370,17 @@ class Objects:
         )
         return shape, life
 
-    def _shape(self, key: str, answer: UpstreamAnswer) -> Shape:
-        if answer.status >= 400:
-            # A name that no playlist lists any more cannot be told from one that none lists yet (rule 149).
-            return Shape.PLAYLIST if path_of(key).endswith((".m3u8", ".m3u")) else Shape.PENDING
-        if is_playlist(path_of(key), answer.get("content-type") or ""):
-            return Shape.BLOCKING if _read_key(key).asked else Shape.PLAYLIST
-        if self.store.marked(key) or is_media(path_of(key), answer.get("content-type") or ""):
-            return Shape.LISTED
-        return Shape.OTHER
-
     def adopt(self, key: str, entity: Entity) -> None:
         """Keep what a follower leaves behind, for its lifetime."""
         if entity.lifetime > 0:
             self.store.put(key, entity)
+
+    def purge(self, scope: Scope, now: float, *, soft: bool) -> Purged:
+        """Forget what `scope` covers, or take it for stale; what is on its way will not be kept."""
+        voided = scope.void(self._flights, self._lone)
+        for marks in (self.alone, self._partial, self._literal):
+            marks.forget(scope.covers)
+        return Purged(self.store.purge(scope.of(self.store.index), now, soft=soft), flights=voided)
 
     def stop(self) -> None:
         """End every upstream request; nobody is answered any more."""
@@ -386,9 +389,3 @@ class Objects:
             if flight.cancel is not None:
                 flight.cancel()
         self._flights.clear()
-
-
-def _read_key(key: str) -> Target:
-    target = read_target(key.encode("ascii"))
-    assert isinstance(target, Target)  # keys are canonical targets
-    return target

@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from .core import Core
+from .purge import What
 
 Family = CounterMetricFamily | GaugeMetricFamily
 
@@ -23,6 +24,18 @@ class StoreMetrics(Collector):
     def collect(self) -> Iterator[Family]:
         """All families of what this edge keeps."""
         yield from self._marks()
+        yield from self._purges()
+
+    def _purges(self) -> Iterator[Family]:
+        purges = self._core.purges
+        orders = CounterMetricFamily("headwater_edge_purges", "Purges carried out", labels=["kind"])
+        found = CounterMetricFamily(
+            "headwater_edge_purged", "Objects removed or made stale, and playlists asked for anew", labels=["kind"]
+        )
+        for what in What:
+            orders.add_metric([what.value], purges.orders[what])
+            found.add_metric([what.value], purges.found[what])
+        yield from (orders, found)
 
     def _marks(self) -> Iterator[Family]:
         alone = self._core.alone

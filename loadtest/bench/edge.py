@@ -11,9 +11,9 @@ from .processes import fetched, free_port, started
 
 
 class EdgeNode:
-    """One edge process. `upstreams`: base URLs by name."""
+    """One edge process. `upstreams`: base URLs by name; `extra`: more tables of settings, as TOML."""
 
-    def __init__(self, folder: Path, name: str, upstreams: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, name: str, upstreams: Mapping[str, str], extra: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port, self.admin = free_port(), free_port()
         entries = "\n".join(f'[[edge.upstreams]]\nname = "{label}"\nurl = "{url}"' for label, url in upstreams.items())
@@ -30,6 +30,7 @@ port = {self.port}
 [edge.admin]
 port = {self.admin}
 {entries}
+{extra}
 """
         )
         command = [sys.executable, "-m", "headwater.config.cli", "edge", "--config", str(config)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.edge_kit import LiveStream, Script, Viewer, make_core, statuses
 
@@ -43,7 +45,7 @@ def test_surrogate_control_is_obeyed_and_passed_to_nobody() -> None:
 def test_a_304_without_the_targeted_field_is_judged_by_the_stored_one() -> None:
     script = Script()
     core = make_core(script)
-    fields = {"cache_control": "max-age=0", "etag": '"1"'}
+    fields: dict[str, Any] = {"cache_control": "max-age=0", "etag": '"1"'}
     Viewer(core).get("/a", 1.0)
     script.answer("/a", 1.0, b"x", surrogate_control="max-age=60", **fields)
     Viewer(core).get("/a", 62.0)
@@ -80,14 +82,14 @@ def test_hit_for_miss_nobody_waits_for_another_once_answers_are_known_to_be_for_
     script = Script()
     core = make_core(script)
     first, second = Viewer(core).get("/a", 1.0), Viewer(core).get("/a", 1.0)
-    script.answer("/a", 1.5, b"1", **fields)
+    script.answer("/a", 1.5, b"1", 200, **fields)
     assert first.body == b"1"
     assert not second.answers
     assert core.alone.counts == {**dict.fromkeys(Why, 0), why: 1}
     others = [Viewer(core).get("/a", 2.0) for _ in range(3)]
     assert script.targets == ["/a"] * 4, "each at once, none behind another"
     for number in range(4):
-        script.answer("/a", 2.5, b"%d" % (number + 2), **fields)
+        script.answer("/a", 2.5, b"%d" % (number + 2), 200, **fields)
     assert [viewer.body for viewer in (second, *others)] == [b"2", b"3", b"4", b"5"]
     assert {viewer.answer.outcome for viewer in (second, *others)} == {Outcome.PASS}
     assert core.alone.counts[why] == 1, "the same mark goes on"

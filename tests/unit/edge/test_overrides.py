@@ -12,7 +12,6 @@ from headwater.edge.message import UpstreamAnswer
 from headwater.edge.overrides import Kind, Kinds, Override, Policy, kinds_of
 from headwater.edge.version import Version
 
-TYPE = {"content_type": "application/vnd.apple.mpegurl"}
 MANY = Override(least_s=600, stale_s=86_400, negative_s=600)
 
 
@@ -140,7 +139,7 @@ def test_rule_163_a_304_for_a_live_playlist_that_is_not_followed_gives_it_no_lon
     script, stream = Script(), LiveStream()
     core = make_core(script, followers=0, policy=Policy({Kind.PLAYLIST: Override(least_s=600)}))
     Viewer(core).get("/v/index.m3u8", 1.0)
-    script.answer("/v/index.m3u8", 1.0, stream.text(), etag='"1"', cache_control="max-age=1", **TYPE)
+    script.playlist("/v/index.m3u8", 1.0, stream, etag='"1"', cache_control="max-age=1")
     assert Viewer(core).get("/v/index.m3u8", 2.9).status == 200
     late = Viewer(core).get("/v/index.m3u8", 3.1)
     script.answer("/v/index.m3u8", 3.1, status=304)
