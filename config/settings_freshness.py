@@ -1,14 +1,15 @@
-"""[edge.freshness]: how long what is cached may be used. Sans-IO."""
+"""[edge.freshness], [edge.disk]: how long what is cached may be used, and what is kept on disk. Sans-IO."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from .section import Section, wrong
-from .units import Seconds
+from .units import GIB, KIB, MIB, Bytes, Seconds
 
 Lifetime = Annotated[float, Field(ge=0, le=365 * 86_400, json_schema_extra={"unit": "s"})]
 
@@ -67,4 +68,29 @@ class Freshness(Section):
         for index, name in enumerate(self.vary_ignored):
             if not name.replace("-", "").isalnum() or not name.isascii():
                 raise wrong(f"vary_ignored.{index}", "not the name of a field, such as user-agent")
+        return self
+
+
+class EdgeDisk(Section):
+    """[edge.disk]: media that left the memory, for viewers who go back in time; it survives a restart."""
+
+    dir: Path | None = Field(
+        None,
+        description="Directory of this edge alone, made when it is not there; its files are for their owner only. "
+        "Unset: nothing is written.",
+    )
+    bytes: Bytes = Field(20 * GIB, description="Disk space; above it what was not used for longest goes.")
+    min_bytes: Bytes = Field(
+        16 * KIB,
+        description="Smallest segment that is written; init sections are whatever their size. Why: a small one costs "
+        "a file and is quickly fetched.",
+    )
+    max_object_bytes: Bytes = Field(64 * MIB, description="Largest object that is written.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.min_bytes > self.max_object_bytes:
+            raise wrong("min_bytes", f"more than `max_object_bytes`, {self.max_object_bytes}")
+        if self.max_object_bytes > self.bytes:
+            raise wrong("max_object_bytes", f"more than `bytes`, {self.bytes}")
         return self

@@ -255,6 +255,11 @@ class Core:
                 self._objects.prefetch(key, now, listed=listed)
 
     @property
+    def via(self) -> str:
+        """Our entry of the Via field."""
+        return self._via
+
+    @property
     def kinds(self) -> Kinds:
         """What is a part and what an init section."""
         return self._objects.kinds

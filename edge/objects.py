@@ -293,7 +293,7 @@ class Objects:
         mine, others = self._divide(flight, now, ignores=ignores or answer.status >= 400)
         if not life.share and not alone:
             mine, others = mine[:1], mine[1:] + others
-        self._send_all(flight, mine, entity, now, alone=alone)
+        self._send_all(flight, mine, entity, now, alone=alone, stored=answer.stored)
         self._host.again(others, now)
 
     def _divide(self, flight: Flight, now: float, *, ignores: bool) -> tuple[list[Waiter], list[Waiter]]:
@@ -346,10 +346,18 @@ class Objects:
         self._send_all(flight, flight.take(), error, now)
 
     def _send_all(
-        self, flight: Flight, waiters: list[Waiter], entity: Entity, now: float, *, alone: bool = False
+        self,
+        flight: Flight,
+        waiters: list[Waiter],
+        entity: Entity,
+        now: float,
+        *,
+        alone: bool = False,
+        stored: bool = False,
     ) -> None:
+        own = Outcome.FETCH if not stored else Outcome.HIT if entity.fresh_at(now) else Outcome.STALE
         for waiter in waiters:
-            outcome = Outcome.PASS if alone else Outcome.FETCH if waiter is flight.asker else Outcome.JOIN
+            outcome = Outcome.PASS if alone else own if stored or waiter is flight.asker else Outcome.JOIN
             self._answer(waiter.request, waiter.reply, entity, outcome, now, key=flight.key, collapsed=len(waiters) > 1)
         self._host.handed(len(waiters))
 

@@ -26,6 +26,8 @@ SHELLS = {
     "headwater.config.supervisor": "processes",
     "headwater.config.token": "clock, reads key files",
     "headwater.edge.app": "server",
+    "headwater.edge.disk": "threads, clock, logging",
+    "headwater.edge.diskfiles": "files",
     "headwater.edge.fetch": "upstream client",
     "headwater.edge.http1": "asyncio protocol",
     "headwater.edge.keyring": "key files, HTTP client",

@@ -13,7 +13,7 @@ import pytest
 
 from headwater.loadtest.bench.caches import NGINX
 from headwater.loadtest.bench.edge import EdgeNode
-from headwater.loadtest.bench.processes import fetched, free_port, started
+from headwater.loadtest.bench.processes import fetched, free_port, started, wait_until
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(90)]
 
@@ -53,6 +53,7 @@ class House:
         self.write("live/index.m3u8", "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv/index.m3u8\n")
         self.write("live/v/index.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\ns1.m4s\n#EXT-X-ENDLIST\n")
         port = free_port()
+        self.origin = f"http://127.0.0.1:{port}"
         (folder / "nginx.conf").write_text(CONFIG.format(folder=folder, port=port))
         self.nginx = started(
             [NGINX, "-c", str(folder / "nginx.conf"), "-p", str(folder)],
@@ -62,7 +63,7 @@ class House:
             timeout_s=20,
         )
         try:
-            self.edge = EdgeNode(folder, "edge", {"nginx": f"http://127.0.0.1:{port}"}, EXTRA)
+            self.edge = EdgeNode(folder, "edge", {"nginx": self.origin}, extra=EXTRA)
         except BaseException:
             self.nginx.kill()
             raise
@@ -178,3 +179,40 @@ def test_what_goes_wrong_is_said_in_a_line(house: House) -> None:
     assert house.purge("/a.m4s", "--prefix", "/")[0] == 2
     assert json.dumps("purged") not in text
     assert "kind=url" in house.edge.peer.text()
+
+
+def test_segments_on_disk_survive_kill_9_and_an_origin_that_is_gone(house: House, tmp_path: Path) -> None:
+    names = [f"live/v/d{number}.m4s" for number in range(12)]
+    for name in names:
+        house.write(name, f"{name} " * 3_000)
+    own = "cache_bytes = 250000\nobject_bytes = 250000"
+    disk = f'[edge.disk]\ndir = "{tmp_path / "disk"}"\n'
+    first = EdgeNode(tmp_path, "first", {"nginx": house.origin}, own=own, extra=disk)
+    try:
+        for name in names:
+            assert fetched(f"{first.base}/{name}", 10)[0] == 200
+        wait_until(lambda: first.metric("headwater_edge_disk_writes_total") >= 6, timeout_s=10, what="some are written")
+    finally:
+        first.peer.kill()
+    second = EdgeNode(tmp_path, "second", {"nobody": f"http://127.0.0.1:{free_port()}"}, own=own, extra=disk)
+    try:
+        for name in names[:6]:
+            assert fetched(f"{second.base}/{name}", 10) == (200, f"{name} ".encode() * 3_000)
+        assert second.metric("headwater_edge_disk_hits_total") == 6
+        assert fetched(f"{second.base}/{names[-1]}", 10)[0] == 502, "it was in memory alone"
+    finally:
+        code = second.peer.stop()
+    assert code == 0
+
+
+def test_a_disk_that_cannot_be_used_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    command = [sys.executable, "-m", "headwater.config.cli", "edge", "--edge.disk.dir", str(tmp_path / "file")]
+    command += ["--edge.http.port", "0", "--edge.admin.port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == f'flag --edge.disk.dir: edge.disk.dir = "{tmp_path / "file"}": not a folder\n'
+    command[command.index(str(tmp_path / "file"))] = "/proc/none"
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "headwater: edge.disk.dir: /proc/none: No such file or directory\n"
