@@ -245,6 +245,8 @@ class Core:
             self._followers[key] = follower
             self.store.remove(key)
             follower.start(answer.at)
+            if flight.void:
+                follower.ask_anew(answer.at)
         self.again(flight.take(), answer.at)
         return True
 

@@ -33,6 +33,9 @@ MAX_READS = 256
 """Objects being read. Why: each is up to `edge.disk.max_object_bytes` of memory."""
 REST_S = 10.0
 """How long nothing is written after an error."""
+READ_S = 1.0
+"""Longest wait for a read; then the upstream is asked. Why: a viewer's buffer outlives it, and a disk that hangs is
+noticed by nobody else."""
 BATCH = 128
 """Files that the scan hands over at once: well under a millisecond of the loop."""
 
@@ -141,11 +144,13 @@ class Disk:
     def _failed(self, why: Drop, error: OSError) -> None:
         self.drops[why] += 1
         self._rest_until, self._resting = self._loop.time() + REST_S, why
+        self._say(why, error.strerror or str(error))
+
+    def _say(self, why: Drop, error: str) -> None:
+        """Once, until a write succeeds."""
         if why not in self._said:
             self._said.add(why)
-            log.warning(
-                "disk-failed", error=error.strerror or str(error), what="the edge goes on without its disk tier"
-            )
+            log.warning("disk-failed", error=error, what="the edge goes on without its disk tier")
 
     # -- from the disk
 
@@ -156,43 +161,54 @@ class Disk:
     def read(self, key: str, came: Came) -> Cancel:
         """Read the object at `key`; `came` is told once, from a later turn of the loop, unless that was cancelled."""
         reading = _Reading(key, came)
+        reading.timer = self._loop.call_later(READ_S, self._late, reading)
         self._reading.setdefault(key, set()).add(reading)
         self._reads += 1
         self._run(self._readers, partial(self._read, reading))
         return reading.cancel
 
+    def _late(self, reading: _Reading) -> None:
+        self.drops[Drop.BUSY] += 1
+        self._say(Drop.BUSY, f"a read takes more than {READ_S:g} s")
+        reading.end(None, b"")
+
     def _read(self, reading: _Reading) -> None:
-        found: tuple[Record, bytes] | Drop
+        found: tuple[Record, bytes] | Drop | OSError
         try:
             found = self._files.read(reading.key)
         except Damaged as error:
             found = error.why
         except OSError as error:
-            found = drop_of(error)
+            found = error
         self._tell(self._come, reading, found)
 
-    def _come(self, reading: _Reading, found: tuple[Record, bytes] | Drop) -> None:
+    def _come(self, reading: _Reading, found: tuple[Record, bytes] | Drop | OSError) -> None:
         key = reading.key
         self._reads -= 1
         others = self._reading[key]
         others.discard(reading)
         if not others:
             del self._reading[key]
+        if isinstance(found, OSError):
+            error, found = found, drop_of(found)
+            if found is not Drop.GONE:
+                self._say(found, error.strerror or str(error))
         if isinstance(found, Drop):
             known = self.index.remove(key)
             if found is not Drop.GONE or known:  # before the scan is through, most of what is looked for is not there
                 self.drops[found] += 1
             if found is not Drop.GONE and key not in self._writing:
                 self._remove([key], None)
-            reading.came(None, b"")
+            reading.end(None, b"")
         elif reading.void:
-            reading.came(None, b"")
+            reading.end(None, b"")
         else:
             record, body = found
-            self.hits += 1
             self.index.touch(key)
-            self._on_read()
-            reading.came(record, body)
+            if reading.waits:
+                self.hits += 1
+                self._on_read()
+            reading.end(record, body)
 
     # -- what goes
 
@@ -281,17 +297,32 @@ class Disk:
 class _Reading:
     """One read under way."""
 
-    __slots__ = ("came", "key", "void")
+    __slots__ = ("_came", "key", "timer", "void")
 
     def __init__(self, key: str, came: Came) -> None:
+        self._came: Came | None = came
         self.key = key
-        self.came = came
+        self.timer: asyncio.TimerHandle | None = None
         self.void = False
         """It was purged meanwhile."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether somebody still does."""
+        return self._came is not None
+
+    def end(self, record: Record | None, body: bytes) -> None:
+        """Tell whoever waits, if that was not done before."""
+        came = self._came
+        self.cancel()
+        if came is not None:
+            came(record, body)
+
     def cancel(self) -> None:
         """Nobody waits any more."""
-        self.came = _nobody
+        self._came = None
+        if self.timer is not None:
+            self.timer.cancel()
 
 
 def disk_of(settings: EdgeDisk, node: str, on_read: Callable[[], None]) -> Disk:
@@ -299,7 +330,3 @@ def disk_of(settings: EdgeDisk, node: str, on_read: Callable[[], None]) -> Disk:
     assert settings.dir is not None
     rules = DiskRules(settings.bytes, settings.min_bytes, settings.max_object_bytes)
     return Disk(settings.dir, rules, f"1.1 {node}", on_read)
-
-
-def _nobody(record: Record | None, body: bytes) -> None:
-    pass

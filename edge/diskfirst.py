@@ -18,7 +18,6 @@ from .control import LIFETIME_FIELDS
 from .diskformat import Record
 from .message import Cancel, Done, Purpose, Upstream, UpstreamAnswer, UpstreamRequest
 
-_PLAIN = frozenset((Purpose.OBJECT, Purpose.PREFETCH))
 _CONFIRMED = frozenset(("date", "etag", "last-modified", *LIFETIME_FIELDS))
 
 
@@ -45,8 +44,8 @@ class DiskFirst:
 
     def fetch(self, request: UpstreamRequest, done: Done) -> Cancel:
         """Begin a GET; `done` is called once, never before this returns."""
-        # What is revalidated is in memory; what has a range is not kept as a whole.
-        asked_plainly = request.purpose in _PLAIN and request.range is None
+        # What is fetched ahead is new; what is revalidated is in memory; what has a range is not kept as a whole.
+        asked_plainly = request.purpose is Purpose.OBJECT and request.range is None
         if not asked_plainly or request.etag or request.last_modified or not self._shelf.may_have(request.target):
             return self._upstream.fetch(request, done)
         return _Look(self._upstream, self._shelf, self._clock, request, done).cancel

@@ -234,6 +234,34 @@ async def test_reads_are_bounded(setup: Setup, monkeypatch: pytest.MonkeyPatch) 
     assert setup.disk.may_have("/b.m4s")
 
 
+async def test_a_disk_that_hangs_is_waited_for_no_longer_than_a_second(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk_module, "READ_S", 0.05)
+    await setup.write("/a.m4s")
+    with capture_logs() as lines, blocked(setup.disk, "_readers"):
+        assert await setup.read("/a.m4s") is None
+        assert await setup.read("/a.m4s") is None
+        assert setup.disk.drops[Drop.BUSY] == 2
+        assert [line["error"] for line in lines] == ["a read takes more than 0.05 s"]
+    await until(lambda: not setup.disk._reading)
+    assert setup.disk.hits == 0
+    assert await setup.read("/a.m4s") == BODY
+
+
+async def test_a_read_error_is_said_once_and_counted(setup: Setup) -> None:
+    await setup.write("/a.m4s", "/b.m4s")
+    with capture_logs() as lines:
+        for name in ("/a.m4s", "/b.m4s"):
+            path = setup.folder / name_of(name)
+            path.unlink()
+            path.symlink_to(path)
+            assert await setup.read(name) is None
+        await setup.write("/c.m4s")
+    assert setup.disk.drops[Drop.FAILED] == 2
+    assert [line["event"] for line in lines] == ["disk-failed", "disk-works-again"]
+
+
 ALL = Scope(prefixes=("/live/",))
 
 
@@ -307,7 +335,8 @@ async def test_a_reader_who_left_is_not_told(setup: Setup) -> None:
     await setup.write("/a.m4s")
     came: list[Record | None] = []
     setup.disk.read("/a.m4s", lambda record, body: came.append(record))()
-    await until(lambda: setup.disk.hits == 1)
+    await until(lambda: not setup.disk._reading)
+    assert setup.disk.hits == 0
     assert came == []
 
 

@@ -186,6 +186,18 @@ def test_a_followed_playlist_is_asked_for_anew_and_its_other_text_counts() -> No
     assert waiting.status == 200
 
 
+def test_a_live_playlist_that_was_on_its_way_is_followed_and_asked_for_anew() -> None:
+    script, stream = Script(), LiveStream()
+    core = make_core(script)
+    viewer = Viewer(core).get(LIST, 1.0)
+    assert purge(core, 1.1, url=LIST).flights == 1
+    script.playlist(LIST, 1.2, stream)
+    assert viewer.status == 200
+    assert LIST in script.targets
+    script.answer(LIST, 1.3, stream.text() + "#EXT-X-MENDED\n", 200, content_type=TYPE)
+    assert b"MENDED" in Viewer(core).get(LIST, 1.4).body
+
+
 def test_numbers_never_go_back_by_a_purge() -> None:
     script, stream = Script(), LiveStream()
     core = watched(script, stream)
