@@ -227,6 +227,7 @@ class EdgeServer:
         scope, purged = self._core.purge(order, asyncio.get_running_loop().time())
         if self._disk is not None:
             purged.disk = self._disk.purge(scope)
+            self._core.purges.found[order.what] += purged.disk
         log.info("purged", kind=order.what.value, target=path_of(order.target), soft=order.soft, **purged.to_json())
         return purged
 

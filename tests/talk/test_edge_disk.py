@@ -77,6 +77,7 @@ async def test_a_purge_reaches_the_disk(house: House, tmp_path: Path) -> None:
     assert (await peer.ask("/vod/s0.m4s")).body == BODY
     assert house.upstream.count("/vod/s0.m4s") == 2
     assert house.metric("headwater_edge_disk_objects") == 0
+    assert house.metric("headwater_edge_purged_total", kind="prefix") == 12
 
 
 @on_both_loops
