@@ -36,8 +36,11 @@ REST_S = 10.0
 READ_S = 1.0
 """Longest wait for a read; then the upstream is asked. Why: a viewer's buffer outlives it, and a disk that hangs is
 noticed by nobody else."""
-BATCH = 128
-"""Files that the scan hands over at once: well under a millisecond of the loop."""
+BATCH = 16
+"""Files that the scan hands over at once."""
+PAUSE_S = 0.002
+"""Between those. Why: the thread shares the interpreter with the loop, which would be late by milliseconds all the time
+that the scan takes."""
 
 Came = Callable[[Record | None, bytes], None]
 """Told what was read; None: it is a miss after all."""
@@ -129,6 +132,8 @@ class Disk:
             del self._writing[key]
         if error is not None:
             self._failed(drop_of(error), error)
+            if drop_of(error) is Drop.FULL:  # the device has less than `edge.disk.bytes`: what is old makes room
+                self._remove(self.index.give_back(2 * queued), Drop.EVICTED)
             return
         self.writes += 1
         if self._said:
@@ -255,6 +260,7 @@ class Disk:
             if len(batch) == BATCH:
                 self._tell(self._found, batch)
                 batch = []
+                time.sleep(PAUSE_S)
         self._tell(self._found, batch)
         self._tell(self.index.end_scan)
 

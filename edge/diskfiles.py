@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import heapq
 import itertools
 import os
 import re
@@ -16,6 +17,8 @@ from pathlib import Path
 from .diskformat import PREFIX_BYTES, Damaged, Drop, Head, Record, check_body, decode, encode, head_bytes, name_of
 
 TEMPORARY = ".writing-"
+PAUSE_S = 0.002
+"""Between folders of a scan, for the other threads of the interpreter."""
 ABANDONED_S = 600.0
 """Age after which a temporary file belongs to nobody: its process ended in the middle of it."""
 
@@ -102,7 +105,8 @@ class DiskFiles:
 
     def scan(self, damaged: Callable[[Drop], None]) -> Iterator[Seen]:
         """All files, the newest first. What is damaged, or abandoned, is taken away and told."""
-        for _, path in sorted(self._listed(), reverse=True):
+        for _, text in self._listed():
+            path = Path(text)
             try:
                 with _opened(path) as (file, size):
                     head = _head(file, size)
@@ -117,19 +121,16 @@ class DiskFiles:
             else:
                 yield Seen(head, size)
 
-    def _listed(self) -> Iterator[tuple[float, Path]]:
-        now = time.time()  # noqa: TID251  (files have wall-clock times)
+    def _listed(self) -> Iterator[tuple[float, str]]:
+        """Files with the time of their last use, the newest first."""
+        folders: list[list[tuple[float, str]]] = []
         with contextlib.suppress(OSError):
             for folder in list(os.scandir(self._folder)):
-                if not _FOLDER.fullmatch(folder.name) or not folder.is_dir(follow_symlinks=False):
-                    continue
-                for file in list(os.scandir(folder.path)):
-                    with contextlib.suppress(OSError):
-                        modified = file.stat(follow_symlinks=False).st_mtime
-                        if _NAME.fullmatch(file.name):
-                            yield modified, Path(file.path)
-                        elif file.name.startswith(TEMPORARY) and modified < now - ABANDONED_S:
-                            Path(file.path).unlink()
+                if _FOLDER.fullmatch(folder.name) and folder.is_dir(follow_symlinks=False):
+                    time.sleep(PAUSE_S)
+                    folders.append(_ours(folder.path))
+        # One sort of everything would hold the interpreter's lock for as long as it takes.
+        return heapq.merge(*folders, reverse=True)
 
     def _put(self, path: Path, head: bytes, body: bytes | memoryview) -> None:
         file = os.open(path, _WRITE, 0o600)
@@ -140,6 +141,21 @@ class DiskFiles:
                     rest = rest[os.write(file, rest) :]
         finally:
             os.close(file)
+
+
+def _ours(folder: str) -> list[tuple[float, str]]:
+    """The files of one folder, the newest first; what was abandoned there is taken away."""
+    found = []
+    long_ago = time.time() - ABANDONED_S  # noqa: TID251  (files have wall-clock times)
+    with contextlib.suppress(OSError):
+        for file in list(os.scandir(folder)):
+            with contextlib.suppress(OSError):
+                modified = file.stat(follow_symlinks=False).st_mtime
+                if _NAME.fullmatch(file.name):
+                    found.append((modified, file.path))
+                elif file.name.startswith(TEMPORARY) and modified < long_ago:
+                    Path(file.path).unlink()
+    return sorted(found, reverse=True)
 
 
 @contextlib.contextmanager

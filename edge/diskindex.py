@@ -107,6 +107,13 @@ class DiskIndex:
         self._entries.move_to_end(key, last=False)
         return self._evict()
 
+    def give_back(self, size: int) -> list[str]:
+        """The device is full: so much has to go, and what is left is the limit from now on. The keys that go."""
+        victims = self._evict(max(0, self.bytes - size))
+        if self.scanned and self.bytes:
+            self._limit = self.bytes
+        return victims
+
     def end_scan(self) -> None:
         """All that is there is known now."""
         self.scanned = True
@@ -139,9 +146,10 @@ class DiskIndex:
         self._keys.add(key)
         self.bytes += size
 
-    def _evict(self) -> list[str]:
+    def _evict(self, limit: int | None = None) -> list[str]:
+        most = self._limit if limit is None else limit
         victims = []
-        while self._entries and (self.bytes > self._limit or len(self._entries) > MAX_ENTRIES):
+        while self._entries and (self.bytes > most or len(self._entries) > MAX_ENTRIES):
             key = next(iter(self._entries))
             self.remove(key)
             victims.append(key)

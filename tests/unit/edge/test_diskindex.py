@@ -30,6 +30,21 @@ def test_bytes_are_counted_in_blocks_and_bounded() -> None:
     assert (index.bytes, len(index)) == (0, 0)
 
 
+def test_a_device_that_has_less_room_gets_some_back() -> None:
+    index = DiskIndex(1 << 30)
+    for key in ("/a", "/b", "/c"):
+        put(index, key)
+    assert index.give_back(1) == ["/a"]
+    put(index, "/d")
+    assert len(index) == 3, "how much there is is not known before the scan is through"
+    index.end_scan()
+    assert index.give_back(BLOCK + 1) == ["/b", "/c"]
+    assert put(index, "/e") == ["/d"]
+    assert index.give_back(1 << 30) == ["/e"]
+    assert index.give_back(1) == []
+    assert put(index, "/f") == [], "with nothing of ours there, room is not ours to give"
+
+
 def test_their_number_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diskindex, "MAX_ENTRIES", 2)
     index = DiskIndex(1 << 30)
