@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tests.edge_house import LIST, House, on_both_loops, until, waiting
 
 from headwater.edge.purge import Order, What
@@ -10,6 +12,11 @@ from headwater.edge.purge import Order, What
 def last_msn(body: bytes) -> tuple[int, int]:
     """Segments and parts that a playlist lists."""
     return body.count(b"#EXTINF"), body.count(b"#EXT-X-PART:")
+
+
+def asked(house: House, count: int) -> bool:
+    """Whether the plain playlist was asked for so often."""
+    return house.upstream.hits.count(LIST) == count
 
 
 @on_both_loops
@@ -29,7 +36,7 @@ async def test_a_live_stream_goes_on_over_purges(house: House) -> None:
         assert purged is not None
         assert purged.followers == 1
         assert purged.objects > 0
-        await until(lambda plain=plain: house.upstream.hits.count(LIST) == plain + 1)
+        await until(partial(asked, house, plain + 1))
         parts = house.upstream.hits.count(part)
         other = await house.peer(edge)
         assert (await other.ask(part)).status == 200
