@@ -92,7 +92,7 @@ class Line:
 class Flight(Line):
     """One upstream fetch of one object, and all who wait for it (rule 160)."""
 
-    __slots__ = ("asker", "cancel", "key", "loop", "range")
+    __slots__ = ("asker", "cancel", "key", "loop", "range", "void")
 
     def __init__(self, key: str, tally: Tally, text: str | None = None, loop: str = "") -> None:
         super().__init__(tally)
@@ -104,3 +104,5 @@ class Flight(Line):
         self.asker: Waiter | None = None
         """Who caused the fetch; None for a prefetch."""
         self.cancel: Cancel | None = None
+        self.void = False
+        """Its URL was purged since: what comes is not kept."""

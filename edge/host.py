@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from .message import Entity, Outcome, Reply, Request, Tally, Upstream, UpstreamAnswer
+from .overrides import Kinds
 from .paths import Paths
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ class Host(Protocol):
     tally: Tally
     upstream: Upstream
     paths: Paths
+
+    @property
+    def kinds(self) -> Kinds:
+        """Where what is a part or an init section is noted."""
 
     def send(self, request: Request, reply: Reply, entity: Entity, outcome: Outcome, now: float) -> None:
         """Answer one viewer with the right form of `entity`."""

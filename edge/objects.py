@@ -13,10 +13,11 @@ from typing import Protocol
 from headwater.origin.hls.model import MediaPlaylist
 
 from .collapse import Flight, Waiter
-from .entities import crowded, failed, freshened, is_media, is_playlist, received, upstream_age
-from .freshness import NEGATIVE_UNKNOWN_S, PRIVATE_MARK_S, Life, Shape, judge
-from .keys import Target, path_of, read_target
-from .learn import in_ranges, tell
+from .entities import confirmed, crowded, failed, freshened, received, upstream_age
+from .freshness import NEGATIVE_UNKNOWN_S, Life, Shape
+from .keys import Target, path_of, read_key
+from .learn import in_ranges, model_of, shape_of, tell
+from .marks import HitForMiss, Marks
 from .message import (
     Entity,
     Failure,
@@ -31,18 +32,18 @@ from .message import (
     UpstreamAnswer,
     UpstreamRequest,
 )
+from .overrides import Kinds, Policy
 from .paths import Paths
+from .purge import Purged, Scope
 from .ranges import is_answered, key_of, open_ended, wanted
 from .select import select
 from .store import Store
 from .succession import late_after
-from .version import followable, read_playlist
+from .version import followable
 
 MAX_FLIGHTS = 2_000
 """Upstream requests under way for viewers. Why: whoever asks for a new name and leaves costs one and holds none.
 What followers fetch ahead, and playlists that the upstream holds, have bounds and connections of their own."""
-MAX_MARKS = 10_000
-"""Remembered URLs of a kind: private, in ranges, or not followed."""
 PARTIAL_S = 600.0
 """How long a URL that a playlist names by byte ranges, or that is too large, is fetched by ranges."""
 MOST_TARGET_S = 60.0
@@ -77,7 +78,7 @@ class Host(Protocol):
 class Objects:
     """The store and the flights of one edge."""
 
-    def __init__(self, host: Host, cache_bytes: int, via: str, blocking: int) -> None:
+    def __init__(self, host: Host, cache_bytes: int, via: str, blocking: int, policy: Policy) -> None:
         """`blocking`: playlists that are not followed, whose requests with directives the upstream may hold."""
         self.store = Store(cache_bytes)
         self.least_part_s = NEGATIVE_UNKNOWN_S
@@ -89,10 +90,10 @@ class Objects:
         self._open = 0
         """Upstream requests under way because a viewer asked, those that nobody may join included."""
         self._blocking, self._blocking_limit = 0, blocking
-        self._partial: dict[str, float] = {}
+        self._policy, self.kinds = policy, Kinds()
+        self._partial, self._literal, self.alone = Marks(), Marks(), HitForMiss(policy.mark_s)
         self._growing: set[str] = set()
-        self._alone: dict[str, float] = {}
-        self._literal: dict[str, float] = {}
+        self._lone: set[Flight] = set()
 
     @property
     def flights(self) -> int:
@@ -108,7 +109,7 @@ class Objects:
         if entity is not None and entity.fresh_at(now):
             self._answer(request, reply, entity, Outcome.HIT, now, key=key)
             return None
-        in_ranges = key in self._growing or self._partial.get(key, 0.0) > now
+        in_ranges = key in self._growing or self._partial.has(key, now)
         text = wanted(request) if in_ranges else None
         at = key if text is None else key_of(key, text)
         if text is not None and (part := self.store.get(at)) is not None and part.fresh_at(now):
@@ -117,11 +118,11 @@ class Objects:
         if not self._host.room():
             self._answer(request, reply, crowded(), Outcome.REJECT, now)
             return None
-        alone = self._alone.get(key, 0.0) > now
+        alone = self.alone.has(key, now)
         flight = self._flights.get(at)
         if flight is not None and not alone:
             return flight.join(request, reply)
-        purpose = Purpose.BLOCKING if "_HLS_" in key and _read_key(key).asked else Purpose.OBJECT
+        purpose = Purpose.BLOCKING if "_HLS_" in key and read_key(key).asked else Purpose.OBJECT
         if not self._connection_for(purpose):
             self._answer(request, reply, crowded(), Outcome.REJECT, now)
             return None
@@ -147,10 +148,10 @@ class Objects:
         if target.full is target.path:
             return target.path
         # What is stored at the bare path is known not to be live: queries may make another object of it.
-        known = self._literal.get(target.path, 0.0) > now or self.store.peek(target.path) is not None
+        known = self._literal.has(target.path, now) or self.store.peek(target.path) is not None
         if target.playlist_like and target.plain != target.path and not known:
             return target.path
-        if target.asked and self._literal.get(target.plain, 0.0) > now:
+        if target.asked and self._literal.has(target.plain, now):
             return target.full
         return target.plain
 
@@ -207,7 +208,9 @@ class Objects:
         at = key if text is None else key_of(key, text)
         self._open += purpose is Purpose.OBJECT
         self._blocking += purpose is Purpose.BLOCKING
-        if not alone:
+        if alone:
+            self._lone.add(flight)
+        else:
             self._flights[at] = flight
         # RFC 9111 section 4.3.1: revalidate what is stored
         etag = modified = None
@@ -219,6 +222,7 @@ class Objects:
             self._blocking -= purpose is Purpose.BLOCKING
             if self._flights.get(at) is flight:
                 del self._flights[at]
+            self._lone.discard(flight)
             self._host.tally.fetched(purpose, answer)
             if answer.status in (206, 416):
                 self._landed_range(flight, answer, alone=alone)
@@ -240,19 +244,13 @@ class Objects:
         if answer.failure is not None or answer.status >= 500:
             self._unusable(flight, stored, answer)
             return
-        model = None
-        if answer.status == 200 and is_playlist(path_of(key), answer.get("content-type") or ""):
-            model = read_playlist(answer.body)
-            tell(self._host.paths, key, answer, model)
+        model = model_of(key, answer)
+        tell(self._host.paths, key, answer, model)
         if model is not None:
             self.learn(model)
             for part in in_ranges(model, key):
-                _mark(self._partial, part, answer.at + PARTIAL_S)
-        shape = self._shape(key, answer)
-        duration = float(model.target_duration) if model is not None else self.target_duration_s
-        life = judge(
-            answer.status, answer.get, shape, answer.unix, target_duration=duration, part_target=self.least_part_s
-        )
+                self._partial.set(part, answer.at + PARTIAL_S)
+        shape, life = self._judged(key, answer.status, answer, model)
         live = model if model is not None and followable(model) else None
         may_follow = life.share and shape is Shape.PLAYLIST
         if live is not None and may_follow and self._host.found_live(flight, answer, live):
@@ -265,23 +263,16 @@ class Objects:
         if text is None or (answer.status == 206 and not is_answered(text, answer)):
             self._unusable(flight, self.store.peek(flight.key), replace(answer, failure=Failure.INVALID))
             return
-        life = judge(
-            200 if answer.status == 206 else 416,
-            answer.get,
-            self._shape(flight.key, answer),
-            answer.unix,
-            target_duration=self.target_duration_s,
-        )
+        _, life = self._judged(flight.key, 200 if answer.status == 206 else 416, answer)
         entity = received(answer, life, self._via)
         entity.headers += (("Content-Range", answer.get("content-range") or "bytes */*"),)
-        if life.keep and life.lifetime > 0 and not open_ended(text):
+        if life.keep and life.lifetime > 0 and not open_ended(text) and not flight.void:
             self.store.put(key_of(flight.key, text), entity)
         waiters = flight.take()
         others: list[Waiter] = []
-        if not life.share:
-            _mark(self._alone, flight.key, now + PRIVATE_MARK_S)
-            if not alone:
-                waiters, others = waiters[:1], waiters[1:]
+        self.alone.judged(flight.key, life.why, now)
+        if not life.share and not alone:
+            waiters, others = waiters[:1], waiters[1:]
         self._send_all(flight, waiters, entity, now, alone=alone)
         self._host.again(others, now)
 
@@ -291,18 +282,18 @@ class Objects:
         entity = received(answer, life, self._via)
         if (
             life.keep
+            and not flight.void
             and key not in self._growing
             and (life.lifetime > 0 or life.usable > 0 or entity.etag or entity.last_modified)
         ):
             self.store.put(key, entity)
-        else:
+        elif not flight.void:
             self.store.remove(key)
-        if not life.share:
-            _mark(self._alone, key, now + PRIVATE_MARK_S)
+        self.alone.judged(key, life.why, now)
         mine, others = self._divide(flight, now, ignores=ignores or answer.status >= 400)
         if not life.share and not alone:
             mine, others = mine[:1], mine[1:] + others
-        self._send_all(flight, mine, entity, now, alone=alone)
+        self._send_all(flight, mine, entity, now, alone=alone, stored=answer.stored)
         self._host.again(others, now)
 
     def _divide(self, flight: Flight, now: float, *, ignores: bool) -> tuple[list[Waiter], list[Waiter]]:
@@ -318,23 +309,21 @@ class Objects:
             target = self._host.target_of(waiter.request)
             (mine if target.full == key or (target.plain == key and ignores) else others).append(waiter)
         if others:
-            _mark(self._literal, key, now + LITERAL_S)
+            self._literal.set(key, now + LITERAL_S)
         return mine, others
 
     def _freshen(self, flight: Flight, stored: Entity | None, answer: UpstreamAnswer) -> None:
         """304: what is stored is good for another lifetime (RFC 9111 section 4.3.4)."""
         waiters = flight.take()
-        if stored is None:  # evicted while it was asked for: once more, without conditions
+        if stored is None or flight.void:  # evicted or purged while it was asked for: once more
             self._host.again(waiters, answer.at)
             return
-        life = judge(
-            200, answer.get, self._shape(flight.key, answer), answer.unix, target_duration=self.target_duration_s
-        )
+        whole = confirmed(stored, answer)
+        _, life = self._judged(flight.key, 200, whole, model_of(flight.key, whole))
         stored.received, stored.age = answer.at, upstream_age(answer)
         stored.headers, stored.gzip, stored.wire = freshened(stored, answer), None, {}
         self.store.weigh(flight.key, stored)
-        if answer.get("cache-control") is not None or answer.get("expires") is not None:
-            stored.lifetime, stored.usable = life.lifetime, max(life.usable, stored.usable)
+        stored.lifetime, stored.usable = life.lifetime, max(life.usable, stored.usable)
         self._send_all(flight, waiters, stored, answer.at)
 
     def _unusable(self, flight: Flight, stored: Entity | None, answer: UpstreamAnswer) -> None:
@@ -346,7 +335,7 @@ class Objects:
             return
         if answer.failure is Failure.TOO_LARGE and flight.range is None:
             # Too large to be had whole. Who wants a range of it can have that.
-            _mark(self._partial, flight.key, now + PARTIAL_S)
+            self._partial.set(flight.key, now + PARTIAL_S)
             waiters = flight.take()
             ranges = [waiter for waiter in waiters if wanted(waiter.request) is not None]
             self._host.again(ranges, now)
@@ -357,27 +346,49 @@ class Objects:
         self._send_all(flight, flight.take(), error, now)
 
     def _send_all(
-        self, flight: Flight, waiters: list[Waiter], entity: Entity, now: float, *, alone: bool = False
+        self,
+        flight: Flight,
+        waiters: list[Waiter],
+        entity: Entity,
+        now: float,
+        *,
+        alone: bool = False,
+        stored: bool = False,
     ) -> None:
+        own = Outcome.FETCH if not stored else Outcome.HIT if entity.fresh_at(now) else Outcome.STALE
         for waiter in waiters:
-            outcome = Outcome.PASS if alone else Outcome.FETCH if waiter is flight.asker else Outcome.JOIN
+            outcome = Outcome.PASS if alone else own if stored or waiter is flight.asker else Outcome.JOIN
             self._answer(waiter.request, waiter.reply, entity, outcome, now, key=flight.key, collapsed=len(waiters) > 1)
         self._host.handed(len(waiters))
 
-    def _shape(self, key: str, answer: UpstreamAnswer) -> Shape:
-        if answer.status >= 400:
-            # A name that no playlist lists any more cannot be told from one that none lists yet (rule 149).
-            return Shape.PLAYLIST if path_of(key).endswith((".m3u8", ".m3u")) else Shape.PENDING
-        if is_playlist(path_of(key), answer.get("content-type") or ""):
-            return Shape.BLOCKING if _read_key(key).asked else Shape.PLAYLIST
-        if self.store.marked(key) or is_media(path_of(key), answer.get("content-type") or ""):
-            return Shape.LISTED
-        return Shape.OTHER
+    def _judged(
+        self, key: str, status: int, answer: UpstreamAnswer, model: MediaPlaylist | None = None
+    ) -> tuple[Shape, Life]:
+        shape = shape_of(key, answer, listed=self.store.marked(key))
+        playlist = model is not None if status == 200 and answer.body else None
+        life = self._policy.judge(
+            status,
+            answer.get,
+            shape,
+            answer.unix,
+            self.kinds.of(key, answer.get("content-type") or "", media_playlist=playlist),
+            live=model is not None and not model.ended,
+            target_duration=float(model.target_duration) if model is not None else self.target_duration_s,
+            part_target=self.least_part_s,
+        )
+        return shape, life
 
     def adopt(self, key: str, entity: Entity) -> None:
         """Keep what a follower leaves behind, for its lifetime."""
         if entity.lifetime > 0:
             self.store.put(key, entity)
+
+    def purge(self, scope: Scope, now: float, *, soft: bool) -> Purged:
+        """Forget what `scope` covers, or take it for stale; what is on its way will not be kept."""
+        voided = scope.void(self._flights, self._lone)
+        for marks in (self.alone, self._partial, self._literal):
+            marks.forget(scope.covers)
+        return Purged(self.store.purge(scope.of(self.store.index), now, soft=soft), flights=voided)
 
     def stop(self) -> None:
         """End every upstream request; nobody is answered any more."""
@@ -386,15 +397,3 @@ class Objects:
             if flight.cancel is not None:
                 flight.cancel()
         self._flights.clear()
-
-
-def _read_key(key: str) -> Target:
-    target = read_target(key.encode("ascii"))
-    assert isinstance(target, Target)  # keys are canonical targets
-    return target
-
-
-def _mark(marks: dict[str, float], key: str, until: float) -> None:
-    if len(marks) >= MAX_MARKS:
-        marks.clear()
-    marks[key] = until

@@ -11,6 +11,7 @@ from tests.edge_kit import UNIX, LiveStream, OnePath
 from headwater.edge.host import Host
 from headwater.edge.livewindow import LiveWindow
 from headwater.edge.message import UpstreamAnswer
+from headwater.edge.overrides import Kinds
 from headwater.edge.version import Version
 
 KEY = "/live/x/v/index.m3u8"
@@ -38,7 +39,7 @@ def window() -> tuple[LiveWindow, Noting, set[str]]:
         marked.difference_update(dropped)
 
     paths = Noting()
-    host = SimpleNamespace(window=move, growing=lambda keys, grown: None, paths=paths)
+    host = SimpleNamespace(window=move, growing=lambda keys, grown: None, paths=paths, kinds=Kinds())
     return LiveWindow(KEY, cast(Host, host)), paths, marked
 
 
