@@ -109,6 +109,10 @@ class EdgeServer:
             return Overview((), {})
         return overview(self._core, asyncio.get_running_loop().time())
 
+    def sketches(self) -> dict[tuple[str, str], bytes]:
+        """Who watches, by stream and rendition, to be merged with what other workers of this edge have seen."""
+        return self._core.audience.dump() if self._core is not None else {}
+
     @property
     def upstream(self) -> tuple[str, str | None, float | None]:
         """Its URL, or all; why the newest request failed (None: it did not); seconds since there was an answer."""

@@ -12,7 +12,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.metrics import MetricWrapperBase
 
-from headwater.config.roles import EdgeRole, OriginRole
+from headwater.config.edgerole import EdgeRole
+from headwater.config.roles import OriginRole
 from headwater.config.settings import Settings
 from headwater.edge.cmcd import State
 from headwater.edge.viewers import BUFFER_BOUNDS_S, LATENCY_BOUNDS_S, MAX_REPORTED, THROUGHPUT_BOUNDS_BPS
