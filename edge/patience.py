@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from .message import Cancel, Done, Failure, Upstream, UpstreamAnswer, UpstreamRequest
 
-PATIENCE_S = 5.0
-"""Without any answer of the node, until those who wait are told. Why: a node is back within two seconds; a player gives
-a request ten."""
+PATIENCE_S = 8.0
+"""Without any answer of the node, until those who wait are told. Why: a node is back within two seconds, on a
+busy machine within five; a player gives a request ten."""
 AGAIN_S = 0.05
 """Before a request is sent again. Why: a node that breaks off at once must not be asked in a tight circle."""
 MAX_TRIES = 20
