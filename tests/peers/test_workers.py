@@ -205,7 +205,6 @@ class Raw:
             self.close()
         return int(head.split()[1]), body
 
-
     def close(self) -> None:
         """End the connection."""
         if self._streams is not None:
