@@ -113,7 +113,13 @@ class CrewBook:
         return self._book.status()
 
     def _snapshot(self) -> Snapshot:
-        return as_one({name: told.families for name, told in self._reports.items()}, METRICS)
+        own = {
+            (sample.name, tuple(sorted(sample.labels))): sample.value
+            for family in report.families_of(self._own)
+            for sample in family.samples
+            if sample.name in METRICS
+        }
+        return {**as_one({name: told.families for name, told in self._reports.items()}, METRICS), **own}
 
     def _facts(self) -> Facts:
         node = self._reports.get(NODE)

@@ -28,7 +28,7 @@ from .admin import AdminServer
 from .load import from_handover, handover
 from .loopwatch import LoopWatch
 from .report import Report
-from .running import DRAIN_S, StartError, new_registry, run_role, until, within
+from .running import DRAIN_S, StartError, check_open_files, new_registry, run_role, until, within
 from .settings import Settings
 from .statusbook import StatusBook
 from .supervisor import Message
@@ -104,6 +104,7 @@ class EdgeMember:
             await self._admin.start()
             self._watch.start()
             await self._server.start()
+            check_open_files("edge.http.connections", self._orders.settings.edge.http.connections)
         except KeyFileError as error:
             await self.close()
             raise StartError(f"edge.tokens: {error}", code=2) from error
