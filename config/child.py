@@ -32,13 +32,18 @@ def main(role: str) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Until the role knows what to do with it: the default would end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if role == "spare":
+        from . import edgemember  # noqa: F401  (loaded before it is needed: that is what a spare process is for)
     lines = _Lines()
-    document = json.loads(lines.next() or b"{}")
+    first = lines.next()
+    if role == "spare" and not first:  # the parent ended without need of it
+        return 0
+    document = json.loads(first or b"{}")
     threading.Thread(target=_mind_parent, args=(lines,), name="parent watch", daemon=True).start()
     match role:
         case "edge":
             return _edge(document)
-        case "node" | "worker":
+        case "node" | "worker" | "spare":
             return _member(document)
         case "publish":
             return _publish(document)

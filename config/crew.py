@@ -13,10 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
-import tempfile
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 
 import structlog
 
@@ -26,6 +23,7 @@ from . import edgeplan, welcome
 from .admin import AdminServer
 from .crewbook import CrewBook
 from .crewmetrics import Restart
+from .folder import PathTooLong, PrivateFolder
 from .generation import Generation, Identity, Member
 from .load import ConfigError
 from .pinproxy import PinProxy
@@ -41,10 +39,6 @@ Upstream = Callable[[Settings], str]
 Count = Callable[[Settings], int]
 """How many workers."""
 
-FOLDER = "headwater-edge-"
-MAX_SOCKET_PATH = 100
-"""Bytes; the kernel takes 107."""
-
 log = structlog.get_logger("headwater.config")
 
 
@@ -59,7 +53,7 @@ class EdgeCrew:
         self._reload = reload
         self._sockets = ListenSockets(edge.http.host, edge.http.port, edge.http.backlog)
         self._identity = Identity(f"headwater-{secrets.token_hex(6)}", secrets.token_bytes(KEY_BYTES))
-        self._folder: Path | None = None
+        self._folder: PrivateFolder | None = None
         self._current: Generation | None = None
         self._before: Generation | None = None
         """The one that makes way, during a hot restart."""
@@ -83,12 +77,12 @@ class EdgeCrew:
     async def start(self) -> None:
         """Bind the addresses, start the first generation. Raises StartError; what was started is closed then."""
         try:
-            self._folder = _private_folder()
+            self._folder = PrivateFolder()
             await bound("edge.admin.port", self._admin.start())
             await bound("edge.http.port", self._bind(self._count(self._settings)))
             self._current = await self._started(self._settings)
             self._book.start()
-        except (ChildFailed, OSError) as error:
+        except (ChildFailed, OSError, PathTooLong) as error:
             await self.close()
             raise StartError(f"edge: {error}", getattr(error, "code", 1)) from error
         except BaseException:
@@ -110,7 +104,7 @@ class EdgeCrew:
             self._identity,
             lambda path: edgeplan.plan(settings.edge, self._upstream(settings), workers, path),
             self._sockets.shares(workers),
-            self._folder,
+            self._folder.path,
             self._node_ready,
         )
         await generation.start()
@@ -199,7 +193,7 @@ class EdgeCrew:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await within(DRAIN_S, "admin", self._admin.close())
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.close()
             self._folder = None
 
     async def _end_restart(self) -> None:
@@ -214,15 +208,6 @@ class EdgeCrew:
         if self._leaving or self._current is None:
             return "starting or draining"
         return None if self._current.ready else "its processes are starting"
-
-
-def _private_folder() -> Path:
-    """A folder that nobody else can look into, for the sockets between the processes. Raises StartError."""
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER))  # mode 0700
-    if len(str(folder)) > MAX_SOCKET_PATH - 20:
-        folder.rmdir()
-        raise StartError(f"{folder}: too long for a socket; set TMPDIR to a shorter path")
-    return folder
 
 
 def _at(settings: Settings, key: str) -> object:

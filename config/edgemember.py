@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -46,6 +47,8 @@ class Orders:
     """Its control socket."""
     settings: Settings
     post: Post
+    others: tuple[int, ...] = ()
+    """Inherited descriptors that are for the other processes: a spare one has them all."""
 
     def to_line(self) -> str:
         """JSON in one line, secrets in clear: for a pipe only."""
@@ -54,6 +57,7 @@ class Orders:
             {
                 "name": self.name,
                 "control": str(self.control),
+                "others": self.others,
                 "settings": json.loads(handover(self.settings)),
                 "post": {
                     "place": post.place.value,
@@ -80,6 +84,7 @@ class Orders:
                 post["cache_bytes"],
                 tuple(post["listening"]),
             ),
+            tuple(document["others"]),
         )
 
 
@@ -139,6 +144,9 @@ class EdgeMember:
 def serve_member(document: Mapping[str, Any], say: Callable[[Message], None]) -> int:
     """Run one process until a signal; the exit code. Raises load.ConfigError."""
     orders = Orders.of(document)
+    for descriptor in orders.others:
+        with suppress(OSError):  # a process that was started for this post alone has not inherited it
+            os.close(descriptor)
     structlog.contextvars.bind_contextvars(worker=orders.name)
 
     async def body(stop: asyncio.Event) -> None:

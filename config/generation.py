@@ -20,10 +20,13 @@ from .edgeplan import NODE, EdgePlan
 from .running import DRAIN_S
 from .settings import Settings
 from .sockets import NodeSocket
+from .spare import Spare
 from .supervisor import Message, Supervisor
 
 MAX_PAUSE_S = 4.0
 """Longest pause before a process that keeps dying is started again. Why: what came to its socket waits meanwhile."""
+START_S = 60.0
+"""For all processes to say that they listen. Why: they load at the same time, on a machine that is in use."""
 GRACE_S = 3.0
 """What a process has beyond its drain to end."""
 
@@ -41,7 +44,7 @@ class Identity:
 class Member:
     """One process: its supervisor and the way to it. Belongs to the running loop."""
 
-    def __init__(self, orders: Orders, role: str, ready: Callable[[Member], None]) -> None:
+    def __init__(self, orders: Orders, role: str, ready: Callable[[Member], None], spare: Spare) -> None:
         self.name = orders.name
         self.control = Control(orders.control)
         self._ready = ready
@@ -51,7 +54,9 @@ class Member:
             self._said,
             at_once=True,
             max_pause_s=MAX_PAUSE_S,
+            start_s=START_S,
             pass_fds=orders.post.listening,
+            spare=spare.take,
             name=f"edge {orders.name}",
         )
 
@@ -83,23 +88,23 @@ class Generation:
         self.number = number
         self._socket = NodeSocket(folder / f"{number}.sock")
         plan = plan_with(str(self._socket.path))
+        every = (self._socket.descriptor, *(descriptor for share in listening for descriptor in share))
+        self._spare = Spare(every)
 
         def orders(name: str, place: Place) -> Orders:
             is_node = place is Place.NODE
-            post = Post(
-                place,
-                identity.cdn_id,
-                identity.viewer_key,
-                plan.node_cache_bytes if is_node else plan.worker_cache_bytes,
-                (self._socket.descriptor,) if is_node else listening[int(name)],
-            )
+            mine = (self._socket.descriptor,) if is_node else listening[int(name)]
+            cache_bytes = plan.node_cache_bytes if is_node else plan.worker_cache_bytes
+            post = Post(place, identity.cdn_id, identity.viewer_key, cache_bytes, mine)
             edge = plan.node if is_node else plan.worker
+            others = tuple(descriptor for descriptor in every if descriptor not in mine)
             control = folder / f"{number}-{name}.sock"
-            return Orders(name, control, settings.model_copy(update={"edge": edge}), post)
+            return Orders(name, control, settings.model_copy(update={"edge": edge}), post, others)
 
-        self.node = Member(orders(NODE, Place.NODE), "node", node_ready)
+        self.node = Member(orders(NODE, Place.NODE), "node", node_ready, self._spare)
         self.workers = [
-            Member(orders(str(index), Place.WORKER), "worker", lambda _: None) for index in range(plan.workers)
+            Member(orders(str(index), Place.WORKER), "worker", lambda _: None, self._spare)
+            for index in range(plan.workers)
         ]
 
     @property
@@ -117,6 +122,7 @@ class Generation:
         starts = [asyncio.ensure_future(member.supervisor.start(wait=True)) for member in self.members]
         try:
             await asyncio.gather(*starts)
+            self._spare.start()
         except BaseException:
             for start in starts:
                 start.cancel()
@@ -126,6 +132,7 @@ class Generation:
 
     async def retire(self) -> None:
         """Make way for a generation that accepts on the same sockets; return when all have ended."""
+        await self._spare.close()
         limit_s = DRAIN_S + GRACE_S
         await asyncio.gather(*(worker.supervisor.stop(limit_s, RETIRE) for worker in self.workers))
         await self._end_node()
@@ -133,11 +140,13 @@ class Generation:
 
     async def drain(self) -> None:
         """Answer what is held now, end."""
+        await self._spare.close()
         await asyncio.gather(*(worker.supervisor.stop(DRAIN_S) for worker in self.workers))
         await self._end_node()
 
     async def stop(self, within_s: float) -> None:
         """End all within some seconds. Idempotent."""
+        await self._spare.close()
         await asyncio.gather(*(worker.supervisor.stop(within_s) for worker in self.workers))
         await self._end_node()
 

@@ -28,12 +28,14 @@ from .running import DRAIN_S, StartError, bound, new_registry, run_role, until, 
 from .settings import Settings
 from .stages import StageTimes
 from .statusbook import StatusBook
-from .supervisor import ChildFailed, Message, Supervisor
+from .supervisor import START_S, ChildFailed, Message, Supervisor
 
 DEMO_S = 60.0
 """For the demo to become playable before the addresses are printed all the same. Why: the longest hold-back, three
 target durations of 20 s."""
 
+CREW_START_S = 75.0
+"""For an edge with workers to listen: above what it gives its own children."""
 CREW_S = 4.0
 """What an edge with workers has beyond their drain, for its node and itself."""
 
@@ -153,7 +155,8 @@ class _Up:
         self._settings = settings
         self._origin = OriginRole(settings)
         self._edge_ports: welcome.EdgePorts | None = None
-        self._edge = Supervisor("edge", self._edge_document, self._edge_said)
+        start_s = CREW_START_S if workers_of(settings) > 1 else START_S
+        self._edge = Supervisor("edge", self._edge_document, self._edge_said, start_s=start_s)
         self._demo = Supervisor("publish", self._demo_document, lambda message: None) if with_demo else None
 
     async def run(self, stop: asyncio.Event) -> None:

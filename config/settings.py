@@ -254,7 +254,7 @@ class Edge(Section):
     workers: Annotated[int, Field(ge=0, le=MAX_WORKERS, json_schema_extra={"unit": "count"})] = Field(
         1,
         description="Processes that serve viewers; 0: one per usable core. Above 1 one more, the node, asks the "
-        "upstreams once for all of them. Why 1: a core holds thousands of viewers, and each process takes 60 MB; a "
+        "upstreams once for all of them. Why 1: a core holds thousands of viewers, and each process takes 70 MB; a "
         "machine that only serves viewers wants 0.",
     )
     cache_bytes: Bytes = Field(

@@ -47,8 +47,9 @@ class Supervisor:
     A child is ready with its first message. `command` is what is run in place of the role's own process, `pause_s`
     the pause before the first restart; `at_once`: a child that dies is started again without any pause, and only the
     one after that, when it dies within `GOOD_RUN_S` too, waits for `pause_s`. `max_pause_s` bounds the pauses.
-    `pass_fds` are descriptors that the child inherits under the same numbers, `name` what the log calls it. All
-    methods belong to one running event loop.
+    `pass_fds` are descriptors that the child inherits under the same numbers, `spare` gives a process that is loaded
+    already to start it again in, `start_s` is what `start` waits, `name` what the log calls it. All methods belong to
+    one running event loop.
     """
 
     def __init__(
@@ -61,7 +62,9 @@ class Supervisor:
         pause_s: float = PAUSE_S,
         max_pause_s: float = MAX_PAUSE_S,
         at_once: bool = False,
+        start_s: float = START_S,
         pass_fds: Sequence[int] = (),
+        spare: Callable[[], asyncio.subprocess.Process | None] = lambda: None,
         name: str = "",
     ) -> None:
         self._role = name or role
@@ -71,7 +74,9 @@ class Supervisor:
         self._pause_s = pause_s
         self._max_pause_s = max_pause_s
         self._first_pause_s = 0.0 if at_once else pause_s
+        self._start_s = start_s
         self._pass_fds = tuple(pass_fds)
+        self._spare = spare
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -108,7 +113,7 @@ class Supervisor:
             return
         ready = asyncio.ensure_future(self._ready.wait())
         ended = asyncio.ensure_future(started.wait())
-        await asyncio.wait({ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({ready, ended}, timeout=self._start_s, return_when=asyncio.FIRST_COMPLETED)
         failed = not ready.done()
         for waiter in (ready, ended):
             waiter.cancel()
@@ -136,8 +141,8 @@ class Supervisor:
                 await self._task
             self._task = None
 
-    async def _spawn(self) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
+    async def _spawn(self, loaded: asyncio.subprocess.Process | None = None) -> asyncio.subprocess.Process:
+        process = loaded or await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -172,7 +177,7 @@ class Supervisor:
             pause_s = min(max(2 * pause_s, self._pause_s), self._max_pause_s)
             self.restarts += 1
             try:
-                running = await self._spawn()
+                running = await self._spawn(self._spare())
             except OSError as error:  # no process, memory or file to be had now
                 running = None
                 self._say_unstarted(error)

@@ -12,17 +12,19 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from headwater.loadtest.bench.edge import EdgeNode
-from headwater.loadtest.bench.processes import children, fetched, running, wait_until
+from headwater.loadtest.bench.processes import Peer, children, fetched, free_port, running, wait_until
 from headwater.loadtest.bench.server import Headwater
 from headwater.loadtest.follow import FollowError, PartFollower
 
 from .sources import SOURCES
+from .test_processes import UP, gone
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
 
@@ -148,16 +150,23 @@ async def test_a_part_is_fetched_once_for_viewers_on_both_workers(edge: EdgeNode
 
 async def test_a_killed_worker_is_back_and_no_viewer_is_told_of_an_error(edge: EdgeNode) -> None:
     before = processes(edge)
-    seen = await watch(edge.base, 12, lambda: os.kill(before["0"], signal.SIGKILL))
+    loads: list[float] = []
+
+    def blow() -> None:
+        loads.append(edge.metric("headwater_edge_connections", worker="0"))
+        os.kill(before["0"], signal.SIGKILL)
+
+    seen = await watch(edge.base, 12, blow)
     after = processes(edge)
+    assert loads[0] > 0
     assert after["1"] == before["1"] and after["node"] == before["node"]
     assert after["0"] != before["0"]
     assert edge.metric("headwater_edge_worker_restarts_total", worker="0") == 1
     for one in seen:
         assert one.errors == []
         one.complete()
-        assert one.longest_pause < 2 * TARGET_S  # a second, where the machine has nothing else to do
-    assert any(one.broken for one in seen) and any(not one.broken for one in seen)
+        assert one.longest_pause < TARGET_S  # less than a part, once the process that takes its place is loaded
+    assert any(not one.broken for one in seen), "the other worker's viewers notice nothing"
 
 
 async def test_a_killed_node_is_back_and_no_viewer_notices(edge: EdgeNode) -> None:
@@ -171,7 +180,7 @@ async def test_a_killed_node_is_back_and_no_viewer_notices(edge: EdgeNode) -> No
     for one in seen:
         assert (one.errors, one.broken) == ([], 0)
         one.complete()
-        assert one.longest_pause < 2 * TARGET_S  # a second, where the machine has nothing else to do
+        assert one.longest_pause < TARGET_S  # less than a part, once the process that takes its place is loaded
 
 
 # -- hot restart
@@ -258,7 +267,8 @@ async def test_sighup_under_load_breaks_nothing(edge: EdgeNode) -> None:
     for one in seen:
         assert (one.errors, one.broken) == ([], 0)
         one.complete()
-    assert len(children(edge.peer.pid)) == 3
+    # Of the first generation nobody is left: node, two workers, and the process that waits to take a place
+    await asyncio.to_thread(wait_until, lambda: len(children(edge.peer.pid)) == 4, timeout_s=30, what="the end")
 
 
 async def test_settings_that_cannot_be_used_change_nothing(edge: EdgeNode) -> None:
@@ -273,12 +283,39 @@ async def test_settings_that_cannot_be_used_change_nothing(edge: EdgeNode) -> No
     for workers, done in ((3, 1), (1, 2)):
         edge.config.write_text(good.replace("workers = 2", f"workers = {workers}"))
         os.kill(edge.peer.pid, signal.SIGHUP)
-        await asyncio.to_thread(wait_until, lambda n=done: hot(edge, "done") == n, timeout_s=40, what="the restart")
+        await asyncio.to_thread(wait_until, partial(restarted, edge, done), timeout_s=40, what="the restart")
         assert len(processes(edge)) == workers + 1
         for _ in range(20):
             assert fetched(f"{edge.base}/healthz", 5)[0] == 200
     assert edge.peer.stop() == 0, edge.peer.text()
     assert "Traceback" not in edge.peer.text()
+
+
+def test_up_restarts_its_edge_and_keeps_its_origin(tmp_path: Path) -> None:
+    ports = {name: free_port() for name in ("http", "admin")}
+    flags = [item for key, port in ports.items() for item in (f"--edge.{key}.port", str(port))]
+    peer = Peer([*UP, "--state.dir", str(tmp_path / "state"), *flags, "--edge.workers", "2"], tmp_path / "log")
+    try:
+        wait_until(lambda: "Ctrl-C stops it" in peer.text(), timeout_s=90, what="the start", peer=peer)
+
+        def done() -> bool:
+            status, body = fetched(f"http://127.0.0.1:{ports['admin']}/metrics", 5)
+            return status == 200 and b'hot_restarts_total{result="done"} 1.0' in body
+
+        os.kill(peer.pid, signal.SIGHUP)
+        wait_until(done, timeout_s=60, what="the hot restart", peer=peer)
+        assert fetched(f"http://127.0.0.1:{ports['http']}/streams.json", 5)[0] == 200
+        (edge,) = children(peer.pid)
+        family = [edge, *children(edge)]
+        assert len(family) >= 4
+        os.kill(peer.pid, signal.SIGKILL)
+        wait_until(lambda: all(map(gone, family)), timeout_s=30, what="the end of all processes")
+    finally:
+        peer.kill()
+
+
+def restarted(edge: EdgeNode, times: int) -> bool:
+    return hot(edge, "done") == times
 
 
 def hot(edge: EdgeNode, result: str) -> float:

@@ -67,15 +67,15 @@ class Crew:
         """A viewer at each worker."""
         found: dict[str, Peer] = {}
         while len(found) < 2:
-            before = {name: self.metric(name, "headwater_edge_connections_accepted_total") for name in "01"}
+            before = self.accepted()
             peer = await self.peer()
-            await until(
-                lambda old=before: {n: self.metric(n, "headwater_edge_connections_accepted_total") for n in "01"} != old
-            )
-            for name in "01":
-                if self.metric(name, "headwater_edge_connections_accepted_total") > before[name]:
-                    found.setdefault(name, peer)
+            while (after := self.accepted()) == before:  # noqa: ASYNC110  (what is waited for is a metric)
+                await asyncio.sleep(0.005)
+            found.setdefault(next(name for name in "01" if after[name] > before[name]), peer)
         return [found["0"], found["1"]]
+
+    def accepted(self) -> dict[str, float]:
+        return {name: self.metric(name, "headwater_edge_connections_accepted_total") for name in "01"}
 
     def metric(self, process: str, name: str, **labels: str) -> float:
         return self.registries[process].get_sample_value(name, labels) or 0.0

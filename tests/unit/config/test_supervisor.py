@@ -146,3 +146,24 @@ async def test_further_lines_another_signal_and_inherited_descriptors() -> None:
     assert supervisor.pid is None
     os.close(ours)
     os.close(theirs)
+
+
+async def test_a_lost_child_goes_on_in_a_process_that_is_loaded() -> None:
+    heard = Heard()
+    pipe = asyncio.subprocess.PIPE
+    loaded = [await asyncio.create_subprocess_exec(sys.executable, "-c", WAIT, stdin=pipe, stdout=pipe)]
+    supervisor = Supervisor(
+        "test",
+        lambda: "again",
+        heard,
+        command=(sys.executable, "-c", ECHO),
+        at_once=True,
+        spare=lambda: loaded[0],
+    )
+    await supervisor.start(wait=True)
+    await heard.messages.get()
+    message = await heard.messages.get()
+    assert (message["pid"], message["handed"]) == (loaded[0].pid, "again")
+    assert supervisor.pid == loaded[0].pid
+    await supervisor.stop(5)
+    assert loaded[0].returncode is not None
