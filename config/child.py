@@ -34,6 +34,9 @@ def main(role: str) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if role == "spare":
         from . import edgemember  # noqa: F401  (loaded before it is needed: that is what a spare process is for)
+        from .spare import LOADED
+
+        print(json.dumps(LOADED), flush=True)
     lines = _Lines()
     first = lines.next()
     if role == "spare" and not first:  # the parent ended without need of it

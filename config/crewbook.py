@@ -25,6 +25,8 @@ from .statusbook import EVERY_S, METRICS, StatusBook
 
 PARENT = "parent"
 """The parent's own value of the label `worker`."""
+SPARE = "spare"
+"""That of the process which waits to take a place."""
 
 
 class CrewBook:
@@ -152,6 +154,8 @@ class CrewBook:
         )
 
     def _standing(self) -> dict[str, Standing]:
-        return {
-            member.name: Standing(member.supervisor.running, member.supervisor.restarts) for member in self._members()
-        }
+        generation = self._generation()
+        if generation is None:
+            return {}
+        found = {one.name: Standing(one.supervisor.running, one.supervisor.restarts) for one in generation.members}
+        return {**found, SPARE: Standing(generation.spare, 0)}

@@ -113,6 +113,11 @@ class Generation:
         return [*self.workers, self.node]
 
     @property
+    def spare(self) -> bool:
+        """A process waits, loaded, to take the place of whoever dies."""
+        return self._spare.pid is not None
+
+    @property
     def ready(self) -> bool:
         """The node and a worker run."""
         return self.node.supervisor.running and any(worker.supervisor.running for worker in self.workers)

@@ -12,6 +12,9 @@ import structlog
 
 from .supervisor import MAX_LINE_BYTES
 
+LOADED = "loaded"
+"""What such a process says, as JSON, when it is ready for a hand-over. A text and no object: it is no message."""
+
 Process = asyncio.subprocess.Process
 
 COMMAND = (sys.executable, "-m", "headwater.config.child", "spare")
@@ -29,24 +32,28 @@ class Spare:
         self._command = command
         self._after_s = after_s
         self._process: Process | None = None
+        self._loaded = False
         self._task: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
-        """Of the process that waits; None: there is none now."""
-        return self._process.pid if self._process is not None and self._process.returncode is None else None
+        """Of the process that waits, loaded; None: there is none now."""
+        process = self._process
+        return process.pid if process is not None and self._loaded and process.returncode is None else None
 
     def start(self) -> None:
         """Have one, soon."""
         self._task = asyncio.get_running_loop().create_task(self._load(), name="spare process")
 
     def take(self) -> Process | None:
-        """The process, which is the caller's from now on; None: there is none now. The next one is loaded soon."""
-        process, self._process = self._process, None
-        if process is None:
+        """The process, which is the caller's from now on; None: none is loaded now. The next one is loaded soon."""
+        process = self._process
+        if process is None or not self._loaded:
             return None
+        alive = process.returncode is None
+        self._process, self._loaded = None, False
         self.start()
-        return process if process.returncode is None else None
+        return process if alive else None
 
     async def _load(self) -> None:
         await asyncio.sleep(self._after_s)
@@ -60,6 +67,11 @@ class Spare:
             )
         except OSError as error:  # then whoever dies is started from nothing
             log.warning("no spare process", reason=error.strerror or str(error))
+            return
+        assert self._process.stdout is not None
+        # Its end is an empty line, and found when it is taken.
+        await self._process.stdout.readline()
+        self._loaded = True
 
     async def close(self) -> None:
         """End it. Idempotent."""
@@ -67,7 +79,7 @@ class Spare:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        process, self._process = self._process, None
+        process, self._process, self._loaded = self._process, None, False
         if process is not None and process.returncode is None:
             with suppress(ProcessLookupError):
                 process.kill()

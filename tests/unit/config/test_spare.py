@@ -8,7 +8,12 @@ import sys
 
 from headwater.config.spare import Spare
 
-ECHO = "import os, sys\nprint(os.getpid(), sys.stdin.readline().strip(), flush=True)\nsys.stdin.read()"
+ECHO = """
+import os, sys
+print("loaded", flush=True)
+print(os.getpid(), sys.stdin.readline().strip(), flush=True)
+sys.stdin.read()
+"""
 
 
 async def loaded(spare: Spare) -> int:
