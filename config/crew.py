@@ -162,10 +162,17 @@ class EdgeCrew:
 
     def _as_bound(self, settings: Settings) -> Settings:
         """With the addresses that are bound: other ones take a restart."""
-        for key in ("http.host", "http.port", "http.backlog", "admin"):
-            if _at(settings, key) != _at(self._settings, key):
-                log.warning("a setting has changed that takes a restart", setting=f"edge.{key}")
         now, edge = self._settings.edge, settings.edge
+        kept = (
+            ("http.host", edge.http.host, (now.http.host,)),
+            ("http.port", edge.http.port, (now.http.port, self._sockets.port)),
+            ("http.backlog", edge.http.backlog, (now.http.backlog,)),
+            ("admin.host", edge.admin.host, (now.admin.host,)),
+            ("admin.port", edge.admin.port, (now.admin.port, self._admin.port)),
+        )
+        for key, wanted, bound_to in kept:
+            if wanted not in bound_to:
+                log.warning("a setting has changed that takes a restart", setting=f"edge.{key}")
         http = edge.http.model_copy(update={"host": now.http.host, "port": now.http.port, "backlog": now.http.backlog})
         return settings.model_copy(update={"edge": edge.model_copy(update={"http": http, "admin": now.admin})})
 
@@ -208,10 +215,3 @@ class EdgeCrew:
         if self._leaving or self._current is None:
             return "starting or draining"
         return None if self._current.ready else "its processes are starting"
-
-
-def _at(settings: Settings, key: str) -> object:
-    value: object = settings.edge
-    for name in key.split("."):
-        value = getattr(value, name)
-    return value

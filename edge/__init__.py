@@ -16,8 +16,8 @@ Several upstreams: tiers (choice, failover, second requests), homes and rendezvo
 member and breaker (health of one), lineage, learn and paths (whose playlist names what), succession, join and scout
 (whose playlist a follower shows), loops (CDN-Loop).
 Several processes: post (what this one is), patience (a worker's requests while its node is away).
-Shells: bind (listening sockets), fetch (aiohttp client), upstreams (all clients and the tier), wire and http1 (viewers' HTTP/1), keyring (keys of
-tokens), metrics, reports and tiermetrics, pinapi (admin pages), refusals (log), app (`EdgeServer`).
+Shells: bind (sockets), fetch (aiohttp client), upstreams (all clients and the tier), wire and http1 (viewers' HTTP/1),
+keyring (keys of tokens), metrics, reports and tiermetrics, pinapi (admin pages), refusals (log), app (`EdgeServer`).
 
 Words
     entity      one representation as stored: status, headers, body, when it came
