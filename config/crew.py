@@ -51,7 +51,7 @@ class EdgeCrew:
         self._upstream = upstream
         self._count = count
         self._reload = reload
-        self._sockets = ListenSockets(edge.http.host, edge.http.port, edge.http.backlog)
+        self._sockets = ListenSockets(edge.http.host, edge.http.port)
         self._identity = Identity(f"headwater-{secrets.token_hex(6)}", secrets.token_bytes(KEY_BYTES))
         self._folder: PrivateFolder | None = None
         self._current: Generation | None = None
@@ -150,9 +150,12 @@ class EdgeCrew:
             log.error("hot restart refused: the settings cannot be used, nothing changes", reason=str(error))
             return Restart.REFUSED
         settings = self._as_bound(settings)
+        served = self._sockets.count
         try:
             following = await self._started(settings)
         except (ChildFailed, OSError) as error:
+            # Nobody accepts on what was added: a part of all connections would wait there.
+            self._sockets.trim(served)
             log.error("hot restart failed: the processes before go on", reason=str(error))
             return Restart.FAILED
         self._before, self._current, self._settings = self._current, following, settings
@@ -166,14 +169,13 @@ class EdgeCrew:
         kept = (
             ("http.host", edge.http.host, (now.http.host,)),
             ("http.port", edge.http.port, (now.http.port, self._sockets.port)),
-            ("http.backlog", edge.http.backlog, (now.http.backlog,)),
             ("admin.host", edge.admin.host, (now.admin.host,)),
             ("admin.port", edge.admin.port, (now.admin.port, self._admin.port)),
         )
         for key, wanted, bound_to in kept:
             if wanted not in bound_to:
                 log.warning("a setting has changed that takes a restart", setting=f"edge.{key}")
-        http = edge.http.model_copy(update={"host": now.http.host, "port": now.http.port, "backlog": now.http.backlog})
+        http = edge.http.model_copy(update={"host": now.http.host, "port": now.http.port})
         return settings.model_copy(update={"edge": edge.model_copy(update={"http": http, "admin": now.admin})})
 
     # -- the end

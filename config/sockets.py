@@ -1,8 +1,9 @@
 """Listening sockets that outlive the processes that accept on them.
 
 One per worker and address, all bound to the same port with SO_REUSEPORT: the kernel spreads connections over them by
-their addresses and ports. The process that binds them never accepts. It hands each to a worker, and to the next one in
-its place, so that what waits in a socket's queue waits for the next worker and is not reset.
+their addresses and ports. The process that binds them never listens or accepts. It hands each to a worker, and to the
+next one in its place. The first worker begins to listen when it is ready; from then on what waits in the socket's queue
+waits for the next worker and is not reset.
 """
 
 from __future__ import annotations
@@ -22,9 +23,8 @@ _NOT_HERE = frozenset((errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL))
 class ListenSockets:
     """The viewers' address. `host`: empty for every address; `port`: 0 for a free one."""
 
-    def __init__(self, host: str, port: int, backlog: int) -> None:
+    def __init__(self, host: str, port: int) -> None:
         self._host = host
-        self._backlog = backlog
         self._turns: list[list[socket.socket]] = []
         self.port = port
         """The port that is bound, once `bind` was called."""
@@ -71,12 +71,23 @@ class ListenSockets:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listening.bind(address)
-            listening.listen(self._backlog)
             listening.setblocking(False)
         except OSError:
             listening.close()
             raise
         return listening
+
+    @property
+    def count(self) -> int:
+        """Workers that have had sockets of their own."""
+        return len(self._turns)
+
+    def trim(self, workers: int) -> None:
+        """Close all but those of the first `workers` workers: the others never came to serve."""
+        for sockets in self._turns[workers:]:
+            for listening in sockets:
+                listening.close()
+        del self._turns[workers:]
 
     def shares(self, workers: int) -> list[tuple[int, ...]]:
         """Descriptors for each of `workers` workers. All sockets are given out, also when there were more workers
@@ -88,10 +99,7 @@ class ListenSockets:
 
     def close(self) -> None:
         """Let them go; the kernel stops listening when the workers have closed theirs too. Idempotent."""
-        for sockets in self._turns:
-            for listening in sockets:
-                listening.close()
-        self._turns.clear()
+        self.trim(0)
 
 
 class NodeSocket:

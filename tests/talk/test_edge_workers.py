@@ -34,7 +34,7 @@ class Crew:
     def __init__(self, folder: Path) -> None:
         self.upstream = LiveUpstream()
         self.asked: list[dict[str, str]] = []
-        self.sockets = ListenSockets("127.0.0.1", 0, 64)
+        self.sockets = ListenSockets("127.0.0.1", 0)
         self.socket = NodeSocket(folder / "node")
         self.settings = Edge(node="leaf", http=EdgeHttp(host="127.0.0.1", port=0), follow_grace_s=2)
         self.registries: dict[str, CollectorRegistry] = {}
@@ -71,7 +71,8 @@ class Crew:
             peer = await self.peer()
             while (after := self.accepted()) == before:  # noqa: ASYNC110  (what is waited for is a metric)
                 await asyncio.sleep(0.005)
-            found.setdefault(next(name for name in "01" if after[name] > before[name]), peer)
+            if found.setdefault(next(name for name in "01" if after[name] > before[name]), peer) is not peer:
+                peer.close()
         return [found["0"], found["1"]]
 
     def accepted(self) -> dict[str, float]:

@@ -15,7 +15,7 @@ from headwater.config.sockets import ListenSockets, NodeSocket
 
 @pytest.fixture
 def sockets() -> Iterator[ListenSockets]:
-    made = ListenSockets("127.0.0.1", 0, 16)
+    made = ListenSockets("127.0.0.1", 0)
     yield made
     made.close()
 
@@ -28,12 +28,23 @@ def test_one_for_each_worker_on_one_port(sockets: ListenSockets) -> None:
     bound = [socket.socket(fileno=os.dup(share[0])) for share in shares]
     for one in bound:
         assert one.getsockname() == ("127.0.0.1", sockets.port)
-        assert one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        assert not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
         one.close()
 
 
-def test_connections_wait_without_a_worker(sockets: ListenSockets) -> None:
+def begin(sockets: ListenSockets, workers: int) -> None:
+    """As workers do that die at once."""
+    for share in sockets.shares(workers):
+        for descriptor in share:
+            with socket.socket(fileno=os.dup(descriptor)) as listening:
+                listening.listen()
+
+
+def test_connections_wait_for_the_next_worker_once_there_was_one(sockets: ListenSockets) -> None:
     sockets.bind(2)
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", sockets.port), timeout=2)
+    begin(sockets, 2)
     for _ in range(8):
         socket.create_connection(("127.0.0.1", sockets.port), timeout=2).close()
 
@@ -49,11 +60,20 @@ def test_none_is_left_alone_when_there_are_fewer_workers(sockets: ListenSockets)
     assert len({descriptor for share in sockets.shares(5) for descriptor in share}) == 5
 
 
+def test_those_that_were_added_in_vain_are_closed(sockets: ListenSockets) -> None:
+    sockets.bind(2)
+    begin(sockets, 2)
+    sockets.bind(4)
+    sockets.trim(2)
+    assert (sockets.count, len(sockets.shares(1)[0])) == (2, 2)
+
+
 def test_every_address() -> None:
-    sockets = ListenSockets("", 0, 16)
+    sockets = ListenSockets("", 0)
     sockets.bind(2)
     for share in sockets.shares(2):
         assert 1 <= len(share) <= 2
+    begin(sockets, 2)
     socket.create_connection(("127.0.0.1", sockets.port), timeout=2).close()
     sockets.close()
 
@@ -65,13 +85,14 @@ def test_an_address_that_somebody_has_is_not_shared(*, reuse: bool) -> None:
             other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         other.bind(("127.0.0.1", 0))
         other.listen()
-        sockets = ListenSockets("127.0.0.1", other.getsockname()[1], 16)
+        sockets = ListenSockets("127.0.0.1", other.getsockname()[1])
         with pytest.raises(OSError, match="in use"):
             sockets.bind(2)
 
 
 def test_close_lets_the_port_go(sockets: ListenSockets) -> None:
     sockets.bind(2)
+    begin(sockets, 2)
     sockets.close()
     sockets.close()
     with pytest.raises(OSError, match="refused"):
