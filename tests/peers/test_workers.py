@@ -8,7 +8,10 @@ import dataclasses
 import itertools
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -328,3 +331,22 @@ def restarted(edge: EdgeNode, times: int) -> bool:
 
 def hot(edge: EdgeNode, result: str) -> float:
     return edge.metric("headwater_edge_hot_restarts_total", result=result)
+
+
+def test_a_purge_reaches_the_node_and_every_worker(edge: EdgeNode) -> None:
+    seen = asyncio.run(watch(edge.base, 4))
+    assert not any(one.errors for one in seen)
+    purged = purge(edge, PLAYLIST)
+    assert purged.returncode == 0, purged.stderr
+    found = {name: int(count) for count, name in re.findall(r"(\d+) (\w+)", purged.stdout)}
+    assert found["playlists"] == 3, purged.stdout  # followed by the node and by both workers
+    assert found["objects"] >= 6, purged.stdout
+    refused = purge(edge, "live")
+    assert refused.returncode == 2 and "400" in refused.stderr, refused.stderr
+
+
+def purge(edge: EdgeNode, playlist: str) -> subprocess.CompletedProcess[str]:
+    """`headwater purge --stream`."""
+    command = [sys.executable, "-m", "headwater.config.cli", "purge", "--stream", playlist]
+    command += ["--admin", f"http://127.0.0.1:{edge.admin}"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
