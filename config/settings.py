@@ -256,6 +256,11 @@ class Edge(Section):
         "own 503 arrives first.",
     )
     connect_timeout_s: Seconds = Field(3, description="To reach the upstream.")
+    upstream_stall_s: Seconds = Field(
+        10,
+        description="Between two pieces of a body that viewers already read while it comes; above it another upstream "
+        "is asked for the rest. Why: longer than a segment of a slow encoder, shorter than a player waits.",
+    )
     held: Count = Field(100_000, description="Held viewer requests; above it 503.")
     followers: Count = Field(2_000, description="Live playlists followed at once.")
     follow_grace_s: Seconds = Field(30, description="How long a playlist is followed after its last viewer.")

@@ -35,6 +35,7 @@ SHELLS = {
     "headwater.edge.refusals": "logging",
     "headwater.edge.tiermetrics": "metrics registry",
     "headwater.edge.upstreams": "composition of the upstream clients, logging",
+    "headwater.edge.relay": "upstream client: waits and timers of the running loop",
     "headwater.edge.reports": "metrics registry",
     "headwater.edge.wire": "clock: the Date header",
     "headwater.ingest.connection": "a socket and its timers",
