@@ -80,7 +80,7 @@ class EdgeServer:
         self._shared: Shared | None = None
         self._metrics: tuple[Collector, ...] = ()
         self._server: asyncio.Server | None = None
-        self._refusals: RefusalLog | None = None
+        self._refusals: tuple[RefusalLog, ...] = ()
         self._keyring: Keyring | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -127,6 +127,7 @@ class EdgeServer:
                 settings.followers,
                 settings.follow_grace_s,
                 secrets.token_bytes(KEY_BYTES),
+                settings.object_bytes,
             ),
             _TimedUpstream(tiers, self._wakes),
             self._wakes,
@@ -165,7 +166,8 @@ class EdgeServer:
             Metrics(core, self._wakes, self._registry),
             TierMetrics(tiers, self._registry),
         )
-        self._refusals = RefusalLog(core.tally.refused)
+        broken = core.tally.fills.broken
+        self._refusals = (RefusalLog(core.tally.refused), RefusalLog(broken, "fill-broken", usual=("unwanted",)))
         shared.start()
         self._due = loop.time() + TICK_S
         self._tick = loop.call_later(TICK_S, self._on_tick)
@@ -173,7 +175,7 @@ class EdgeServer:
 
     def _on_tick(self) -> None:
         loop = asyncio.get_running_loop()
-        assert self._core is not None and self._refusals is not None and self._shared is not None
+        assert self._core is not None and self._shared is not None
         assert self._upstreams is not None and self.pins is not None
         now = loop.time()
         nearly_full = self._core.tally.held > self._settings.held - self._settings.held // RESERVE
@@ -187,7 +189,8 @@ class EdgeServer:
         self._upstreams.handle_timeout(now)
         self._core.handle_timeout(now)
         self.pins.handle_timeout(now)
-        self._refusals.look(now)
+        for counts in self._refusals:
+            counts.look(now)
 
     async def drain(self) -> None:
         """Stop accepting, answer held requests now, end every connection; returns when all are gone or time is up."""

@@ -56,6 +56,7 @@ class CoreLimits:
     follow_grace_s: float
     viewer_key: bytes
     """Secret under which viewers are hashed to be counted; `viewers.KEY_BYTES`."""
+    object_bytes: int = 64 << 20
 
 
 class Observer(Protocol):
@@ -99,7 +100,7 @@ class Core:
         self._via = f"1.1 {limits.node}"
         self._targets: dict[bytes, Target | BadTarget] = {}
         self._followers: dict[str, Follower] = {}
-        self._objects = Objects(self, limits.cache_bytes, self._via, limits.followers)
+        self._objects = Objects(self, limits.cache_bytes, self._via, limits.followers, limits.object_bytes)
 
     @property
     def followers(self) -> int:
@@ -114,6 +115,11 @@ class Core:
     def flights(self) -> int:
         """Objects on their way now."""
         return self._objects.flights
+
+    @property
+    def fills(self) -> int:
+        """Those of them that go to viewers while they come."""
+        return len(self._objects.fills)
 
     @property
     def store(self) -> Store:
@@ -256,7 +262,11 @@ class Core:
 
     def growing(self, keys: Iterable[str], grown: Iterable[str]) -> None:
         """Files whose parts are byte ranges: such as still grow, and such as do not any more."""
-        self._objects.growing(keys, grown)
+        self._objects.kept.grow(keys, grown)
+
+    def parts(self, keys: Iterable[str]) -> None:
+        """These are parts: they go out complete only."""
+        self._objects.kept.note_parts(keys)
 
     def finished(self, follower: Follower, answer: UpstreamAnswer) -> None:
         """A follower ended: what it leaves is a plain object from now on."""
@@ -281,6 +291,7 @@ class Core:
         """Let followers do what is due; to be called every `TICK_S`."""
         for follower in list(self._followers.values()):
             follower.handle_timeout(now)
+        self._objects.fills.handle_timeout(now)
         self.store.sweep(now)
         self.audience.handle_timeout(now)
 

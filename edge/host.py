@@ -34,6 +34,9 @@ class Host(Protocol):
     def growing(self, keys: Iterable[str], grown: Iterable[str]) -> None:
         """Files whose parts are byte ranges: such as still grow, and such as do not any more."""
 
+    def parts(self, keys: Iterable[str]) -> None:
+        """A playlist lists these as parts with a URL of their own, or hints at them."""
+
     def finished(self, follower: Follower, answer: UpstreamAnswer) -> None:
         """The follower reached ENDED, GONE or STOPPED; `answer` is the last one."""
 

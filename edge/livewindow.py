@@ -31,6 +31,7 @@ class LiveWindow:
         added = [key for uri, key in self._keys.items() if uri not in before and key is not None]
         dropped = [key for uri, key in before.items() if uri not in self._keys and key is not None]
         self._host.window(added, dropped)
+        self._host.parts(self.keys(uri for uri in version.whole_parts() if uri not in before))
         self._host.paths.names(added if source == self._source else self._all(), source)
         self._source = source
         growing = frozenset(() if over else self.keys(version.growing()))

@@ -1,22 +1,26 @@
 """Plain objects: everything that is not a followed playlist. What is stored, and what is on its way. Sans-IO.
 
 An honest shared cache (RFC 9111): one upstream request per URL in flight however many wait (rule 160), lifetimes as
-the upstream states them, errors as rules 146-149 say, stale answers as rule 163 allows.
+the upstream states them, errors as rules 146-149 say, stale answers as rule 163 allows. What is large or slow goes to
+all who wait while it comes (`fill`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
 
 from headwater.origin.hls.model import MediaPlaylist
 
 from .collapse import Flight, Waiter
-from .entities import crowded, failed, freshened, is_media, is_playlist, received, upstream_age
+from .entities import crowded, failed, freshened, is_media, is_playlist, upstream_age
+from .fill import Fill
+from .fills import PARTIAL_S, Fills
 from .freshness import NEGATIVE_UNKNOWN_S, PRIVATE_MARK_S, Life, Shape, judge
+from .kept import Kept
 from .keys import Target, path_of, read_target
 from .learn import in_ranges, tell
+from .marks import Marks
 from .message import (
     Entity,
     Failure,
@@ -32,19 +36,14 @@ from .message import (
     UpstreamRequest,
 )
 from .paths import Paths
-from .ranges import is_answered, key_of, open_ended, wanted
+from .ranges import is_answered, key_of, wanted
 from .select import select
-from .store import Store
 from .succession import late_after
 from .version import followable, read_playlist
 
 MAX_FLIGHTS = 2_000
 """Upstream requests under way for viewers. Why: whoever asks for a new name and leaves costs one and holds none.
 What followers fetch ahead, and playlists that the upstream holds, have bounds and connections of their own."""
-MAX_MARKS = 10_000
-"""Remembered URLs of a kind: private, in ranges, or not followed."""
-PARTIAL_S = 600.0
-"""How long a URL that a playlist names by byte ranges, or that is too large, is fetched by ranges."""
 MOST_TARGET_S = 60.0
 """Longest target duration that is believed for the lifetimes of other objects."""
 LITERAL_S = 30.0
@@ -77,22 +76,21 @@ class Host(Protocol):
 class Objects:
     """The store and the flights of one edge."""
 
-    def __init__(self, host: Host, cache_bytes: int, via: str, blocking: int) -> None:
+    def __init__(self, host: Host, cache_bytes: int, via: str, blocking: int, object_bytes: int) -> None:
         """`blocking`: playlists that are not followed, whose requests with directives the upstream may hold."""
-        self.store = Store(cache_bytes)
+        self.kept = Kept(cache_bytes, via)
+        self.store = self.kept.store
+        self.fills = Fills(self, host, object_bytes)
+        """Answers that go to viewers while they come."""
         self.least_part_s = NEGATIVE_UNKNOWN_S
         """The shortest part target seen, and the longest target duration: for rules that count in them."""
         self.target_duration_s = 0.0
         self._host = host
-        self._via = via
         self._flights: dict[str, Flight] = {}
         self._open = 0
         """Upstream requests under way because a viewer asked, those that nobody may join included."""
         self._blocking, self._blocking_limit = 0, blocking
-        self._partial: dict[str, float] = {}
-        self._growing: set[str] = set()
-        self._alone: dict[str, float] = {}
-        self._literal: dict[str, float] = {}
+        self.partial, self._literal, self.alone = Marks(), Marks(), Marks()
 
     @property
     def flights(self) -> int:
@@ -108,8 +106,10 @@ class Objects:
         if entity is not None and entity.fresh_at(now):
             self._answer(request, reply, entity, Outcome.HIT, now, key=key)
             return None
-        in_ranges = key in self._growing or self._partial.get(key, 0.0) > now
-        text = wanted(request) if in_ranges else None
+        text = wanted(request) if key in self.kept.growing or self.partial.has(key, now) else None
+        flight = self._flights.get(key)
+        if text is None and flight is not None and flight.fill is not None:
+            text = flight.fill.seek(request)
         at = key if text is None else key_of(key, text)
         if text is not None and (part := self.store.get(at)) is not None and part.fresh_at(now):
             self._answer(request, reply, part, Outcome.HIT, now)
@@ -117,10 +117,13 @@ class Objects:
         if not self._host.room():
             self._answer(request, reply, crowded(), Outcome.REJECT, now)
             return None
-        alone = self._alone.get(key, 0.0) > now
+        alone = self.alone.has(key, now)
         flight = self._flights.get(at)
         if flight is not None and not alone:
-            return flight.join(request, reply)
+            if flight.fill is None or target.full != key:
+                return flight.join(request, reply)
+            if flight.fill.joinable:
+                return flight.fill.join(request, reply, now)
         purpose = Purpose.BLOCKING if "_HLS_" in key and _read_key(key).asked else Purpose.OBJECT
         if not self._connection_for(purpose):
             self._answer(request, reply, crowded(), Outcome.REJECT, now)
@@ -147,10 +150,10 @@ class Objects:
         if target.full is target.path:
             return target.path
         # What is stored at the bare path is known not to be live: queries may make another object of it.
-        known = self._literal.get(target.path, 0.0) > now or self.store.peek(target.path) is not None
+        known = self._literal.has(target.path, now) or self.store.peek(target.path) is not None
         if target.playlist_like and target.plain != target.path and not known:
             return target.path
-        if target.asked and self._literal.get(target.plain, 0.0) > now:
+        if target.asked and self._literal.has(target.plain, now):
             return target.full
         return target.plain
 
@@ -186,13 +189,6 @@ class Objects:
         self.least_part_s = min(self.least_part_s, model.part_target or self.least_part_s)
         self.target_duration_s = max(self.target_duration_s, min(float(model.target_duration), MOST_TARGET_S))
 
-    def growing(self, keys: Iterable[str], grown: Iterable[str]) -> None:
-        """Followed playlists name ranges of `keys`, which have no end yet; `grown` have one now."""
-        self._growing.difference_update(grown)
-        for key in keys:
-            self._growing.add(key)
-            self.store.remove(key)
-
     def _launch(
         self,
         key: str,
@@ -214,21 +210,38 @@ class Objects:
         if stale is not None and stale.status == 200:
             etag, modified = stale.etag, stale.last_modified
 
-        def done(answer: UpstreamAnswer) -> None:
+        def close() -> None:
             self._open -= purpose is Purpose.OBJECT
             self._blocking -= purpose is Purpose.BLOCKING
             if self._flights.get(at) is flight:
                 del self._flights[at]
+
+        def done(answer: UpstreamAnswer) -> None:
             self._host.tally.fetched(purpose, answer)
+            if fill is not None and fill.ended(answer):
+                return
+            close()
             if answer.status in (206, 416):
                 self._landed_range(flight, answer, alone=alone)
             else:
                 self._landed(flight, answer, alone=alone)
 
+        fill = Fill(flight, self.fills, close, alone=alone) if self._may_grow(key, purpose) else None
         hedge_s = late_after(self.least_part_s) if purpose is Purpose.PREFETCH else None
-        request = UpstreamRequest(key, purpose, etag, modified, text, loop=loop, hedge_s=hedge_s)
+        request = UpstreamRequest(key, purpose, etag, modified, text, loop=loop, hedge_s=hedge_s, arriving=fill)
         flight.cancel = self._host.upstream.fetch(request, done)
         return flight
+
+    def _may_grow(self, key: str, purpose: Purpose) -> bool:
+        """Whether the answer may go out while it comes. Rules 66 and 166: parts go out complete, and so do playlists.
+
+        A part with a URL of its own is known by the followed playlist that lists it or hints at it, and what followers
+        fetch ahead is a part or an init section. A playlist is known by its path or its directives, else by the type
+        in its head (`fills`). Ranges of a growing file do go out while they come: their URL says nothing of parts.
+        """
+        return purpose is Purpose.OBJECT and key not in self.kept.parts and not is_playlist(path_of(key), "")
+
+    # -- whole answers
 
     def _landed(self, flight: Flight, answer: UpstreamAnswer, *, alone: bool) -> None:
         """An upstream fetch ended: keep what may be kept, answer who waits."""
@@ -247,14 +260,10 @@ class Objects:
         if model is not None:
             self.learn(model)
             for part in in_ranges(model, key):
-                _mark(self._partial, part, answer.at + PARTIAL_S)
-        shape = self._shape(key, answer)
-        duration = float(model.target_duration) if model is not None else self.target_duration_s
-        life = judge(
-            answer.status, answer.get, shape, answer.unix, target_duration=duration, part_target=self.least_part_s
-        )
+                self.partial.set(part, answer.at + PARTIAL_S)
+        life = self.judged(key, answer.status, answer, model)
         live = model if model is not None and followable(model) else None
-        may_follow = life.share and shape is Shape.PLAYLIST
+        may_follow = life.share and self._shape(key, answer) is Shape.PLAYLIST
         if live is not None and may_follow and self._host.found_live(flight, answer, live):
             return
         self._settle(flight, answer, life, alone=alone, ignores=model is not None and live is None)
@@ -265,47 +274,32 @@ class Objects:
         if text is None or (answer.status == 206 and not is_answered(text, answer)):
             self._unusable(flight, self.store.peek(flight.key), replace(answer, failure=Failure.INVALID))
             return
-        life = judge(
-            200 if answer.status == 206 else 416,
-            answer.get,
-            self._shape(flight.key, answer),
-            answer.unix,
-            target_duration=self.target_duration_s,
-        )
-        entity = received(answer, life, self._via)
-        entity.headers += (("Content-Range", answer.get("content-range") or "bytes */*"),)
-        if life.keep and life.lifetime > 0 and not open_ended(text):
-            self.store.put(key_of(flight.key, text), entity)
+        life = self.judged(flight.key, 200 if answer.status == 206 else 416, answer)
+        entity = self.kept.entity(answer, life)
+        self.kept.keep(flight, entity, life)
         waiters = flight.take()
         others: list[Waiter] = []
         if not life.share:
-            _mark(self._alone, flight.key, now + PRIVATE_MARK_S)
+            self.alone.set(flight.key, now + PRIVATE_MARK_S)
             if not alone:
                 waiters, others = waiters[:1], waiters[1:]
-        self._send_all(flight, waiters, entity, now, alone=alone)
+        self.send_all(flight, waiters, entity, now, alone=alone)
         self._host.again(others, now)
 
     def _settle(self, flight: Flight, answer: UpstreamAnswer, life: Life, *, alone: bool, ignores: bool) -> None:
         """Store a usable answer and send it to those whom it answers."""
         now, key = answer.at, flight.key
-        entity = received(answer, life, self._via)
-        if (
-            life.keep
-            and key not in self._growing
-            and (life.lifetime > 0 or life.usable > 0 or entity.etag or entity.last_modified)
-        ):
-            self.store.put(key, entity)
-        else:
-            self.store.remove(key)
+        entity = self.kept.entity(answer, life)
+        self.kept.keep(flight, entity, life)
         if not life.share:
-            _mark(self._alone, key, now + PRIVATE_MARK_S)
-        mine, others = self._divide(flight, now, ignores=ignores or answer.status >= 400)
+            self.alone.set(key, now + PRIVATE_MARK_S)
+        mine, others = self.divide(flight, now, ignores=ignores or answer.status >= 400)
         if not life.share and not alone:
             mine, others = mine[:1], mine[1:] + others
-        self._send_all(flight, mine, entity, now, alone=alone)
+        self.send_all(flight, mine, entity, now, alone=alone)
         self._host.again(others, now)
 
-    def _divide(self, flight: Flight, now: float, *, ignores: bool) -> tuple[list[Waiter], list[Waiter]]:
+    def divide(self, flight: Flight, now: float, *, ignores: bool) -> tuple[list[Waiter], list[Waiter]]:
         """Those whom the answer is for, and those who asked for more than its URL and go round with all of theirs.
 
         `ignores`: directives change nothing. A media playlist that does not block ignores them; an error at the plain
@@ -318,7 +312,7 @@ class Objects:
             target = self._host.target_of(waiter.request)
             (mine if target.full == key or (target.plain == key and ignores) else others).append(waiter)
         if others:
-            _mark(self._literal, key, now + LITERAL_S)
+            self._literal.set(key, now + LITERAL_S)
         return mine, others
 
     def _freshen(self, flight: Flight, stored: Entity | None, answer: UpstreamAnswer) -> None:
@@ -327,15 +321,13 @@ class Objects:
         if stored is None:  # evicted while it was asked for: once more, without conditions
             self._host.again(waiters, answer.at)
             return
-        life = judge(
-            200, answer.get, self._shape(flight.key, answer), answer.unix, target_duration=self.target_duration_s
-        )
+        life = self.judged(flight.key, 200, answer)
         stored.received, stored.age = answer.at, upstream_age(answer)
         stored.headers, stored.gzip, stored.wire = freshened(stored, answer), None, {}
         self.store.weigh(flight.key, stored)
         if answer.get("cache-control") is not None or answer.get("expires") is not None:
             stored.lifetime, stored.usable = life.lifetime, max(life.usable, stored.usable)
-        self._send_all(flight, waiters, stored, answer.at)
+        self.send_all(flight, waiters, stored, answer.at)
 
     def _unusable(self, flight: Flight, stored: Entity | None, answer: UpstreamAnswer) -> None:
         """The upstream failed: stale where rule 163 allows, else an error that says why and is kept by nobody."""
@@ -345,20 +337,29 @@ class Objects:
                 self._answer(waiter.request, waiter.reply, stored, Outcome.STALE, now, key=flight.key)
             return
         if answer.failure is Failure.TOO_LARGE and flight.range is None:
-            # Too large to be had whole. Who wants a range of it can have that.
-            _mark(self._partial, flight.key, now + PARTIAL_S)
-            waiters = flight.take()
-            ranges = [waiter for waiter in waiters if wanted(waiter.request) is not None]
-            self._host.again(ranges, now)
-            error = failed(answer, playlist=False)
-            self._send_all(flight, [waiter for waiter in waiters if wanted(waiter.request) is None], error, now)
+            self.partial.set(flight.key, now + PARTIAL_S)
+            self.ask_for_ranges(flight, answer)
             return
         error = failed(answer, playlist=path_of(flight.key).endswith((".m3u8", ".m3u")))
-        self._send_all(flight, flight.take(), error, now)
+        self.send_all(flight, flight.take(), error, now)
 
-    def _send_all(
+    def ask_for_ranges(self, flight: Flight, answer: UpstreamAnswer) -> None:
+        """It is too large to be had whole. Who wants a range of it can have that."""
+        waiters = flight.take()
+        self._host.again([waiter for waiter in waiters if wanted(waiter.request) is not None], answer.at)
+        whole = [waiter for waiter in waiters if wanted(waiter.request) is None]
+        self.send_all(flight, whole, failed(answer, playlist=False), answer.at)
+
+    def judged(self, key: str, status: int, answer: UpstreamAnswer, model: MediaPlaylist | None = None) -> Life:
+        """How long an answer may be used, and by whom. `status`: 200 for a part too; `model`: the playlist in it."""
+        duration = float(model.target_duration) if model is not None else self.target_duration_s
+        shape = self._shape(key, answer)
+        return judge(status, answer.get, shape, answer.unix, target_duration=duration, part_target=self.least_part_s)
+
+    def send_all(
         self, flight: Flight, waiters: list[Waiter], entity: Entity, now: float, *, alone: bool = False
     ) -> None:
+        """Answer these, who waited for `flight`, with the right form of `entity`."""
         for waiter in waiters:
             outcome = Outcome.PASS if alone else Outcome.FETCH if waiter is flight.asker else Outcome.JOIN
             self._answer(waiter.request, waiter.reply, entity, outcome, now, key=flight.key, collapsed=len(waiters) > 1)
@@ -381,6 +382,7 @@ class Objects:
 
     def stop(self) -> None:
         """End every upstream request; nobody is answered any more."""
+        self.fills.stop()
         for flight in list(self._flights.values()):
             flight.take()
             if flight.cancel is not None:
@@ -392,9 +394,3 @@ def _read_key(key: str) -> Target:
     target = read_target(key.encode("ascii"))
     assert isinstance(target, Target)  # keys are canonical targets
     return target
-
-
-def _mark(marks: dict[str, float], key: str, until: float) -> None:
-    if len(marks) >= MAX_MARKS:
-        marks.clear()
-    marks[key] = until

@@ -159,6 +159,13 @@ class Version:
             hints = tuple(hint for hint in hints if hint.type is HintType.MAP)
         return [hint.uri for hint in hints if hint.start == 0 and (hint.type is HintType.MAP or hint.length is None)]
 
+    def whole_parts(self) -> list[str]:
+        """Parts with a URL of their own, listed or hinted."""
+        found = [uri for segment in self.model.all_segments for uri in _whole_parts(segment.parts)]
+        hints = () if self._in_ranges() else self.model.hints
+        found.extend(hint.uri for hint in hints if hint.type is HintType.PART and not hint.start)
+        return found
+
     def growing(self) -> list[str]:
         """Files of which only ranges are published yet: that of the open segment, and that of the next part."""
         model = self.model

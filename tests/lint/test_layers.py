@@ -25,6 +25,7 @@ SHELLS = {
     "headwater.config.supervisor": "processes",
     "headwater.config.token": "clock, reads key files",
     "headwater.edge.app": "server",
+    "headwater.edge.body": "writes to a transport",
     "headwater.edge.fetch": "upstream client",
     "headwater.edge.http1": "asyncio protocol",
     "headwater.edge.keyring": "key files, HTTP client",

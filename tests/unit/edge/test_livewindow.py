@@ -30,15 +30,16 @@ def version(stream: LiveStream) -> Version:
     return Version(stream.model, UpstreamAnswer(1.0, UNIX, 200, (), stream.text().encode()), "1.1 e", "a", "b")
 
 
-def window() -> tuple[LiveWindow, Noting, set[str]]:
+def window(parts: list[str] | None = None) -> tuple[LiveWindow, Noting, set[str]]:
     marked: set[str] = set()
+    parts = [] if parts is None else parts
 
     def move(added: Iterable[str], dropped: Iterable[str]) -> None:
         marked.update(added)
         marked.difference_update(dropped)
 
     paths = Noting()
-    host = SimpleNamespace(window=move, growing=lambda keys, grown: None, paths=paths)
+    host = SimpleNamespace(window=move, growing=lambda keys, grown: None, parts=parts.extend, paths=paths)
     return LiveWindow(KEY, cast(Host, host)), paths, marked
 
 
@@ -54,6 +55,19 @@ def test_what_is_listed_is_marked_and_released() -> None:
     assert "/live/x/v/s100.m4s" not in marked
     live.release()
     assert not marked
+
+
+def test_parts_and_hints_are_noted_once() -> None:
+    parts: list[str] = []
+    live, _, _ = window(parts)
+    stream = LiveStream(segments=2)
+    live.move(version(stream), "a", over=False)
+    assert len(parts) == 9
+    assert f"/live/x/v/{stream.name}" in parts
+    assert "/live/x/v/s100.m4s" not in parts
+    stream.step()
+    live.move(version(stream), "a", over=False)
+    assert parts[9:] == [f"/live/x/v/{stream.name}"]
 
 
 def test_only_what_is_new_is_named_again_but_all_of_it_by_another_upstream() -> None:
