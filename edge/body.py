@@ -75,6 +75,11 @@ class Body:
         self._reader = response.growing.read(self.go_on, *(response.span or (0, None)))
         self.go_on()
 
+    @property
+    def here(self) -> bool:
+        """All of it came: what is left is to write it."""
+        return self._reader is not None and self._reader.here
+
     def go_on(self) -> None:
         """Write what is there."""
         reader = self._reader

@@ -4,7 +4,7 @@
         ^── pause, resume (Flow): only for what is too large to be kept whole
 
 What will be kept is held whole anyway, so every reader may take its time and late ones begin at the start. What is too
-large (`bound`) loses the pieces that everybody has passed; the upstream waits for the quickest reader, never for a
+large (`bound`) loses pieces that everybody has passed; the upstream waits for the quickest reader, never for a
 slow one, and whoever falls too far behind the newest byte is cut off.
 """
 
@@ -97,10 +97,9 @@ class Growing:
         self._starts.append(self.size)
         self.pieces.append(piece)
         self.size += len(piece)
-        if self._window is not None:
-            self._keep_bounded(self._window)
-        if not self.over:
-            self._wake()
+        self._wake()  # first: who keeps up is not behind
+        if self._window is not None and not self.over:
+            self._keep_bounded(self._window + len(piece))
 
     def finish(self, *, broken: bool = False) -> None:
         """Nothing more comes. Idempotent."""
@@ -110,7 +109,10 @@ class Growing:
             self._wake()
 
     def bound(self, window: int, flow: Flow | None) -> None:
-        """From now on keep only what readers have yet to take; no reader may be `window` bytes behind."""
+        """From now on keep what readers have yet to take, and of the rest a quarter of `window`, for who comes soon.
+
+        No reader may be `window` bytes and a piece behind.
+        """
         self._window = window
         self.use(flow)
 
@@ -162,7 +164,8 @@ class Growing:
         if self._watchers:
             return
         low = min((reader.position for reader in self._readers), default=self.size)
-        while self._dropped < len(self.pieces):
+        spared = (self._window or 0) // 4
+        while self._dropped < len(self.pieces) and self.size - self.kept_from > spared:
             end = self._starts[self._dropped] + len(self.pieces[self._dropped])
             if end > low:
                 break
@@ -207,6 +210,12 @@ class Reader:
         if end is None:
             return self._growing.ended and self.position >= self._growing.size
         return self.position >= end
+
+    @property
+    def here(self) -> bool:
+        """Nothing that it wants is yet to come."""
+        end = self._growing.length if self._end is None else self._end
+        return self._growing.over or (end is not None and self._growing.size >= end)
 
     @property
     def lost(self) -> bool:

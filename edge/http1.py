@@ -159,7 +159,10 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The viewer sends no more. Answers that are owed are still written, but nothing is held for it (rule 92)."""
         self._deaf = True
-        owed = self._body is not None or (self._ticket is None and (self._current is not None or self._queue))
+        if self._body is not None:  # whether it left or only says no more cannot be told before the next write
+            owed = self._body.here
+        else:
+            owed = self._ticket is None and (self._current is not None or bool(self._queue))
         if self._ending or not owed:
             self._drop_ticket()
             return False

@@ -11,7 +11,7 @@ EVERY_S = 1.0
 
 
 class RefusalLog:
-    """Watches counts by reason, which the request core keeps because it does not log. Reasons in `usual` are not said."""
+    """Watches counts by reason, which the request core keeps because it does not log. `usual` reasons are not said."""
 
     def __init__(self, counts: dict[str, int], event: str = "refused", usual: tuple[str, ...] = ()) -> None:
         self._counts = counts
