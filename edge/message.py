@@ -91,7 +91,8 @@ class Entity:
     body: bytes | memoryview
     """A view when it is a range: a slow reader of a range keeps the whole alive, not a copy of its own."""
     received: float
-    """When the last byte came from the upstream (rule 145: Age counts from here)."""
+    """When the last byte came from the upstream (rule 145: Age counts from here); of what went out while it came, when
+    its head did."""
     age: float = 0.0
     """The upstream's own Age at that time, seconds."""
     lifetime: float = 0.0

@@ -36,7 +36,14 @@ class Wire:
         fixed = entity.wire.get(kind)
         if fixed is None:
             fixed = entity.wire[kind] = self._fixed(entity, response, b"Content-Length: %d" % len(entity.body))
-        return self._whole(fixed, response, keep_alive=keep_alive, http10=http10)
+        tail = b"\r\n"
+        if not keep_alive:
+            tail = b"Connection: close\r\n\r\n"
+        elif http10:
+            tail = b"Connection: keep-alive\r\n\r\n"
+        if entity.own:
+            return b"%bDate: %b\r\n%b" % (fixed, self.date(), tail)
+        return b"%bAge: %d\r\n%b" % (fixed, response.age or 0, tail)
 
     def growing_head(self, response: Response, *, keep_alive: bool, http10: bool) -> bytes:
         """As `head`, for a body that still comes: RFC 9112 section 6.3."""
@@ -49,17 +56,9 @@ class Wire:
         fixed = entity.wire.get(kind)
         if fixed is None:
             fixed = entity.wire[kind] = self._fixed(entity, response, framing)
-        return self._whole(fixed, response, keep_alive=keep_alive, http10=http10)
-
-    def _whole(self, fixed: bytes, response: Response, *, keep_alive: bool, http10: bool) -> bytes:
-        tail = b"\r\n"
-        if not keep_alive:
-            tail = b"Connection: close\r\n\r\n"
-        elif http10:
-            tail = b"Connection: keep-alive\r\n\r\n"
-        if response.entity.own:
-            return b"%bDate: %b\r\n%b" % (fixed, self.date(), tail)
-        return b"%bAge: %d\r\n%b" % (fixed, response.age or 0, tail)
+        stays = b"Connection: keep-alive\r\n" if http10 else b""
+        tail = stays if keep_alive else b"Connection: close\r\n"
+        return b"%bAge: %d\r\n%b\r\n" % (fixed, response.age or 0, tail)
 
     def _fixed(self, entity: Entity, response: Response, framing: bytes) -> bytes:
         status = entity.status

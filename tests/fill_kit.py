@@ -26,14 +26,21 @@ from headwater.edge.tiers import TierRules, Tiers
 class Upload:
     """An upstream's answer that comes piece by piece."""
 
-    def __init__(self, request: UpstreamRequest, done: Done, head: UpstreamAnswer, length: int | None) -> None:
+    def __init__(
+        self, request: UpstreamRequest, done: Done, head: UpstreamAnswer, length: int | None, *, offer: bool = True
+    ) -> None:
         assert request.arriving is not None, "nobody takes it as it comes"
         self.request = request
         self.paused = False
         self._arriving: Arriving = request.arriving
         self._done = done
         self._head = head
-        self.taken = self._arriving.head(head, length, self)
+        self._length = length
+        self.taken = offer and self.offer()
+
+    def offer(self) -> bool:
+        """The head came; whether the body is taken as it comes."""
+        return self._arriving.head(self._head, self._length, self)
 
     def piece(self, data: bytes, at: float) -> Upload:
         """Content."""
@@ -86,7 +93,7 @@ class Slow(Script):
 
         return left
 
-    def begin(self, target: str, at: float, length: int | None = None, status: int = 200, **headers: str) -> Upload:
+    def begin(self, target: str, at: float, length: int | None = None, status: int = 200, /, **headers: str) -> Upload:
         """Send the head of the answer to the oldest request for `target`; header names with _ for -."""
         request, done = self.take(target)
         fields = {"content_type": "video/mp4", "cache_control": "max-age=60", **headers}
@@ -99,7 +106,7 @@ class Reading(Viewer):
 
     def __init__(self, core: Core, *, idle: bool = False) -> None:
         super().__init__(core)
-        self.got = bytearray()
+        self._got = bytearray()
         self.reader: Reader | None = None
         self._idle = idle
 
@@ -112,7 +119,7 @@ class Reading(Viewer):
     def _answered(self, response: Response) -> None:
         self.answers.append(response)
         if response.growing is None:
-            self.got += response.entity.body
+            self._got += response.entity.body
         else:
             self.reader = response.growing.read(self.take, *(response.span or (0, None)))
             self.take()
@@ -121,7 +128,12 @@ class Reading(Viewer):
         """Read what is there."""
         if self.reader is not None and (not self._idle or most < 1 << 30):
             for piece in self.reader.take(most):
-                self.got += piece
+                self._got += piece
+
+    @property
+    def got(self) -> bytes:
+        """The content so far."""
+        return bytes(self._got)
 
     def leave(self) -> None:
         """Close the connection."""
