@@ -248,7 +248,9 @@ class Edge(Section):
     )
     node: str = Field("edge", pattern=NAME_PATTERN, description="Name in Cache-Status and Via.")
     cache_bytes: Bytes = Field(1 * GIB, description="Memory for cached objects.")
-    object_bytes: Bytes = Field(64 * MIB, description="Largest object that is cached or relayed.")
+    object_bytes: Bytes = Field(
+        64 * MIB, description="Largest object that is cached; a larger one passes through while it comes."
+    )
     upstream_connections: Count = Field(256, description="Connections to the upstream.")
     upstream_timeout_s: Seconds = Field(
         40,
