@@ -38,7 +38,8 @@ from .select import Form, bounds, select_growing
 WINDOW_BYTES = 16 << 20
 """How far a reader of what is too large to keep may be behind the newest byte. Why: two minutes at 1 Mbit/s."""
 PIECE_BYTES = 64
-"""Counted per piece on top of its bytes. Why: an upstream that writes single bytes must not cost fifty times those."""
+"""What a piece costs on top of its bytes; all of them together may cost as much as the bytes of a body. Why: an
+upstream may write single bytes."""
 SEEK_BYTES = 4 << 20
 """How far ahead of what came a range may begin that waits for it; what is farther is fetched as a range."""
 RESUME_AFTER_S = (0.0, 0.25, 0.75, 2.0)
@@ -135,7 +136,8 @@ class Fill:
         if verdict is None:
             return False
         large = length is not None and length > self._host.object_bytes
-        if large and not self._host.room_for_large():
+        # An upstream that ignores Range would send all of what is too large for each range of it
+        if large and ((self.flight.range is not None and part is None) or not self._host.room_for_large()):
             return False
         self.first, self.verdict, self.body = answer, verdict, Growing(length)
         self._begins_at, self._total = (part.first, part.total) if part else (0, length)
@@ -159,7 +161,8 @@ class Fill:
             self._end_broken("invalid", at)
             return
         body.append(data)
-        if not self.large and body.weight(PIECE_BYTES) > self._host.object_bytes + PIECE_BYTES:
+        most = self._host.object_bytes
+        if not self.large and (body.size > most or len(body.pieces) * PIECE_BYTES > most):
             if self._host.room_for_large():
                 self._enlarge(body, at)
             else:
@@ -172,8 +175,8 @@ class Fill:
 
     @property
     def joinable(self) -> bool:
-        """All that came is still here."""
-        return self.body is not None and not self.body.kept_from
+        """Others may have it too, and all that came is still here."""
+        return self.verdict.life.share and not self.alone and self.body is not None and not self.body.kept_from
 
     def join(self, request: Request, reply: Reply, now: float) -> Ticket | None:
         """A viewer who came late: gets what is there and follows, or waits for what it asks for."""
@@ -189,6 +192,8 @@ class Fill:
         """The range to fetch for a request that begins far behind what came; None: it may wait here."""
         body = self.body
         if body is None or body.length is None or self.verdict.entity.status != 200 or request.method.value != "GET":
+            return None
+        if (self.first.get("accept-ranges") or "").strip().lower() == "none":
             return None
         if request.range is None or request.if_range or request.if_none_match or request.if_modified_since:
             return None

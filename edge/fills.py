@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from .collapse import Flight, Waiter
-from .entities import is_playlist
+from .entities import failed, is_playlist
 from .fill import Fill, Verdict
 from .freshness import PRIVATE_MARK_S, Life
 from .kept import Kept
@@ -133,10 +133,12 @@ class Fills:
     def too_large(self, fill: Fill, now: float) -> None:
         """It will not be kept: whoever waits for its end asks for ranges, or cannot have it."""
         flight = fill.flight
+        answer = UpstreamAnswer(now, 0.0, failure=Failure.TOO_LARGE)
         if flight.range is None:
             self._owner.partial.set(flight.key, now + PARTIAL_S)
-        if len(flight):
-            self._owner.ask_for_ranges(flight, UpstreamAnswer(now, 0.0, failure=Failure.TOO_LARGE))
+            self._owner.ask_for_ranges(flight, answer)
+        else:
+            self._owner.send_all(flight, flight.take(), failed(answer, playlist=False), now)
 
     # -- time
 

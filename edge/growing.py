@@ -14,6 +14,10 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Protocol
 
+SMALL_BYTES = 4 << 10
+"""Pieces of a bounded body are joined up to this. Why: it may go on for days, a few bytes at a time."""
+SPARE_PIECES = 256
+"""Of a bounded body, pieces that were given up and still have a place in `pieces`."""
 AHEAD_BYTES = 1 << 20
 """Of a bounded body, how much is read ahead of the quickest reader. Why: a hundredth of a second at 1 Gbit/s."""
 
@@ -33,7 +37,7 @@ class Growing:
 
     def __init__(self, length: int | None) -> None:
         self.pieces: list[bytes] = []
-        """What came. Only appended to; pieces of a bounded body that all have passed are empty."""
+        """What came. Only appended to, but for a bounded body: what all have passed goes, small pieces are joined."""
         self.length = length
         self.ended = False
         """Whole."""
@@ -94,8 +98,12 @@ class Growing:
         """More came."""
         if self.over or not piece:
             return
-        self._starts.append(self.size)
-        self.pieces.append(piece)
+        bounded = self._window is not None and not self._watchers
+        if bounded and self._dropped < len(self.pieces) and len(self.pieces[-1]) < SMALL_BYTES:
+            self.pieces[-1] += piece
+        else:
+            self._starts.append(self.size)
+            self.pieces.append(piece)
         self.size += len(piece)
         self._wake()  # first: who keeps up is not behind
         if self._window is not None and not self.over:
@@ -122,13 +130,9 @@ class Growing:
         if self._window is not None:
             self._keep_bounded(self._window)
 
-    def weight(self, per_piece: int) -> int:
-        """Bytes that it takes, each piece counted `per_piece` more."""
-        return self.size - self.kept_from + per_piece * (len(self.pieces) - self._dropped)
-
     def whole(self) -> bytes:
         """All of it as one; only while nothing was dropped."""
-        assert not self._dropped
+        assert not self.kept_from
         return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
 
     # -- inside
@@ -172,6 +176,9 @@ class Growing:
             self.pieces[self._dropped] = b""
             self._dropped += 1
             self.kept_from = end
+        if self._dropped > SPARE_PIECES:
+            del self.pieces[: self._dropped], self._starts[: self._dropped]
+            self._dropped = 0
 
     def _pace(self) -> None:
         if self._flow is None or self._watchers:

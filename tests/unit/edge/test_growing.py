@@ -83,7 +83,8 @@ def test_what_breaks_off_is_lost_for_those_who_want_more() -> None:
     assert (want_all.done, want_all.lost) == (False, True)
 
 
-def test_a_bounded_body_keeps_what_is_not_taken_and_cuts_who_is_far_behind() -> None:
+def test_a_bounded_body_keeps_what_is_not_taken_and_cuts_who_is_far_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growing, "SMALL_BYTES", 0)
     body = Growing(None)
     quick, slow = body.read(nothing), body.read(nothing)
     body.append(b"x" * 10)
@@ -94,7 +95,7 @@ def test_a_bounded_body_keeps_what_is_not_taken_and_cuts_who_is_far_behind() -> 
         assert body.kept_from == 0
     take(slow, 10)
     assert body.kept_from == 10
-    assert body.weight(0) == 20
+    assert body.size - body.kept_from == 20
     with pytest.raises(ValueError, match="not here any more"):
         body.read(nothing)
     take(quick)
@@ -106,7 +107,7 @@ def test_a_bounded_body_keeps_what_is_not_taken_and_cuts_who_is_far_behind() -> 
     assert take(slow) == b""
     assert body.kept_from == 30
     assert take(quick) == b"y" * 21
-    assert body.weight(64) == 65, "the last piece, for who comes now"
+    assert body.kept_from == 50, "the last piece stays, for who comes now"
 
 
 def test_the_upstream_waits_for_the_quickest_reader(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,3 +144,31 @@ def test_who_only_watches_is_told_and_keeps_everything() -> None:
     cancel()
     cancel()
     assert body.readers == 0
+
+
+def test_a_bounded_body_that_goes_on_for_days_stays_small() -> None:
+    body = Growing(None)
+    reader, behind = body.read(nothing), body.read(nothing)
+    body.bound(20_000, None)
+    got = bytearray()
+    for number in range(30_000):
+        body.append(bytes([number % 251]))
+        got += take(reader)
+        if not number % 1_000:
+            assert take(behind) == bytes(at % 251 for at in range(max(0, number - 999), number + 1))
+    assert bytes(got) == bytes(number % 251 for number in range(30_000))
+    for _ in range(2_000):
+        body.append(b"x" * 10_000)
+        take(reader)
+        take(behind)
+    assert len(body.pieces) < growing.SPARE_PIECES + 5
+    assert not behind.cut
+
+
+def test_small_pieces_stay_as_they_are_while_somebody_takes_them_by_number() -> None:
+    body = Growing(None)
+    body.watch(nothing)
+    body.bound(1_000, None)
+    for piece in (b"a", b"b"):
+        body.append(piece)
+    assert body.pieces == [b"a", b"b"]
