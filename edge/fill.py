@@ -12,7 +12,7 @@ who read it, within a bound (`growing`); nobody joins who would need what is gon
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from .collapse import Flight, Waiter
@@ -90,7 +90,7 @@ class Host(Protocol):
         """It is whole: keep it where it may be, end its body, answer who still waits for that."""
 
     def too_large(self, fill: Fill, now: float) -> None:
-        """It will not be kept: whoever waits for its end has to do otherwise."""
+        """It will not be kept: whoever waits for a range of it asks for that."""
 
 
 class Fill:
@@ -182,7 +182,7 @@ class Fill:
         """A viewer who came late: gets what is there and follows, or waits for what it asks for."""
         assert self.body is not None  # the flight has a fill once it has a body
         self._host.tally.fills.joined += 1
-        form = select_growing(request, self.verdict.entity, self.body)
+        form = self._form(request, self.body)
         if form is None:
             return self.flight.join(request, reply)
         self._send(request, reply, form, Outcome.JOIN, now, collapsed=True)
@@ -213,12 +213,18 @@ class Fill:
     def _offer(self, now: float, *, collapsed: bool = True) -> None:
         assert self.body is not None
         for waiter in self.flight.waiting():
-            form = select_growing(waiter.request, self.verdict.entity, self.body)
+            form = self._form(waiter.request, self.body)
             if form is not None:
                 self.flight.leave(waiter)
                 mine = waiter is self.flight.asker
                 outcome = Outcome.PASS if self.alone else Outcome.FETCH if mine else Outcome.JOIN
                 self._send(waiter.request, waiter.reply, form, outcome, now, collapsed=collapsed)
+
+    def _form(self, request: Request, body: Growing) -> Form | None:
+        # RFC 9110 section 14.2: Range may be ignored. What is too large is not kept until somebody's range is there.
+        if self.large and request.range is not None:
+            request = replace(request, range=None)
+        return select_growing(request, self.verdict.entity, body)
 
     def _send(
         self, request: Request, reply: Reply, form: Form, outcome: Outcome, now: float, *, collapsed: bool
@@ -253,10 +259,12 @@ class Fill:
             self.body.finish(broken=True)
 
     def _enlarge(self, body: Growing, now: float) -> None:
-        """It is too large to be kept."""
+        """It is too large to be kept. All that came is still here: who waits gets it, or asks for a range."""
         self.large = True
-        body.bound(min(WINDOW_BYTES, self._host.object_bytes), self._flow)
         self._host.too_large(self, now)
+        if len(self.flight):
+            self._offer(now)
+        body.bound(min(WINDOW_BYTES, self._host.object_bytes), self._flow)
 
     def _end_broken(self, reason: str, now: float) -> None:
         """Readers end short; whoever has not begun may try again."""

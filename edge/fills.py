@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import Protocol
 
 from .collapse import Flight, Waiter
-from .entities import failed, is_playlist
+from .entities import is_playlist
 from .fill import Fill, Verdict
 from .freshness import PRIVATE_MARK_S, Life
 from .kept import Kept
 from .keys import path_of
 from .marks import Marks
-from .message import Entity, Failure, Tally, Upstream, UpstreamAnswer
+from .message import Entity, Tally, Upstream, UpstreamAnswer
 from .paths import Paths
+from .ranges import wanted
+from .select import bounds
 
 MAX_LARGE = 64
 """Fills at once that are larger than may be kept. Why: each has a connection for as long as its viewers read."""
@@ -51,9 +53,6 @@ class Owner(Protocol):
         self, flight: Flight, waiters: list[Waiter], entity: Entity, now: float, *, alone: bool = False
     ) -> None:
         """Answer these with the right form of `entity`."""
-
-    def ask_for_ranges(self, flight: Flight, answer: UpstreamAnswer) -> None:
-        """Whoever waits for `flight` cannot have all of it."""
 
 
 class Fills:
@@ -120,7 +119,6 @@ class Fills:
         assert body is not None
         if fill.large:
             body.finish()
-            self.too_large(fill, now)
             return
         # Its Age counts from its head: that is how old its first byte is
         entity = self._owner.kept.entity(replace(fill.first, body=body.whole()), life)
@@ -131,14 +129,27 @@ class Fills:
         self.again(others, now)
 
     def too_large(self, fill: Fill, now: float) -> None:
-        """It will not be kept: whoever waits for its end asks for ranges, or cannot have it."""
-        flight = fill.flight
-        answer = UpstreamAnswer(now, 0.0, failure=Failure.TOO_LARGE)
-        if flight.range is None:
-            self._owner.partial.set(flight.key, now + PARTIAL_S)
-            self._owner.ask_for_ranges(flight, answer)
-        else:
-            self._owner.send_all(flight, flight.take(), failed(answer, playlist=False), now)
+        """It will not be kept: whoever waits for a range of it asks for that.
+
+        Not from an upstream that was asked for a range and sends all of it. Nor with If-Range: the range could be of a
+        later version.
+        """
+        flight, body = fill.flight, fill.body
+        assert body is not None
+        if flight.range is not None:
+            return
+        self._owner.partial.set(flight.key, now + PARTIAL_S)
+        elsewhere = []
+        for waiter in flight.waiting():
+            request = waiter.request
+            if wanted(request) is None and request.range is not None and request.if_range is None and body.length:
+                found = bounds(request.range, body.length)
+                if found is not None and found[0] <= found[1]:
+                    request.range = f"bytes={found[0]}-{found[1]}"  # the last N bytes, which are known now
+            if wanted(request) is not None:
+                flight.leave(waiter)
+                elsewhere.append(waiter)
+        self.again(elsewhere, now)
 
     # -- time
 

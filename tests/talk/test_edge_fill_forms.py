@@ -90,20 +90,40 @@ def test_an_upstream_without_ranges_is_not_asked_for_any(monkeypatch: pytest.Mon
     assert ahead.got == BODY[5_000:]
 
 
-@pytest.mark.parametrize("length", [20_000, None])
-def test_an_upstream_that_ignores_ranges_of_what_is_too_large(length: int | None) -> None:
+def test_an_upstream_that_ignores_ranges_of_what_is_too_large() -> None:
     house = FillHouse()
     house.get(SEGMENT)
     house.origin.begin(SEGMENT, 100.0, 20_000)
     ranged = house.get(SEGMENT, range="bytes=15000-15009")
-    upload = house.origin.begin(SEGMENT, 100.0, length)
-    if length is None:
-        upload.piece(bytes(12_000), 100.1)
-    else:
-        assert not upload.taken
-        upload.fail(100.1, Failure.TOO_LARGE)
+    upload = house.origin.begin(SEGMENT, 100.0, 20_000)
+    assert not upload.taken, "all of it again for each range"
+    upload.fail(100.1, Failure.TOO_LARGE)
     assert ranged.status == 502
-    assert not house.origin.pending
+    ranged = house.get(SEGMENT, range="bytes=15000-15009")
+    house.origin.begin(SEGMENT, 100.0).piece(b"x" * 12_000, 100.1)
+    assert (ranged.status, ranged.got) == (200, b"x" * 12_000)
+
+
+def test_ranges_of_what_is_too_large() -> None:
+    house = FillHouse()
+    suffix, resumed, plain = (
+        house.get(SEGMENT, range=text, if_range=tag)
+        for text, tag in (("bytes=-10", None), ("bytes=500-", TAG), ("bytes=5-9", None))
+    )
+    upload = house.origin.begin(SEGMENT, 100.0, 20_000, etag=TAG)
+    assert [request.range for request, _ in house.origin.pending] == ["bytes=19990-19999", "bytes=5-9"]
+    fields = {"content_range": "bytes 19990-19999/20000", "cache_control": "max-age=9"}
+    house.origin.answer(SEGMENT, 100.1, b"0123456789", 206, **fields)
+    assert (suffix.status, suffix.got) == (206, b"0123456789")
+    house.origin.answer(SEGMENT, 100.1, b"01234", 206, content_range="bytes 5-9/20000")
+    assert plain.got == b"01234"
+    upload.piece(b"x" * 20_000, 100.2).end(100.2)
+    assert (resumed.status, resumed.got) == (200, b"x" * 20_000), "a range could be of a later version"
+    again = house.get(SEGMENT, range="bytes=-10")
+    house.origin.begin(SEGMENT, 100.3, 20_000, etag=TAG)
+    assert again.answer.outcome is Outcome.HIT
+    house.run(0.1)
+    assert house.origin.left == [SEGMENT], "the whole was asked for its length only"
 
 
 def test_who_waits_for_a_range_of_what_breaks_off_has_another_try() -> None:
@@ -258,7 +278,7 @@ def test_a_length_that_was_not_said_and_turns_out_too_large() -> None:
     upload = house.origin.begin(SEGMENT, 100.0)
     for _ in range(3):
         upload.piece(b"x" * 500, 100.1)
-    assert suffix.status == 502, "it would have to be kept to its end"
+    assert (suffix.status, suffix.got) == (200, b"x" * 1_500), "how many bytes are the last is not known: all of them"
     assert house.origin.pending[0][0].range == "bytes=2000-2009"
     assert not ranged.answers
     upload.piece(b"y", 100.2).end(100.2)
