@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from headwater.loadtest.scenario import arguments as loadtest
 from headwater.loadtest.scenario.arguments import COMPARE
 
+from . import purge
+
 if TYPE_CHECKING:
     from .describe import Loaded
     from .ladder import Source
@@ -115,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_publish(commands)
     _add_doctor(commands)
     _add_token(commands)
+    _add_config(purge.add_to(commands))
     loadtest.add_to(commands)
     _add_config_commands(commands)
     return parser
@@ -257,6 +260,8 @@ def _with_settings(options: argparse.Namespace, loaded: Loaded) -> int:
             return serve_edge(loaded.settings)
         case "token":
             return _token(options, loaded)
+        case "purge":
+            return purge.run(options, loaded.settings)
         case _:
             return _show(options, loaded) if options.action == "show" else _check(options, loaded)
 

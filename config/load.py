@@ -152,9 +152,9 @@ def check_files(loaded: Loaded) -> None:
     tokens = loaded.settings.edge.tokens
     if tokens.enabled:
         problems += _unusable_keys(loaded)
-    folder = loaded.settings.state.dir
-    if folder.exists() and not folder.is_dir():
-        problems.append(Problem(loaded.source("state.dir"), "state.dir", f'"{folder}"', "not a folder"))
+    for key, folder in (("state.dir", loaded.settings.state.dir), ("edge.disk.dir", loaded.settings.edge.disk.dir)):
+        if folder is not None and folder.exists() and not folder.is_dir():
+            problems.append(Problem(loaded.source(key), key, f'"{folder}"', "not a folder"))
     if problems:
         raise ConfigError(problems)
 

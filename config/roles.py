@@ -141,19 +141,20 @@ class EdgeRole:
     """The edge in this process."""
 
     def __init__(self, settings: Settings) -> None:
+        from headwater.edge import pinapi, purgeapi
         from headwater.edge.app import EdgeServer
-        from headwater.edge.pinapi import routes
 
         self._connections = settings.edge.http.connections
         self._registry = _registry()
         self._watch = LoopWatch(self._registry)
         self._server = EdgeServer(settings.edge, upstream_of(settings, settings.origin.http.port), self._registry)
         self._book = StatusBook("edge", self._registry, self._why_not_ready, lambda: facts.of_edge(self._server))
-        pages = routes(lambda: self._server.pins)
+        pages = [*pinapi.routes(lambda: self._server.pins), *purgeapi.routes(lambda order: self._server.purge(order))]
         self._admin = AdminServer(settings.edge.admin, self._registry, self._why_not_ready, self._book.status, pages)
 
     async def start(self) -> None:
         """Bind everything. Raises StartError; what was started is closed then."""
+        from headwater.edge.diskfiles import DiskError
         from headwater.edge.keyring import KeyFileError
 
         try:
@@ -162,9 +163,9 @@ class EdgeRole:
             self._book.start()
             await _bound("edge.http.port", self._server.start())
             _check_open_files("edge.http.connections", self._connections)
-        except KeyFileError as error:
+        except (KeyFileError, DiskError) as error:
             await self.close()
-            raise StartError(f"edge.tokens: {error}", code=2) from error
+            raise StartError(f"{error.setting}: {error}", code=2) from error
         except BaseException:
             await self.close()
             raise

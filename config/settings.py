@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from .section import NAME_PATTERN, Section, wrong
 from .settings_encode import Encode
+from .settings_freshness import EdgeDisk, Freshness
 from .settings_srt import Passphrase, Pull, Srt
 from .settings_upstream import MAX_UPSTREAMS, URL_PATTERN, EdgeTiers, EdgeUpstream, PlaylistPath, check_upstreams
 from .settings_viewers import Proxy, Tokens, ViewerLimits
@@ -273,6 +274,8 @@ class Edge(Section):
         '`["/live/NAME/index.m3u8"]`. More at run time: POST /pins on the admin listener.',
     )
     tiers: EdgeTiers = EdgeTiers()
+    freshness: Freshness = Freshness()
+    disk: EdgeDisk = EdgeDisk()
     http: EdgeHttp = EdgeHttp()
     tokens: Tokens = Tokens()
     limits: ViewerLimits = ViewerLimits()

@@ -12,20 +12,29 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 from headwater.config.settings import Edge
+from headwater.config.settings_freshness import Freshness
 from headwater.config.stages import Stage, StageTimes
 
 from .caller import Callers
 from .core import TICK_S, Core, CoreLimits
+from .disk import Disk, disk_of
+from .diskfiles import DiskError
+from .diskfirst import DiskFirst
+from .freshness import VARY_HARMLESS
 from .gate import Gate
 from .guard import RESERVE, Guard
 from .http1 import Connection
 from .keyring import KeyFileError, Keyring
+from .keys import path_of
 from .listener import Limits, Shared
 from .message import Cancel, Done, Upstream, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
+from .overrides import Kind, Override, Policy
 from .overview import Overview, overview
 from .pins import Pins
+from .purge import Order, Purged
 from .refusals import RefusalLog
+from .storemetrics import StoreMetrics
 from .tiermetrics import TierMetrics
 from .upstreams import Upstreams
 from .viewers import KEY_BYTES
@@ -52,6 +61,18 @@ class _TimedUpstream:
             done(answer)
 
         return self._upstream.fetch(request, timed)
+
+
+def _both_clocks() -> tuple[float, float]:
+    return asyncio.get_running_loop().time(), time.time()  # noqa: TID251  (lifetimes on disk outlive the process)
+
+
+def _policy(settings: Freshness) -> Policy:
+    of = {kind: Override(**getattr(settings, kind.value).model_dump()) for kind in Kind}
+    harmless = VARY_HARMLESS | {name.lower() for name in settings.vary_ignored}
+    return Policy(
+        {kind: override for kind, override in of.items() if override != Override()}, harmless, settings.mark_s
+    )
 
 
 def _bound_unsent(listening: socket.socket, most: int) -> None:
@@ -82,6 +103,7 @@ class EdgeServer:
         self._server: asyncio.Server | None = None
         self._refusals: tuple[RefusalLog, ...] = ()
         self._keyring: Keyring | None = None
+        self._disk: Disk | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._port = 0
@@ -112,13 +134,18 @@ class EdgeServer:
     async def start(self) -> None:
         """Bind the listener and begin to serve.
 
-        Raises OSError when the address is taken, keyring.KeyFileError when a file with token keys is unusable.
+        Raises OSError when the address is taken, keyring.KeyFileError when a file with token keys is unusable,
+        diskfiles.DiskError when `edge.disk.dir` is.
         """
         settings, loop = self._settings, asyncio.get_running_loop()
         # RFC 8586 section 2: a pseudonym of this process. Several nodes may bear the same name.
         cdn_id = f"headwater-{secrets.token_hex(6)}"
         self._upstreams = Upstreams(settings, self._upstream, cdn_id)
         tiers = self._upstreams.tiers
+        upstream: Upstream = _TimedUpstream(tiers, self._wakes)
+        if settings.disk.dir is not None:
+            self._disk = disk_of(settings.disk, settings.node, self._wakes.read)
+            upstream = DiskFirst(upstream, self._disk, _both_clocks)
         core = Core(
             CoreLimits(
                 settings.node,
@@ -127,9 +154,10 @@ class EdgeServer:
                 settings.followers,
                 settings.follow_grace_s,
                 secrets.token_bytes(KEY_BYTES),
+                _policy(settings.freshness),
                 settings.object_bytes,
             ),
-            _TimedUpstream(tiers, self._wakes),
+            upstream,
             self._wakes,
             lambda: self.ready,
             tiers,
@@ -145,6 +173,8 @@ class EdgeServer:
         try:
             if self._keyring is not None:
                 self._keyring.start()
+            if self._disk is not None:
+                self._disk.start(core)
             self._server = await loop.create_server(
                 lambda: Connection(core, shared, limits),
                 settings.http.host or None,
@@ -152,7 +182,7 @@ class EdgeServer:
                 backlog=settings.http.backlog,
                 reuse_address=True,
             )
-        except (OSError, KeyFileError):
+        except (OSError, KeyFileError, DiskError):
             await self.close()
             raise
         self._core, self._shared = core, shared
@@ -165,6 +195,7 @@ class EdgeServer:
             StageTimes(self._registry, stages),
             Metrics(core, self._wakes, self._registry),
             TierMetrics(tiers, self._registry),
+            StoreMetrics(core, self._disk, self._registry),
         )
         broken = core.tally.fills.broken
         self._refusals = (RefusalLog(core.tally.refused), RefusalLog(broken, "fill-broken", usual=("unwanted",)))
@@ -191,6 +222,17 @@ class EdgeServer:
         self.pins.handle_timeout(now)
         for counts in self._refusals:
             counts.look(now)
+
+    def purge(self, order: Order) -> Purged | None:
+        """Forget what `order` is about; None while nothing runs."""
+        if self._core is None:
+            return None
+        scope, purged = self._core.purge(order, asyncio.get_running_loop().time())
+        if self._disk is not None:
+            purged.disk = self._disk.purge(scope)
+            self._core.purges.found[order.what] += purged.disk
+        log.info("purged", kind=order.what.value, target=path_of(order.target), soft=order.soft, **purged.to_json())
+        return purged
 
     async def drain(self) -> None:
         """Stop accepting, answer held requests now, end every connection; returns when all are gone or time is up."""
@@ -221,6 +263,9 @@ class EdgeServer:
         if self._keyring is not None:
             await self._keyring.close()
             self._keyring = None
+        if self._disk is not None:
+            await self._disk.close()
+            self._disk = None
         if self._upstreams is not None:
             await self._upstreams.close()
             self._upstreams = None

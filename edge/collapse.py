@@ -111,7 +111,7 @@ class Line:
 class Flight(Line):
     """One upstream fetch of one object, and all who wait for it (rule 160)."""
 
-    __slots__ = ("asker", "cancel", "fill", "key", "loop", "range")
+    __slots__ = ("asker", "cancel", "fill", "key", "loop", "range", "void")
 
     def __init__(self, key: str, tally: Tally, text: str | None = None, loop: str = "") -> None:
         super().__init__(tally)
@@ -125,3 +125,5 @@ class Flight(Line):
         self.cancel: Cancel | None = None
         self.fill: Fill | None = None
         """Its answer, while that goes to viewers as it comes."""
+        self.void = False
+        """Its URL was purged since: what comes is not kept."""

@@ -23,13 +23,16 @@ from .cmcd import QUERY
 from .collapse import Flight, Waiter
 from .entities import PREFLIGHT, RETRY_AFTER_S, local, received
 from .follow import Follower, State
-from .freshness import Shape, judge
+from .freshness import Shape
 from .gate import Gate
 from .keys import BadTarget, Target, read_target, resolve
 from .loops import looping
+from .marks import HitForMiss
 from .message import Entity, Method, Outcome, Reply, Request, Response, Tally, Ticket, Upstream, UpstreamAnswer
 from .objects import Objects
+from .overrides import Kind, Kinds, Policy
 from .paths import Paths
+from .purge import Order, Purged, Purges, Scope, named_by, scope_of, without_token
 from .select import select
 from .store import Store
 from .viewers import Audience
@@ -56,6 +59,7 @@ class CoreLimits:
     follow_grace_s: float
     viewer_key: bytes
     """Secret under which viewers are hashed to be counted; `viewers.KEY_BYTES`."""
+    policy: Policy = Policy()  # noqa: RUF009  (immutable)
     object_bytes: int = 64 << 20
 
 
@@ -88,6 +92,7 @@ class Core:
         self.tally = Tally()
         self.gate: Gate | None = None
         """Set: nothing is looked up without a playback token."""
+        self.purges = Purges()
         self.upstream = upstream
         self.paths = paths
         self._cdn_id = cdn_id
@@ -100,7 +105,9 @@ class Core:
         self._via = f"1.1 {limits.node}"
         self._targets: dict[bytes, Target | BadTarget] = {}
         self._followers: dict[str, Follower] = {}
-        self._objects = Objects(self, limits.cache_bytes, self._via, limits.followers, limits.object_bytes)
+        self._objects = Objects(
+            self, limits.cache_bytes, self._via, limits.followers, limits.policy, limits.object_bytes
+        )
 
     @property
     def followers(self) -> int:
@@ -246,6 +253,8 @@ class Core:
             self._followers[key] = follower
             self.store.remove(key)
             follower.start(answer.at)
+            if flight.void:
+                follower.ask_anew(answer.at)
         self.again(flight.take(), answer.at)
         return True
 
@@ -254,6 +263,21 @@ class Core:
         for key in keys:
             if key not in self._followers:
                 self._objects.prefetch(key, now, listed=listed)
+
+    @property
+    def via(self) -> str:
+        """Our entry of the Via field."""
+        return self._via
+
+    @property
+    def kinds(self) -> Kinds:
+        """What is a part and what an init section."""
+        return self._objects.judge.kinds
+
+    @property
+    def alone(self) -> HitForMiss:
+        """URLs that nobody queues for."""
+        return self._objects.alone
 
     def window(self, added: Iterable[str], dropped: Iterable[str]) -> None:
         """Keep the live window from being evicted first."""
@@ -264,10 +288,6 @@ class Core:
         """Files whose parts are byte ranges: such as still grow, and such as do not any more."""
         self._objects.kept.grow(keys, grown)
 
-    def parts(self, keys: Iterable[str]) -> None:
-        """These are parts: they go out complete only."""
-        self._objects.kept.note_parts(keys)
-
     def finished(self, follower: Follower, answer: UpstreamAnswer) -> None:
         """A follower ended: what it leaves is a plain object from now on."""
         if self._followers.get(follower.key) is follower:
@@ -275,7 +295,15 @@ class Core:
         if follower.state is State.STOPPED:
             return
         duration = float(follower.version.model.target_duration)
-        life = judge(answer.status, answer.get, Shape.PLAYLIST, answer.unix, target_duration=duration)
+        life = self._limits.policy.judge(
+            answer.status,
+            answer.get,
+            Shape.PLAYLIST,
+            answer.unix,
+            Kind.PLAYLIST,
+            live=not follower.version.model.ended,
+            target_duration=duration,
+        )
         entity = received(answer, life, self._via)
         self._objects.adopt(follower.key, entity)
         for waiter in follower.take_waiters():
@@ -285,6 +313,20 @@ class Core:
         """The last answer with this outcome went to no viewer (pins.Core)."""
         self.tally.requests[outcome] -= 1
 
+    def purge(self, order: Order, now: float) -> tuple[Scope, Purged]:
+        """Carry out `order` on what is in memory: the keys that it was about, and what there was."""
+        if self.gate is not None:  # as it was copied from a viewer's address bar
+            order = without_token(order, self.gate)
+        playlists = {key: follower.version for key, follower in self._followers.items()}
+        scope = scope_of(order, named_by(order, self.store, playlists))
+        purged = self._objects.purge(scope, now, soft=order.soft)
+        for follower in self.following():
+            if scope.covers(follower.key):
+                follower.ask_anew(now)
+                purged.followers += 1
+        self.purges.count(order.what, purged.objects + purged.followers)
+        return scope, purged
+
     # -- time
 
     def handle_timeout(self, now: float) -> None:
@@ -293,6 +335,7 @@ class Core:
             follower.handle_timeout(now)
         self._objects.fills.handle_timeout(now)
         self.store.sweep(now)
+        self.alone.expire(now)
         self.audience.handle_timeout(now)
 
     def drain(self, now: float) -> None:

@@ -5,9 +5,11 @@ Every answer carries CORS fields, errors included: a player that may not read a 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 
-from .freshness import Life
+from .control import LIFETIME_FIELDS
+from .freshness import VARY_HARMLESS, Life
 from .message import Entity, Headers, UpstreamAnswer
 
 _EXPOSED = (
@@ -54,6 +56,8 @@ _DROPPED = frozenset(
         "content-length",
         "content-range",
         "vary",
+        # for this cache alone
+        "surrogate-control",
         # about the upstream as a place, not about the object
         "alt-svc",
         "server",
@@ -146,6 +150,7 @@ def received(answer: UpstreamAnswer, life: Life, via: str) -> Entity:
         # RFC 9110 section 8.8.2.2: a date is a weak validator. Two versions of a live playlist have one second's date.
         last_modified=None if _is_playlist_type(kind) else answer.get("last-modified"),
         compress=compress,
+        surrogate=answer.get("surrogate-control"),
         trail=answer.get("cache-status") or "",
     )
 
@@ -160,7 +165,7 @@ def passed_headers(answer: UpstreamAnswer, via: str, *, varies: bool) -> Headers
     ]
     vary = [item.strip() for item in (answer.get("vary") or "").split(",") if item.strip()]
     # CORS is the same for every origin here, so an upstream's `Vary: Origin` would only split caches.
-    vary = [item for item in vary if item.lower() not in ("origin", "accept-encoding")]
+    vary = [item for item in vary if item.lower() not in VARY_HARMLESS]
     if varies:
         vary.append("Accept-Encoding")
     if vary:
@@ -174,8 +179,18 @@ def passed_headers(answer: UpstreamAnswer, via: str, *, varies: bool) -> Headers
 
 def freshened(entity: Entity, answer: UpstreamAnswer) -> Headers:
     """The fields of `entity` after a 304: what that says about freshness replaces what was stored (RFC 9111, 4.3.4)."""
-    new = {name.lower(): value for name in ("Date", "Cache-Control", "Expires") if (value := answer.get(name.lower()))}
+    new = {name: value for name in ("date", *LIFETIME_FIELDS) if (value := answer.get(name))}
     return tuple((name, new.get(name.lower(), value)) for name, value in entity.headers)
+
+
+def confirmed(entity: Entity, answer: UpstreamAnswer) -> UpstreamAnswer:
+    """The 304 `answer` as the whole answer that it stands for, to be judged: its fields over those of `entity`."""
+    said = {name for name, _ in answer.headers}
+    stored = tuple((name.lower(), value) for name, value in entity.headers)
+    if entity.surrogate is not None:
+        stored += (("surrogate-control", entity.surrogate),)
+    headers = (*answer.headers, *(pair for pair in stored if pair[0] not in said))
+    return replace(answer, status=200, headers=headers, body=bytes(entity.body))
 
 
 def upstream_age(answer: UpstreamAnswer) -> float:

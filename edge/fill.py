@@ -176,7 +176,9 @@ class Fill:
     @property
     def joinable(self) -> bool:
         """Others may have it too, and all that came is still here."""
-        return self.verdict.life.share and not self.alone and self.body is not None and not self.body.kept_from
+        if self.body is None or self.body.kept_from or self.flight.void:
+            return False
+        return self.verdict.life.share and not self.alone
 
     def join(self, request: Request, reply: Reply, now: float) -> Ticket | None:
         """A viewer who came late: gets what is there and follows, or waits for what it asks for."""

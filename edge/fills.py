@@ -9,10 +9,10 @@ from typing import Protocol
 from .collapse import Flight, Waiter
 from .entities import is_playlist
 from .fill import Fill, Verdict
-from .freshness import PRIVATE_MARK_S, Life
+from .judge import Judge
 from .kept import Kept
 from .keys import path_of
-from .marks import Marks
+from .marks import HitForMiss, Marks
 from .message import Entity, Tally, Upstream, UpstreamAnswer
 from .paths import Paths
 from .ranges import wanted
@@ -39,12 +39,10 @@ class Owner(Protocol):
     """What fills need of the objects."""
 
     kept: Kept
-    alone: Marks
+    judge: Judge
+    alone: HitForMiss
     """URLs whose answers may not be shared; likewise such as are fetched by ranges."""
     partial: Marks
-
-    def judged(self, key: str, status: int, answer: UpstreamAnswer) -> Life:
-        """How long an answer may be used, and by whom."""
 
     def divide(self, flight: Flight, now: float, *, ignores: bool) -> tuple[list[Waiter], list[Waiter]]:
         """Those whom the answer is for, and those who asked for more than its URL."""
@@ -79,7 +77,7 @@ class Fills:
         """What to make of a 200 or 206 whose body is yet to come; None: a playlist, which goes out complete only."""
         if is_playlist(path_of(flight.key), answer.get("content-type") or ""):
             return None
-        life = self._owner.judged(flight.key, 200, answer)
+        _, life = self._owner.judge.life(flight.key, 200, answer)
         entity = self._owner.kept.entity(answer, life)
         return Verdict(entity, life, self._owner.kept.wants(flight, entity, life))
 
@@ -100,13 +98,12 @@ class Fills:
 
     def divide(self, fill: Fill, now: float) -> tuple[list[Waiter], list[Waiter]]:
         """Empty the fill's line: those whom the answer is for, and those who have to ask again."""
-        flight, share = fill.flight, fill.verdict.life.share
+        flight, life = fill.flight, fill.verdict.life
         ranged = fill.first.status == 206
         mine, others = (flight.take(), []) if ranged else self._owner.divide(flight, now, ignores=False)
-        if not share:
-            self._owner.alone.set(flight.key, now + PRIVATE_MARK_S)
-            if not fill.alone:
-                return mine[:1], mine[1:] + others
+        self._owner.alone.judged(flight.key, life.why, now)
+        if not life.share and not fill.alone:
+            return mine[:1], mine[1:] + others
         return mine, others
 
     def again(self, waiters: list[Waiter], now: float) -> None:

@@ -91,6 +91,8 @@ class Follower:
         self._retry_at = 0.0
         self._asked_at = answer.at
         self._behind_since: float | None = None
+        self._anew = False
+        """What is known was purged: the next answer counts, also when it says other things at the same position."""
         self._wakes = 0
         self._last = answer
         self.last_wanted = answer.at
@@ -213,6 +215,13 @@ class Follower:
         )
         self._cancel = self._host.upstream.fetch(request, self._answered)
 
+    def ask_anew(self, now: float) -> None:
+        """What is known was purged: ask for the whole playlist at once. Numbers do not go back by it."""
+        if self.state in (State.FOLLOWING, State.PAUSED, State.RELOADING):
+            self._abandon()
+            self._anew = True
+            self._fetch(self.key, State.RELOADING, now)
+
     def _answered(self, answer: UpstreamAnswer) -> None:
         self._cancel = None
         self._last = answer
@@ -227,7 +236,7 @@ class Follower:
             else:
                 self._pause(answer.at, EARLY_S)
             return
-        self.lost = False
+        self.lost, anew, self._anew = False, self._anew, False
         blocking = self.state is State.FOLLOWING
         self._learn(answer, blocking=blocking)
         visible = self._succession.visible(answer)
@@ -240,7 +249,7 @@ class Follower:
             self._publish(version, answer.at)
         elif version.order < self.version.order and not self._accept_return(answer.at):
             self._pause(answer.at, EARLY_S if self._behind_since == answer.at else BEHIND_S)
-        elif version.body != self.version.body and (blocking or version.order != self.version.order):
+        elif version.body != self.version.body and (blocking or anew or version.order != self.version.order):
             # The same position with other text (a tag removed or added), or a stream that really started again
             self._publish(version, answer.at)
         else:

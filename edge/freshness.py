@@ -1,17 +1,17 @@
 """How long an answer may be used, and by whom. Sans-IO.
 
 RFC 9111 for what a shared cache stores; rules 146-149 where the upstream does not say. Durations are seconds.
+`control` reads what the upstream says, `overrides` what the operator says.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
-MAX_LIFETIME_S = 365 * 86_400.0
-"""RFC 9111 section 1.2.2 lets a cache cap delta-seconds; a year is the longest that senders may mean."""
+from .control import MAX_LIFETIME_S, CacheControl, governing
 
 NEGATIVE_UNKNOWN_S = 0.5
 """For a 404 when no part target is known: the default part target (rule 149: at most one)."""
@@ -37,64 +37,19 @@ class Shape(enum.Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class CacheControl:
-    """The directives of one Cache-Control field that a shared cache obeys (RFC 9111 section 5.2.2)."""
+class Why(enum.Enum):
+    """Why an answer is for one viewer only; the value is a metric's label."""
 
-    max_age: float | None = None
-    s_maxage: float | None = None
-    no_store: bool = False
-    no_cache: bool = False
-    private: bool = False
-    must_revalidate: bool = False
-    stale_if_error: float = 0.0
-    present: bool = False
+    PRIVATE = "private"
+    COOKIE = "set_cookie"
+    VARY = "vary"
 
 
-def read_cache_control(text: str | None) -> CacheControl:
-    """Parse Cache-Control. What is malformed counts as absent, a malformed age as 0 (section 4.2.1)."""
-    if not text:
-        return CacheControl()
-    seen: dict[str, str] = {}
-    for item in _split(text):
-        name, _, value = item.partition("=")
-        seen.setdefault(name.strip().lower(), value.strip().strip('"'))
-    return CacheControl(
-        max_age=_seconds(seen.get("max-age")),
-        s_maxage=_seconds(seen.get("s-maxage")),
-        no_store="no-store" in seen,
-        # Section 5.2.2.4: `no-cache="field"` limits fields only, but treating it as unqualified is always safe.
-        no_cache="no-cache" in seen,
-        private="private" in seen,
-        # Section 5.2.2.10 gives s-maxage this meaning too; rule 163 is narrower and keeps viewers through a restart.
-        must_revalidate=bool(seen.keys() & {"must-revalidate", "proxy-revalidate"}),
-        stale_if_error=_seconds(seen.get("stale-if-error")) or 0.0,
-        present=True,
-    )
-
-
-def _split(text: str) -> list[str]:
-    """At commas outside of quotes."""
-    parts = []
-    quoted = False
-    start = 0
-    for index, char in enumerate(text):
-        if char == '"':
-            quoted = not quoted
-        elif char == "," and not quoted:
-            parts.append(text[start:index])
-            start = index + 1
-    parts.append(text[start:])
-    return parts
-
-
-def _seconds(text: str | None) -> float | None:
-    if text is None:
-        return None
-    # Section 4.2.1: an invalid lifetime is treated as stale.
-    if not (text.isascii() and text.isdigit()):
-        return 0.0
-    return MAX_LIFETIME_S if len(text) > 9 else min(float(text), MAX_LIFETIME_S)
+VARY_HARMLESS = frozenset(
+    ("accept-encoding", "origin", "access-control-request-headers", "access-control-request-method")
+)
+"""What Vary may name: the edge asks for the identity form and compresses itself, its CORS fields are the same for every
+page's origin, and preflights are its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +64,8 @@ class Life:
     """May be stored at all."""
     usable: float = 0.0
     """Age up to which it may be served while the upstream fails; at least `lifetime`."""
+    why: Why | None = None
+    """Why it may not be shared."""
 
 
 ALONE = Life(share=False, lifetime=0.0, keep=False)
@@ -124,12 +81,15 @@ def judge(
     *,
     target_duration: float | None = None,
     part_target: float | None = None,
+    harmless: frozenset[str] = VARY_HARMLESS,
 ) -> Life:
-    """How long the answer with `status` and fields `get(lower-case name)`, received at `unix`, may be used."""
-    control = read_cache_control(get("cache-control"))
-    # Section 3: private answers, and such as set a cookie, are for one viewer. Vary: * matches nothing (4.1).
-    if control.private or get("set-cookie") is not None or "*" in (get("vary") or ""):
-        return ALONE
+    """How long the answer with `status` and fields `get(lower-case name)`, received at `unix`, may be used.
+
+    `harmless`: names in Vary that do not tell viewers apart.
+    """
+    control = governing(get)
+    if (why := unshared(control, get, harmless)) is not None:
+        return replace(ALONE, why=why)
     if status >= 400:
         return _negative(status, control, shape, target_duration, part_target)
     if control.no_store or status not in _CACHED_STATUS:
@@ -142,6 +102,20 @@ def judge(
     return Life(share=True, lifetime=lifetime, keep=True, usable=_usable(lifetime, control, shape, target_duration))
 
 
+def unshared(control: CacheControl, get: Callable[[str], str | None], harmless: frozenset[str]) -> Why | None:
+    """Why the answer is for one viewer only, if it is (RFC 9111 sections 3 and 4.1)."""
+    if control.private:
+        return Why.PRIVATE
+    if get("set-cookie") is not None:
+        return Why.COOKIE
+    vary = get("vary")
+    # What else it names is not sent upstream: the answer is the one for those who have no such field, and nobody knows
+    # who has. `*` is never in `harmless`.
+    if vary is not None and any(name and name not in harmless for name in map(str.strip, vary.lower().split(","))):
+        return Why.VARY
+    return None
+
+
 def _explicit(control: CacheControl, get: Callable[[str], str | None], unix: float) -> float | None:
     """RFC 9111 section 4.2.1: s-maxage before max-age before Expires minus Date."""
     if control.s_maxage is not None:
@@ -149,7 +123,7 @@ def _explicit(control: CacheControl, get: Callable[[str], str | None], unix: flo
     if control.max_age is not None:
         return control.max_age
     expires = get("expires")
-    if expires is None:
+    if expires is None or control.targeted:
         return None
     until = http_date(expires)
     if until is None:  # section 5.3: invalid dates, 0 in particular, are in the past

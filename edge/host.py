@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from .message import Entity, Outcome, Reply, Request, Tally, Upstream, UpstreamAnswer
+from .overrides import Kinds
 from .paths import Paths
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ class Host(Protocol):
     tally: Tally
     upstream: Upstream
     paths: Paths
+
+    @property
+    def kinds(self) -> Kinds:
+        """Where what is a part or an init section is noted."""
 
     def send(self, request: Request, reply: Reply, entity: Entity, outcome: Outcome, now: float) -> None:
         """Answer one viewer with the right form of `entity`."""
@@ -33,9 +38,6 @@ class Host(Protocol):
 
     def growing(self, keys: Iterable[str], grown: Iterable[str]) -> None:
         """Files whose parts are byte ranges: such as still grow, and such as do not any more."""
-
-    def parts(self, keys: Iterable[str]) -> None:
-        """A playlist lists these as parts with a URL of their own, or hints at them."""
 
     def finished(self, follower: Follower, answer: UpstreamAnswer) -> None:
         """The follower reached ENDED, GONE or STOPPED; `answer` is the last one."""

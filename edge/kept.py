@@ -11,9 +11,6 @@ from .message import Entity, UpstreamAnswer
 from .ranges import key_of, open_ended
 from .store import Store
 
-MAX_PARTS = 50_000
-"""Names that are known to be parts. Why: a thousand streams' windows; those forgotten go out while they come."""
-
 
 class Kept:
     """What one edge keeps. `via`: our entry for the Via field."""
@@ -22,8 +19,6 @@ class Kept:
         self.store = Store(cache_bytes)
         self.growing: set[str] = set()
         """Files of which only ranges are published yet: never kept whole."""
-        self.parts: dict[str, None] = {}
-        """What followed playlists list as parts with a URL of their own, or hint at; the oldest are forgotten."""
         self._via = via
 
     def grow(self, keys: Iterable[str], grown: Iterable[str]) -> None:
@@ -32,13 +27,6 @@ class Kept:
         for key in keys:
             self.growing.add(key)
             self.store.remove(key)
-
-    def note_parts(self, keys: Iterable[str]) -> None:
-        """These are parts. No name is used twice, so they stay parts."""
-        for key in keys:
-            self.parts[key] = None
-        while len(self.parts) > MAX_PARTS:
-            del self.parts[next(iter(self.parts))]
 
     def entity(self, answer: UpstreamAnswer, life: Life) -> Entity:
         """What viewers get of `answer`."""
@@ -49,15 +37,20 @@ class Kept:
 
     def wants(self, flight: Flight, entity: Entity, life: Life) -> bool:
         """Whether the answer to `flight` goes into the store once it is whole."""
+        if flight.void:
+            return False
         if entity.status in (206, 416):
             return life.keep and life.lifetime > 0 and flight.range is not None and not open_ended(flight.range)
         useful = life.lifetime > 0 or life.usable > 0 or entity.etag or entity.last_modified
         return life.keep and flight.key not in self.growing and bool(useful)
 
     def keep(self, flight: Flight, entity: Entity, life: Life) -> None:
-        """Put a whole answer into the store where it may be; what it replaces is gone in any case."""
+        """Put a whole answer into the store where it may be; what it replaces is gone in any case.
+
+        What was purged since it was asked for replaces nothing.
+        """
         ranged = entity.status in (206, 416)
         if self.wants(flight, entity, life):
             self.store.put(key_of(flight.key, flight.range) if ranged and flight.range else flight.key, entity)
-        elif not ranged:
+        elif not ranged and not flight.void:
             self.store.remove(flight.key)

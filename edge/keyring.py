@@ -38,6 +38,8 @@ _LINE = re.compile(r"([A-Za-z0-9_-]{1,32})[ \t]+(\S+)")
 class KeyFileError(ValueError):
     """A key file cannot be used; the message names it and says why, without a secret."""
 
+    setting = "edge.tokens"
+
 
 def read_key_file(path: Path) -> dict[str, bytes]:
     """`ID SECRET` per line, in the file's order; empty lines and those that begin with # mean nothing.

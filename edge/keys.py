@@ -86,6 +86,13 @@ def read_target(raw: bytes) -> Target | BadTarget:
     return Target(path, plain, _join(path, kept) if asked else plain, directives, asked)
 
 
+def read_key(key: str) -> Target:
+    """A key taken apart: keys are canonical targets."""
+    target = read_target(key.encode("ascii"))
+    assert isinstance(target, Target)
+    return target
+
+
 def resolve(base: str, uri: str) -> str | None:
     """The key of `uri`, as it stands in the playlist at key `base`; None when it leaves this server or is malformed.
 

@@ -8,9 +8,12 @@ from headwater.origin.hls import multivariant
 from headwater.origin.hls.attributes import PlaylistError
 from headwater.origin.hls.model import MediaPlaylist
 
-from .keys import resolve
+from .entities import is_media, is_playlist
+from .freshness import Shape
+from .keys import path_of, read_key, resolve
 from .message import UpstreamAnswer
 from .paths import Paths
+from .version import read_playlist
 
 MAX_NAMED = 100
 """Files that one playlist may name by ranges. Why: it is one, or one per advertisement."""
@@ -41,9 +44,28 @@ def children(body: bytes, base: str) -> list[str]:
     return [key for key in keys if key is not None]
 
 
+def model_of(key: str, answer: UpstreamAnswer) -> MediaPlaylist | None:
+    """The media playlist that the answer for `key` is; None when it is none, or no whole answer."""
+    if answer.status == 200 and is_playlist(path_of(key), answer.get("content-type") or ""):
+        return read_playlist(answer.body)
+    return None
+
+
+def shape_of(key: str, answer: UpstreamAnswer, *, listed: bool) -> Shape:
+    """What the answer for `key` is; `listed`: it is in a live window."""
+    if answer.status >= 400:
+        # A name that no playlist lists any more cannot be told from one that none lists yet (rule 149).
+        return Shape.PLAYLIST if path_of(key).endswith((".m3u8", ".m3u")) else Shape.PENDING
+    if is_playlist(path_of(key), answer.get("content-type") or ""):
+        return Shape.BLOCKING if read_key(key).asked else Shape.PLAYLIST
+    if listed or is_media(path_of(key), answer.get("content-type") or ""):
+        return Shape.LISTED
+    return Shape.OTHER
+
+
 def tell(paths: Paths, key: str, answer: UpstreamAnswer, model: MediaPlaylist | None) -> None:
     """Where the choice of upstreams may learn from: a playlist that came from one of several."""
-    if not paths.several:
+    if not paths.several or answer.status != 200 or not is_playlist(path_of(key), answer.get("content-type") or ""):
         return
     if model is None:
         if led := children(answer.body, key):

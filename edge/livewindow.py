@@ -3,10 +3,11 @@ Sans-IO."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from .host import Host
 from .keys import resolve
+from .overrides import kinds_of
 from .version import Version
 
 
@@ -31,13 +32,19 @@ class LiveWindow:
         added = [key for uri, key in self._keys.items() if uri not in before and key is not None]
         dropped = [key for uri, key in before.items() if uri not in self._keys and key is not None]
         self._host.window(added, dropped)
-        self._host.parts(self.keys(uri for uri in version.whole_parts() if uri not in before))
+        self._note_kinds(version, before)
         self._host.paths.names(added if source == self._source else self._all(), source)
         self._source = source
         growing = frozenset(() if over else self.keys(version.growing()))
         if growing or self._growing:
             self._host.growing(growing, self._growing - growing)
             self._growing = growing
+
+    def _note_kinds(self, version: Version, before: Collection[str]) -> None:
+        for uri, kind in kinds_of(version).items():
+            key = self._keys.get(uri)
+            if uri not in before and key is not None:
+                self._host.kinds.note(key, kind)
 
     def keys(self, uris: Iterable[str]) -> list[str]:
         """The keys of what the playlist calls so; without those that are not this server's."""

@@ -101,6 +101,8 @@ class Entity:
     """Age up to which it may be served while the upstream fails, seconds."""
     etag: str | None = None
     last_modified: str | None = None
+    surrogate: str | None = None
+    """Surrogate-Control as received: for this cache, so not among `headers`."""
     compress: bool = False
     """Text that is sent gzip to whoever accepts it."""
     gzip: Entity | None = None
@@ -248,6 +250,8 @@ class UpstreamAnswer:
     """When its head came, `time.perf_counter` seconds; 0: there was none. For a held request: when there was news."""
     source: str = ""
     """Name of the upstream that it came from."""
+    stored: bool = False
+    """It came from this node's disk; no upstream was asked."""
 
     def get(self, name: str) -> str | None:
         """The field `name` (lower case), repeated lines joined with a comma; None when absent."""
@@ -320,6 +324,8 @@ class Tally:
 
     def fetched(self, purpose: Purpose, answer: UpstreamAnswer) -> None:
         """Count the end of an upstream request."""
+        if answer.stored:
+            return
         result = answer.failure.name.lower() if answer.failure else f"{answer.status // 100}xx"
         self.fetches[purpose.value, result] = self.fetches.get((purpose.value, result), 0) + 1
 

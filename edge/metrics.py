@@ -63,6 +63,10 @@ class Wakes:
             since = max(asked, began - self._round_trip / 2)
         self.fill.observe(self.arrived - since)
 
+    def read(self) -> None:
+        """An object came from the disk; nobody was answered yet."""
+        self.arrived = time.perf_counter()
+
     def waking(self, count: int) -> None:
         """The first answer is about to be written."""
         self._began = time.perf_counter()

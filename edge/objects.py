@@ -13,14 +13,15 @@ from typing import Protocol
 from headwater.origin.hls.model import MediaPlaylist
 
 from .collapse import Flight, Waiter
-from .entities import crowded, failed, freshened, is_media, is_playlist, upstream_age
+from .entities import confirmed, crowded, failed, freshened, upstream_age
 from .fill import Fill
 from .fills import PARTIAL_S, Fills
-from .freshness import NEGATIVE_UNKNOWN_S, PRIVATE_MARK_S, Life, Shape, judge
+from .freshness import Life, Shape
+from .judge import Judge
 from .kept import Kept
-from .keys import Target, path_of, read_target
-from .learn import in_ranges, tell
-from .marks import Marks
+from .keys import Target, path_of, read_key
+from .learn import in_ranges, model_of, tell
+from .marks import HitForMiss, Marks
 from .message import (
     Entity,
     Failure,
@@ -35,17 +36,17 @@ from .message import (
     UpstreamAnswer,
     UpstreamRequest,
 )
+from .overrides import Kind, Policy
 from .paths import Paths
+from .purge import Purged, Scope
 from .ranges import is_answered, key_of, wanted
 from .select import select
 from .succession import late_after
-from .version import followable, read_playlist
+from .version import followable
 
 MAX_FLIGHTS = 2_000
 """Upstream requests under way for viewers. Why: whoever asks for a new name and leaves costs one and holds none.
 What followers fetch ahead, and playlists that the upstream holds, have bounds and connections of their own."""
-MOST_TARGET_S = 60.0
-"""Longest target duration that is believed for the lifetimes of other objects."""
 LITERAL_S = 30.0
 """How long a URL that proved not to be a live playlist is taken with its whole query."""
 
@@ -76,21 +77,22 @@ class Host(Protocol):
 class Objects:
     """The store and the flights of one edge."""
 
-    def __init__(self, host: Host, cache_bytes: int, via: str, blocking: int, object_bytes: int) -> None:
+    def __init__(
+        self, host: Host, cache_bytes: int, via: str, blocking: int, policy: Policy, object_bytes: int
+    ) -> None:
         """`blocking`: playlists that are not followed, whose requests with directives the upstream may hold."""
         self.kept = Kept(cache_bytes, via)
         self.store = self.kept.store
         self.fills = Fills(self, host, object_bytes)
         """Answers that go to viewers while they come."""
-        self.least_part_s = NEGATIVE_UNKNOWN_S
-        """The shortest part target seen, and the longest target duration: for rules that count in them."""
-        self.target_duration_s = 0.0
+        self.judge = Judge(policy, self.store)
         self._host = host
         self._flights: dict[str, Flight] = {}
         self._open = 0
         """Upstream requests under way because a viewer asked, those that nobody may join included."""
         self._blocking, self._blocking_limit = 0, blocking
-        self.partial, self._literal, self.alone = Marks(), Marks(), Marks()
+        self.partial, self._literal, self.alone = Marks(), Marks(), HitForMiss(policy.mark_s)
+        self._lone: set[Flight] = set()
 
     @property
     def flights(self) -> int:
@@ -124,7 +126,7 @@ class Objects:
                 return flight.join(request, reply)
             if flight.fill.joinable:
                 return flight.fill.join(request, reply, now)
-        purpose = Purpose.BLOCKING if "_HLS_" in key and _read_key(key).asked else Purpose.OBJECT
+        purpose = Purpose.BLOCKING if "_HLS_" in key and read_key(key).asked else Purpose.OBJECT
         if not self._connection_for(purpose):
             self._answer(request, reply, crowded(), Outcome.REJECT, now)
             return None
@@ -184,11 +186,6 @@ class Objects:
             if entity is None or not entity.fresh_at(now) or (listed and entity.status >= 400):
                 self._launch(key, None, purpose=Purpose.PREFETCH)
 
-    def learn(self, model: MediaPlaylist) -> None:
-        """What rules count in, from a media playlist."""
-        self.least_part_s = min(self.least_part_s, model.part_target or self.least_part_s)
-        self.target_duration_s = max(self.target_duration_s, min(float(model.target_duration), MOST_TARGET_S))
-
     def _launch(
         self,
         key: str,
@@ -203,7 +200,9 @@ class Objects:
         at = key if text is None else key_of(key, text)
         self._open += purpose is Purpose.OBJECT
         self._blocking += purpose is Purpose.BLOCKING
-        if not alone:
+        if alone:
+            self._lone.add(flight)
+        else:
             self._flights[at] = flight
         # RFC 9111 section 4.3.1: revalidate what is stored
         etag = modified = None
@@ -215,6 +214,7 @@ class Objects:
             self._blocking -= purpose is Purpose.BLOCKING
             if self._flights.get(at) is flight:
                 del self._flights[at]
+            self._lone.discard(flight)
 
         def done(answer: UpstreamAnswer) -> None:
             self._host.tally.fetched(purpose, answer)
@@ -227,7 +227,7 @@ class Objects:
                 self._landed(flight, answer, alone=alone)
 
         fill = Fill(flight, self.fills, close, alone=alone) if self._may_grow(key, purpose) else None
-        hedge_s = late_after(self.least_part_s) if purpose is Purpose.PREFETCH else None
+        hedge_s = late_after(self.judge.least_part_s) if purpose is Purpose.PREFETCH else None
         request = UpstreamRequest(key, purpose, etag, modified, text, loop=loop, hedge_s=hedge_s, arriving=fill)
         flight.cancel = self._host.upstream.fetch(request, done)
         return flight
@@ -239,7 +239,8 @@ class Objects:
         fetch ahead is a part or an init section. A playlist is known by its path or its directives, else by the type
         in its head (`fills`). Ranges of a growing file do go out while they come: their URL says nothing of parts.
         """
-        return purpose is Purpose.OBJECT and key not in self.kept.parts and not is_playlist(path_of(key), "")
+        kind = self.judge.kinds.of(key, "", media_playlist=None)
+        return purpose is Purpose.OBJECT and kind not in (Kind.PART, Kind.PLAYLIST)
 
     # -- whole answers
 
@@ -253,17 +254,15 @@ class Objects:
         if answer.failure is not None or answer.status >= 500:
             self._unusable(flight, stored, answer)
             return
-        model = None
-        if answer.status == 200 and is_playlist(path_of(key), answer.get("content-type") or ""):
-            model = read_playlist(answer.body)
-            tell(self._host.paths, key, answer, model)
+        model = model_of(key, answer)
+        tell(self._host.paths, key, answer, model)
         if model is not None:
-            self.learn(model)
+            self.judge.learn(model)
             for part in in_ranges(model, key):
                 self.partial.set(part, answer.at + PARTIAL_S)
-        life = self.judged(key, answer.status, answer, model)
+        shape, life = self.judge.life(key, answer.status, answer, model)
         live = model if model is not None and followable(model) else None
-        may_follow = life.share and self._shape(key, answer) is Shape.PLAYLIST
+        may_follow = life.share and shape is Shape.PLAYLIST
         if live is not None and may_follow and self._host.found_live(flight, answer, live):
             return
         self._settle(flight, answer, life, alone=alone, ignores=model is not None and live is None)
@@ -274,15 +273,14 @@ class Objects:
         if text is None or (answer.status == 206 and not is_answered(text, answer)):
             self._unusable(flight, self.store.peek(flight.key), replace(answer, failure=Failure.INVALID))
             return
-        life = self.judged(flight.key, 200 if answer.status == 206 else 416, answer)
+        _, life = self.judge.life(flight.key, 200 if answer.status == 206 else 416, answer)
         entity = self.kept.entity(answer, life)
         self.kept.keep(flight, entity, life)
         waiters = flight.take()
         others: list[Waiter] = []
-        if not life.share:
-            self.alone.set(flight.key, now + PRIVATE_MARK_S)
-            if not alone:
-                waiters, others = waiters[:1], waiters[1:]
+        self.alone.judged(flight.key, life.why, now)
+        if not life.share and not alone:
+            waiters, others = waiters[:1], waiters[1:]
         self.send_all(flight, waiters, entity, now, alone=alone)
         self._host.again(others, now)
 
@@ -291,12 +289,11 @@ class Objects:
         now, key = answer.at, flight.key
         entity = self.kept.entity(answer, life)
         self.kept.keep(flight, entity, life)
-        if not life.share:
-            self.alone.set(key, now + PRIVATE_MARK_S)
+        self.alone.judged(key, life.why, now)
         mine, others = self.divide(flight, now, ignores=ignores or answer.status >= 400)
         if not life.share and not alone:
             mine, others = mine[:1], mine[1:] + others
-        self.send_all(flight, mine, entity, now, alone=alone)
+        self.send_all(flight, mine, entity, now, alone=alone, stored=answer.stored)
         self._host.again(others, now)
 
     def divide(self, flight: Flight, now: float, *, ignores: bool) -> tuple[list[Waiter], list[Waiter]]:
@@ -318,15 +315,15 @@ class Objects:
     def _freshen(self, flight: Flight, stored: Entity | None, answer: UpstreamAnswer) -> None:
         """304: what is stored is good for another lifetime (RFC 9111 section 4.3.4)."""
         waiters = flight.take()
-        if stored is None:  # evicted while it was asked for: once more, without conditions
+        if stored is None or flight.void:  # evicted or purged while it was asked for: once more
             self._host.again(waiters, answer.at)
             return
-        life = self.judged(flight.key, 200, answer)
+        whole = confirmed(stored, answer)
+        _, life = self.judge.life(flight.key, 200, whole, model_of(flight.key, whole))
         stored.received, stored.age = answer.at, upstream_age(answer)
         stored.headers, stored.gzip, stored.wire = freshened(stored, answer), None, {}
         self.store.weigh(flight.key, stored)
-        if answer.get("cache-control") is not None or answer.get("expires") is not None:
-            stored.lifetime, stored.usable = life.lifetime, max(life.usable, stored.usable)
+        stored.lifetime, stored.usable = life.lifetime, max(life.usable, stored.usable)
         self.send_all(flight, waiters, stored, answer.at)
 
     def _unusable(self, flight: Flight, stored: Entity | None, answer: UpstreamAnswer) -> None:
@@ -350,35 +347,36 @@ class Objects:
         whole = [waiter for waiter in waiters if wanted(waiter.request) is None]
         self.send_all(flight, whole, failed(answer, playlist=False), answer.at)
 
-    def judged(self, key: str, status: int, answer: UpstreamAnswer, model: MediaPlaylist | None = None) -> Life:
-        """How long an answer may be used, and by whom. `status`: 200 for a part too; `model`: the playlist in it."""
-        duration = float(model.target_duration) if model is not None else self.target_duration_s
-        shape = self._shape(key, answer)
-        return judge(status, answer.get, shape, answer.unix, target_duration=duration, part_target=self.least_part_s)
-
     def send_all(
-        self, flight: Flight, waiters: list[Waiter], entity: Entity, now: float, *, alone: bool = False
+        self,
+        flight: Flight,
+        waiters: list[Waiter],
+        entity: Entity,
+        now: float,
+        *,
+        alone: bool = False,
+        stored: bool = False,
     ) -> None:
-        """Answer these, who waited for `flight`, with the right form of `entity`."""
+        """Answer these, who waited for `flight`, with the right form of `entity`. `stored`: it came from the disk."""
+        own = Outcome.FETCH if not stored else Outcome.HIT if entity.fresh_at(now) else Outcome.STALE
         for waiter in waiters:
-            outcome = Outcome.PASS if alone else Outcome.FETCH if waiter is flight.asker else Outcome.JOIN
+            outcome = Outcome.PASS if alone else own if stored or waiter is flight.asker else Outcome.JOIN
             self._answer(waiter.request, waiter.reply, entity, outcome, now, key=flight.key, collapsed=len(waiters) > 1)
         self._host.handed(len(waiters))
-
-    def _shape(self, key: str, answer: UpstreamAnswer) -> Shape:
-        if answer.status >= 400:
-            # A name that no playlist lists any more cannot be told from one that none lists yet (rule 149).
-            return Shape.PLAYLIST if path_of(key).endswith((".m3u8", ".m3u")) else Shape.PENDING
-        if is_playlist(path_of(key), answer.get("content-type") or ""):
-            return Shape.BLOCKING if _read_key(key).asked else Shape.PLAYLIST
-        if self.store.marked(key) or is_media(path_of(key), answer.get("content-type") or ""):
-            return Shape.LISTED
-        return Shape.OTHER
 
     def adopt(self, key: str, entity: Entity) -> None:
         """Keep what a follower leaves behind, for its lifetime."""
         if entity.lifetime > 0:
             self.store.put(key, entity)
+
+    def purge(self, scope: Scope, now: float, *, soft: bool) -> Purged:
+        """Forget what `scope` covers, or take it for stale; what is on its way will not be kept."""
+        # A fill that is not joined any more may have given its place to another
+        flights = self._lone | {fill.flight for fill in self.fills if fill.flight not in self._flights.values()}
+        voided = scope.void(self._flights, flights)
+        for marks in (self.alone, self.partial, self._literal):
+            marks.forget(scope.covers)
+        return Purged(self.store.purge(scope.of(self.store.index), now, soft=soft), flights=voided)
 
     def stop(self) -> None:
         """End every upstream request; nobody is answered any more."""
@@ -388,9 +386,3 @@ class Objects:
             if flight.cancel is not None:
                 flight.cancel()
         self._flights.clear()
-
-
-def _read_key(key: str) -> Target:
-    target = read_target(key.encode("ascii"))
-    assert isinstance(target, Target)  # keys are canonical targets
-    return target

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from aiohttp import web
 
+from .jsonbody import read_json
 from .pins import BadPin, Pins
-
-MAX_BODY = 4_096
 
 
 def routes(pins: Callable[[], Pins | None]) -> list[web.RouteDef]:
@@ -46,18 +44,11 @@ def _tried(action: Callable[[], bool]) -> bool:
 
 
 async def _path(request: web.Request) -> str:
-    # A page of another site cannot send this type without asking first, and is not answered then.
-    if request.content_type != "application/json":
-        raise web.HTTPUnsupportedMediaType(text='the body is {"path": "/…/index.m3u8"} as application/json\n')
-    if (request.content_length or 0) > MAX_BODY:
-        raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
-    body = await request.read()  # bounded by the application's client_max_size; a chunked one says no length before
-    if len(body) > MAX_BODY:
-        raise web.HTTPRequestEntityTooLarge(MAX_BODY, len(body))
-    try:
-        path = json.loads(body)["path"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise web.HTTPBadRequest(text='the body is {"path": "/…/index.m3u8"}\n') from None
+    usage = 'the body is {"path": "/…/index.m3u8"}'
+    document = await read_json(request, usage)
+    if not isinstance(document, dict) or "path" not in document:
+        raise web.HTTPBadRequest(text=f"{usage}\n")
+    path = document["path"]
     if not isinstance(path, str):
         raise web.HTTPBadRequest(text="path is not a text\n")
     return path

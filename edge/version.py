@@ -47,6 +47,18 @@ def cache_control(kind: str, target_duration: int) -> str:
     return f"public, max-age=0, s-maxage={seconds}"
 
 
+def uris_of(model: MediaPlaylist) -> list[str]:
+    """Every URI that the playlist lists."""
+    found: list[str] = []
+    for segment in model.all_segments:
+        if segment.map is not None and segment.map.uri not in found[-1:]:
+            found.append(segment.map.uri)
+        if segment.uri is not None and not segment.gap:
+            found.append(segment.uri)
+        found.extend(part.uri for part in segment.parts if not part.gap)
+    return found
+
+
 class Version:
     """An immutable version. `plain` and `blocking`: the Cache-Control of the two kinds of answer."""
 
@@ -121,14 +133,7 @@ class Version:
 
     def uris(self) -> list[str]:
         """Every URI that the playlist lists: the live window."""
-        found: list[str] = []
-        for segment in self.model.all_segments:
-            if segment.map is not None and segment.map.uri not in found[-1:]:
-                found.append(segment.map.uri)
-            if segment.uri is not None and not segment.gap:
-                found.append(segment.uri)
-            found.extend(part.uri for part in segment.parts if not part.gap)
-        return found
+        return uris_of(self.model)
 
     def wanted_first(self) -> list[str]:
         """What a viewer who joins now asks for: the init section, the parts of the newest two segments."""
@@ -158,13 +163,6 @@ class Version:
         if self._in_ranges():  # a part hint that starts a file hints at a range of it too
             hints = tuple(hint for hint in hints if hint.type is HintType.MAP)
         return [hint.uri for hint in hints if hint.start == 0 and (hint.type is HintType.MAP or hint.length is None)]
-
-    def whole_parts(self) -> list[str]:
-        """Parts with a URL of their own, listed or hinted."""
-        found = [uri for segment in self.model.all_segments for uri in _whole_parts(segment.parts)]
-        hints = () if self._in_ranges() else self.model.hints
-        found.extend(hint.uri for hint in hints if hint.type is HintType.PART and not hint.start)
-        return found
 
     def growing(self) -> list[str]:
         """Files of which only ranges are published yet: that of the open segment, and that of the next part."""

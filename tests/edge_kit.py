@@ -26,6 +26,7 @@ from headwater.edge.message import (
     UpstreamAnswer,
     UpstreamRequest,
 )
+from headwater.edge.overrides import Policy
 from headwater.origin.hls.directives import Reject, Serve, decide, parse
 from headwater.origin.hls.model import HintType, Map, MediaPlaylist, Part, PreloadHint, Segment, ServerControl
 from headwater.origin.hls.writer import render
@@ -248,10 +249,10 @@ class OnePath:
 
 def make_core(
     script: Script, *, cache_bytes: int = 10_000_000, held: int = 10_000, followers: int = 10, grace_s: float = 30.0,
-    ready: Callable[[], bool] = lambda: True,
+    ready: Callable[[], bool] = lambda: True, policy: Policy | None = None,
 ) -> Core:  # fmt: skip
     """A core on `script`."""
-    limits = CoreLimits("edge", cache_bytes, held, followers, grace_s, b"k" * 32)
+    limits = CoreLimits("edge", cache_bytes, held, followers, grace_s, b"k" * 32, policy or Policy())
     return Core(limits, script, Quiet(), ready, OnePath(), "edge-id")
 
 

@@ -162,7 +162,7 @@ class FillHouse:
         self.origins = [Slow() for _ in range(upstreams)]
         members = [Member(i, "abcdef"[i], origin, Breaker(3, 2.0)) for i, origin in enumerate(self.origins)]
         self.tiers = Tiers(members, TierRules("edge", ProbeRules("", 2.0, 2.0), 30.0, 1.25), self.now)
-        limits = CoreLimits("edge", 10_000_000, 1_000, 10, 30.0, b"k" * 32, object_bytes)
+        limits = CoreLimits("edge", 10_000_000, 1_000, 10, 30.0, b"k" * 32, object_bytes=object_bytes)
         self.core = Core(limits, self.tiers, Quiet(), lambda: True, self.tiers, "id-1")
 
     @property

@@ -11,9 +11,11 @@ from .processes import fetched, free_port, started
 
 
 class EdgeNode:
-    """One edge process. `upstreams`: base URLs by name."""
+    """One edge process. `upstreams`: base URLs by name; `own`: lines of [edge], `extra`: more tables, as TOML."""
 
-    def __init__(self, folder: Path, name: str, upstreams: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, name: str, upstreams: Mapping[str, str], *, own: str = "", extra: str = ""
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port, self.admin = free_port(), free_port()
         entries = "\n".join(f'[[edge.upstreams]]\nname = "{label}"\nurl = "{url}"' for label, url in upstreams.items())
@@ -24,12 +26,14 @@ class EdgeNode:
 format = "human"
 [edge]
 node = "{name}"
+{own}
 [edge.http]
 host = "127.0.0.1"
 port = {self.port}
 [edge.admin]
 port = {self.admin}
 {entries}
+{extra}
 """
         )
         command = [sys.executable, "-m", "headwater.config.cli", "edge", "--config", str(config)]

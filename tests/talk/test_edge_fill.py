@@ -8,6 +8,7 @@ from tests.fill_kit import FillHouse
 from headwater.edge import fill
 from headwater.edge.freshness import PRIVATE_MARK_S
 from headwater.edge.message import Failure, Outcome
+from headwater.edge.purge import Order, What
 from headwater.edge.wire import Wire
 
 SEGMENT = "/vod/s1.mp4"
@@ -315,3 +316,20 @@ def test_the_head_that_is_first_is_the_answer_and_the_other_upstream_is_left() -
     upload.piece(BODY, 100.2).end(100.2)
     assert viewer.got == BODY
     assert house.core.tally.fills.broken == {}
+
+
+def test_what_is_purged_while_it_comes_is_neither_joined_nor_kept() -> None:
+    house = FillHouse()
+    first = house.get(SEGMENT)
+    upload = house.origin.begin(SEGMENT, 100.0, len(BODY))
+    upload.piece(BODY[:10], 100.1)
+    house.core.purge(Order(What.URL, SEGMENT), 100.2)
+    later = house.get(SEGMENT)
+    assert not later.answers
+    assert house.origin.targets == [SEGMENT], "a fetch of its own"
+    upload.piece(BODY[10:], 100.3).end(100.3)
+    assert first.got == BODY
+    assert len(house.core.store) == 0
+    house.origin.begin(SEGMENT, 100.4, 200).piece(b"n" * 200, 100.4).end(100.4)
+    assert later.got == b"n" * 200
+    assert house.get(SEGMENT).got == b"n" * 200

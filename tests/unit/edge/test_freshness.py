@@ -6,16 +6,8 @@ from email.utils import formatdate
 
 import pytest
 
-from headwater.edge.freshness import (
-    MAX_LIFETIME_S,
-    NEGATIVE_UNKNOWN_S,
-    Life,
-    Shape,
-    default_lifetime,
-    http_date,
-    judge,
-    read_cache_control,
-)
+from headwater.edge.control import MAX_LIFETIME_S, read_cache_control
+from headwater.edge.freshness import NEGATIVE_UNKNOWN_S, Life, Shape, default_lifetime, http_date, judge
 
 UNIX = 1_800_000_000.0
 

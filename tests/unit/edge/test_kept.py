@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-from headwater.edge import kept
 from headwater.edge.collapse import Flight
 from headwater.edge.freshness import ALONE, ONCE, Life
 from headwater.edge.kept import Kept
@@ -59,8 +56,11 @@ def test_a_file_that_grows_is_not_kept_whole() -> None:
     assert len(store.store) == 1
 
 
-def test_names_of_parts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "MAX_PARTS", 3)
+def test_what_was_purged_on_its_way_is_not_kept_and_replaces_nothing() -> None:
     store = Kept(100_000, "1.1 e")
-    store.note_parts(f"/p{number}" for number in range(5))
-    assert list(store.parts) == ["/p2", "/p3", "/p4"]
+    put(store, LONG)
+    flight = Flight("/a", Tally())
+    flight.void = True
+    for life in (LONG, ONCE):
+        store.keep(flight, store.entity(answer(), life), life)
+    assert len(store.store) == 1

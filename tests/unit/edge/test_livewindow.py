@@ -11,6 +11,7 @@ from tests.edge_kit import UNIX, LiveStream, OnePath
 from headwater.edge.host import Host
 from headwater.edge.livewindow import LiveWindow
 from headwater.edge.message import UpstreamAnswer
+from headwater.edge.overrides import Kinds
 from headwater.edge.version import Version
 
 KEY = "/live/x/v/index.m3u8"
@@ -30,16 +31,15 @@ def version(stream: LiveStream) -> Version:
     return Version(stream.model, UpstreamAnswer(1.0, UNIX, 200, (), stream.text().encode()), "1.1 e", "a", "b")
 
 
-def window(parts: list[str] | None = None) -> tuple[LiveWindow, Noting, set[str]]:
+def window() -> tuple[LiveWindow, Noting, set[str]]:
     marked: set[str] = set()
-    parts = [] if parts is None else parts
 
     def move(added: Iterable[str], dropped: Iterable[str]) -> None:
         marked.update(added)
         marked.difference_update(dropped)
 
     paths = Noting()
-    host = SimpleNamespace(window=move, growing=lambda keys, grown: None, parts=parts.extend, paths=paths)
+    host = SimpleNamespace(window=move, growing=lambda keys, grown: None, paths=paths, kinds=Kinds())
     return LiveWindow(KEY, cast(Host, host)), paths, marked
 
 
@@ -55,19 +55,6 @@ def test_what_is_listed_is_marked_and_released() -> None:
     assert "/live/x/v/s100.m4s" not in marked
     live.release()
     assert not marked
-
-
-def test_parts_and_hints_are_noted_once() -> None:
-    parts: list[str] = []
-    live, _, _ = window(parts)
-    stream = LiveStream(segments=2)
-    live.move(version(stream), "a", over=False)
-    assert len(parts) == 9
-    assert f"/live/x/v/{stream.name}" in parts
-    assert "/live/x/v/s100.m4s" not in parts
-    stream.step()
-    live.move(version(stream), "a", over=False)
-    assert parts[9:] == [f"/live/x/v/{stream.name}"]
 
 
 def test_only_what_is_new_is_named_again_but_all_of_it_by_another_upstream() -> None:
