@@ -8,6 +8,8 @@ Words
     setting     one key of the tree in `settings`, such as `edge.http.port`
     source      where an effective value came from: default, file, environment, flag
     role        what a process runs: origin, edge, or the origin with both children (`up`)
+    crew        an edge with workers: parent, node and workers (`edge.workers`)
+    generation  the node and the workers that run at one time; a hot restart is the next one
     hand-over   the settings as one line of JSON on a child's standard input
 
 Modules
@@ -16,6 +18,11 @@ Modules
     welcome             the text of a started server (sans-IO)
     load                reads and explains
     logs, admin, loopwatch     what every process has: redacted logs, metrics and health, event-loop lag
+    running, roles, edgerole   how a process runs a role
+    edgeplan, merge     what each process of a crew gets, and how their metrics become one (sans-IO)
+    crew, generation, sockets  the parent, its children, the sockets that outlive them
+    edgemember, report, control, crewbook, crewmetrics, pinproxy
+                        one process of a crew, and how the parent speaks for all of them
     demo                the publisher of `up --demo`
 
 Not here: anything about media or HTTP. No other folder imports this one, but for settings and units.

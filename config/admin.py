@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Protocol
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 
 from . import statuspage
@@ -18,19 +20,36 @@ Readiness = Callable[[], str | None]
 """Why the process should get no traffic now, or None when it should."""
 
 
+class Figures(Protocol):
+    """What is exported: a `CollectorRegistry`, or what was gathered from several processes."""
+
+    def collect(self) -> Iterable[Metric]:
+        """All families."""
+
+
+async def _at_hand() -> None:
+    """What one process knows, it knows already."""
+
+
 class AdminServer:
     """Serves one registry. `ready` is asked at each `/readyz`, `status` whenever somebody looks."""
 
     def __init__(
         self,
-        settings: Admin,
-        registry: CollectorRegistry,
+        settings: Admin | Path,
+        registry: Figures,
         ready: Readiness,
         status: Callable[[], Status],
         routes: Iterable[web.RouteDef] = (),
+        *,
+        gather: Callable[[], Awaitable[None]] = _at_hand,
+        others: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
-        """`routes`: what this process serves here beside them."""
+        """A path in place of settings: of a Unix socket. `routes`: what this process serves here beside them.
+        `gather` is awaited before figures or status are told, `others` gives the tasks of other processes."""
         self._routes = tuple(routes)
+        self._gather = gather
+        self._others = others
         self._settings = settings
         self._registry = registry
         self._ready = ready
@@ -52,6 +71,9 @@ class AdminServer:
         app.router.add_routes(self._routes)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
+        if isinstance(self._settings, Path):
+            await web.UnixSite(self._runner, str(self._settings)).start()
+            return
         site = web.TCPSite(self._runner, self._settings.host or None, self._settings.port)
         await site.start()
         self.port = int(self._runner.addresses[0][1])
@@ -63,13 +85,16 @@ class AdminServer:
             self._runner = None
 
     async def _page(self, request: web.Request) -> web.Response:
+        await self._gather()
         text = statuspage.render(self._status())
         return web.Response(text=text, content_type="text/html", headers=statuspage.SECURITY)
 
     async def _status_json(self, request: web.Request) -> web.Response:
+        await self._gather()
         return web.json_response(self._status().to_json(), headers={"Cache-Control": "no-store"})
 
     async def _metrics(self, request: web.Request) -> web.Response:
+        await self._gather()
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
 
@@ -83,4 +108,7 @@ class AdminServer:
         return web.Response(status=503, text=f"{reason}\n", headers={"Retry-After": "1"})
 
     async def _debug_tasks(self, request: web.Request) -> web.Response:
-        return web.Response(text=self._tasks.text(), headers={"Cache-Control": "no-store"})
+        text = self._tasks.text()
+        if self._others is not None:
+            text += await self._others()
+        return web.Response(text=text, headers={"Cache-Control": "no-store"})

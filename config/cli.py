@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +23,7 @@ from . import purge
 if TYPE_CHECKING:
     from .describe import Loaded
     from .ladder import Source
+    from .settings import Settings
 
 FINE, FAILED, BAD_USAGE = 0, 1, 2
 
@@ -72,7 +73,7 @@ def _main(arguments: Sequence[str]) -> int:
     loaded = _loaded(options.config, flags)
     if loaded is None:
         return BAD_USAGE
-    return _with_settings(options, loaded)
+    return _with_settings(options, loaded, lambda: _checked(options.config, flags).settings)
 
 
 def split_settings(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -233,31 +234,39 @@ def _add_config(command: argparse.ArgumentParser) -> None:
 
 def _loaded(file: Path | None, flags: Sequence[tuple[str, str]]) -> Loaded | None:
     """The effective settings, or None when what is wrong with them has been said."""
-    from .load import ConfigError, check_files, load
+    from .load import ConfigError
 
     try:
-        loaded = load(file, os.environ, flags)
-        check_files(loaded)
+        return _checked(file, flags)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return None
+
+
+def _checked(file: Path | None, flags: Sequence[tuple[str, str]]) -> Loaded:
+    """The effective settings. Raises ConfigError."""
+    from .load import check_files, load
+
+    loaded = load(file, os.environ, flags)
+    check_files(loaded)
     return loaded
 
 
-def _with_settings(options: argparse.Namespace, loaded: Loaded) -> int:
+def _with_settings(options: argparse.Namespace, loaded: Loaded, reload: Callable[[], Settings]) -> int:
+    """`reload` reads the same settings again."""
     match options.command:
         case "up":
             from .roles import serve_up
 
-            return serve_up(loaded.settings, with_demo=options.demo)
+            return serve_up(loaded.settings, with_demo=options.demo, reload=reload)
         case "origin":
             from .roles import serve_origin
 
             return serve_origin(loaded.settings)
         case "edge":
-            from .roles import serve_edge
+            from .edgerole import serve_edge
 
-            return serve_edge(loaded.settings)
+            return serve_edge(loaded.settings, reload=reload)
         case "token":
             return _token(options, loaded)
         case "purge":

@@ -140,6 +140,11 @@ RULES = (
         severity="warn",
     ),
     Rule(
+        "headwater_edge_worker_restarts_total",
+        "Process {worker} of the edge was lost {n} time{s}",
+        "The log says how it ended: a signal from outside, or memory. The others went on.",
+    ),
+    Rule(
         "headwater_edge_slow_readers_closed_total",
         "{n} viewer{s} closed for not reading",
         "Their network is slower than the rendition: offer a lower rung.",

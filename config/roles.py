@@ -12,52 +12,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-import resource
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 
 import structlog
-import uvloop
-from prometheus_client import (
-    CollectorRegistry,
-    GCCollector,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-)
 
-from . import demo, facts, logs, welcome
+from . import demo, facts, welcome
 from .admin import AdminServer
+from .edgerole import Reload, upstream_of, workers_of
+from .load import ConfigError, handover
 from .loopwatch import LoopWatch
+from .running import DRAIN_S, StartError, bound, new_registry, run_role, until, within
 from .settings import Settings
 from .stages import StageTimes
 from .statusbook import StatusBook
-from .supervisor import ChildFailed, Message, Supervisor
-
-DRAIN_S = 8.0
-"""For one step of a drain. Why: with two steps an orchestrator's usual 30 s are never reached."""
+from .supervisor import START_S, ChildFailed, Message, Supervisor
 
 DEMO_S = 60.0
 """For the demo to become playable before the addresses are printed all the same. Why: the longest hold-back, three
 target durations of 20 s."""
-OTHER_FILES = 400
-"""Open files of a process that are no viewers' or publishers': listeners, upstream connections, libraries."""
+
+CREW_START_S = 75.0
+"""For an edge with workers to listen: above what it gives its own children."""
+CREW_S = 4.0
+"""What an edge with workers has beyond their drain, for its node and itself."""
 
 log = structlog.get_logger("headwater.config")
-
-Said = Callable[[Mapping[str, object]], None]
-
-
-class StartError(Exception):
-    """A role cannot start; the message names what and why, in one line."""
-
-    def __init__(self, message: str, code: int = 1) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class OriginRole:
@@ -69,7 +51,7 @@ class OriginRole:
         from headwater.origin.hub import Hub
 
         self._settings = settings
-        self._registry = _registry()
+        self._registry = new_registry()
         self._watch = LoopWatch(self._registry)
         self._hub = Hub(settings.origin, self._registry)
         pages = Path(str(files("headwater.origin.pages")))
@@ -85,10 +67,10 @@ class OriginRole:
         from headwater.ingest.server import IngestStartError
 
         try:
-            await _bound("origin.admin.port", self._admin.start())
+            await bound("origin.admin.port", self._admin.start())
             self._watch.start()
             self._book.start()
-            await _bound("origin.http.port", self._http.start())
+            await bound("origin.http.port", self._http.start())
             await self._ingest.start()
         except IngestStartError as error:
             await self.close()
@@ -120,121 +102,50 @@ class OriginRole:
     async def drain(self) -> None:
         """Answer held requests, close publishers."""
         self._ready = False
-        await _within(DRAIN_S, "publishers", self._ingest.drain())
-        await _within(DRAIN_S, "held requests", self._http.drain())
+        await within(DRAIN_S, "publishers", self._ingest.drain())
+        await within(DRAIN_S, "held requests", self._http.drain())
 
     async def close(self) -> None:
         """Let everything go; also after a failed start."""
         self._ready = False
         self._watch.stop()
         self._book.stop()
-        await _within(DRAIN_S, "ingest", self._ingest.close())
-        await _within(DRAIN_S, "origin", self._http.close())
+        await within(DRAIN_S, "ingest", self._ingest.close())
+        await within(DRAIN_S, "origin", self._http.close())
         self._hub.close()
-        await _within(DRAIN_S, "admin", self._admin.close())
+        await within(DRAIN_S, "admin", self._admin.close())
 
     def _why_not_ready(self) -> str | None:
         return None if self._ready else "starting or draining"
 
 
-class EdgeRole:
-    """The edge in this process."""
-
-    def __init__(self, settings: Settings) -> None:
-        from headwater.edge import pinapi, purgeapi
-        from headwater.edge.app import EdgeServer
-
-        self._connections = settings.edge.http.connections
-        self._registry = _registry()
-        self._watch = LoopWatch(self._registry)
-        self._server = EdgeServer(settings.edge, upstream_of(settings, settings.origin.http.port), self._registry)
-        self._book = StatusBook("edge", self._registry, self._why_not_ready, lambda: facts.of_edge(self._server))
-        pages = [*pinapi.routes(lambda: self._server.pins), *purgeapi.routes(lambda order: self._server.purge(order))]
-        self._admin = AdminServer(settings.edge.admin, self._registry, self._why_not_ready, self._book.status, pages)
-
-    async def start(self) -> None:
-        """Bind everything. Raises StartError; what was started is closed then."""
-        from headwater.edge.diskfiles import DiskError
-        from headwater.edge.keyring import KeyFileError
-
-        try:
-            await _bound("edge.admin.port", self._admin.start())
-            self._watch.start()
-            self._book.start()
-            await _bound("edge.http.port", self._server.start())
-            _check_open_files("edge.http.connections", self._connections)
-        except (KeyFileError, DiskError) as error:
-            await self.close()
-            raise StartError(f"{error.setting}: {error}", code=2) from error
-        except BaseException:
-            await self.close()
-            raise
-
-    @property
-    def listening(self) -> welcome.EdgePorts:
-        """The ports that are bound."""
-        return welcome.EdgePorts(http=self._server.port, admin=self._admin.port)
-
-    async def drain(self) -> None:
-        """Answer what is held, let viewers finish what they are reading."""
-        await _within(DRAIN_S, "viewers", self._server.drain())
-
-    async def close(self) -> None:
-        """Let everything go; also after a failed start."""
-        self._watch.stop()
-        self._book.stop()
-        await _within(DRAIN_S, "edge", self._server.close())
-        await _within(DRAIN_S, "admin", self._admin.close())
-
-    def _why_not_ready(self) -> str | None:
-        return None if self._server.ready else "starting or draining"
-
-
-def upstream_of(settings: Settings, origin_port: int) -> str:
-    """The edge's upstream: as configured, else the origin of this machine at `origin_port`."""
-    return settings.edge.upstream or f"http://{demo.local_host(settings.origin.http.host)}:{origin_port}"
-
-
 def serve_origin(settings: Settings) -> int:
     """`headwater origin`, until a signal; the exit code."""
 
-    async def run(stop: asyncio.Event) -> None:
+    async def body(stop: asyncio.Event) -> None:
         role = OriginRole(settings)
         await role.start()
         print(welcome.origin(settings, role.listening), flush=True)
-        await _until(stop, role.drain, role.close)
+        await until(stop, role.drain, role.close)
 
-    return _run(settings, run)
-
-
-def serve_edge(settings: Settings, *, said: Said | None = None) -> int:
-    """`headwater edge`, until a signal; the exit code. `said` hears the bound ports in place of the start-up text."""
-
-    async def run(stop: asyncio.Event) -> None:
-        role = EdgeRole(settings)
-        await role.start()
-        ports = role.listening
-        if said is None:
-            print(welcome.edge(settings, ports), flush=True)
-        else:
-            said({"event": "listening", "http": ports.http, "admin": ports.admin})
-        await _until(stop, role.drain, role.close)
-
-    return _run(settings, run)
+    return run_role(settings, body)
 
 
-def serve_up(settings: Settings, *, with_demo: bool) -> int:
-    """`headwater up`, until a signal; the exit code."""
+def serve_up(settings: Settings, *, with_demo: bool, reload: Reload | None = None) -> int:
+    """`headwater up`, until a signal; the exit code. `reload`: for hot restarts of an edge with workers, at SIGHUP."""
     if with_demo:
         if not settings.ingest.rtmp.enabled:
             print("headwater: --demo needs the RTMP listener: ingest.rtmp.enabled is false", file=sys.stderr)
             return 2
         settings = demo.with_demo_key(settings)
 
-    async def run(stop: asyncio.Event) -> None:
-        await _Up(settings, with_demo=with_demo).run(stop)
+    async def body(stop: asyncio.Event) -> None:
+        up = _Up(settings, with_demo=with_demo)
+        if reload is not None and workers_of(settings) > 1:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, up.hang_up, reload)
+        await up.run(stop)
 
-    return _run(settings, run)
+    return run_role(settings, body)
 
 
 class _Up:
@@ -244,7 +155,8 @@ class _Up:
         self._settings = settings
         self._origin = OriginRole(settings)
         self._edge_ports: welcome.EdgePorts | None = None
-        self._edge = Supervisor("edge", self._edge_document, self._edge_said)
+        start_s = CREW_START_S if workers_of(settings) > 1 else START_S
+        self._edge = Supervisor("edge", self._edge_document, self._edge_said, start_s=start_s)
         self._demo = Supervisor("publish", self._demo_document, lambda message: None) if with_demo else None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -260,7 +172,7 @@ class _Up:
             welcome.up(self._settings, self._origin.listening, ports, with_demo=self._demo is not None),
             flush=True,
         )
-        await _until(stop, self.drain, self.close)
+        await until(stop, self.drain, self.close)
 
     async def _start_children(self) -> welcome.EdgePorts:
         try:
@@ -272,6 +184,16 @@ class _Up:
         if self._demo is not None:
             await self._demo.start(wait=False)
         return self._edge_ports
+
+    def hang_up(self, reload: Reload) -> None:
+        """SIGHUP: the edge starts again with the settings as they are now; the origin goes on with its own."""
+        try:
+            edge = reload().edge
+        except ConfigError as error:
+            log.error("hot restart refused: the settings cannot be used, nothing changes", reason=str(error))
+            return
+        self._settings = self._settings.model_copy(update={"edge": edge})
+        self._edge.tell(self._edge_document())
 
     async def _demo_plays(self, stop: asyncio.Event) -> None:
         """Wait until the demo can be watched: a first playlist has to cover its hold-back."""
@@ -288,7 +210,7 @@ class _Up:
         if self._demo is not None:
             await self._demo.stop(DRAIN_S)
         # The edge first: its held requests are answered while the origin still answers its own.
-        await self._edge.stop(DRAIN_S)
+        await self._edge.stop(DRAIN_S + (CREW_S if workers_of(self._settings) > 1 else 0.0))
         await self._origin.drain()
 
     async def close(self) -> None:
@@ -299,8 +221,6 @@ class _Up:
 
     def _edge_document(self) -> str:
         """The edge's settings: the upstream filled in, and the ports of its first start kept."""
-        from .load import handover
-
         edge = self._settings.edge
         upstream = None if edge.upstreams else upstream_of(self._settings, self._origin.listening.http)
         update: dict[str, object] = {"upstream": upstream}
@@ -317,84 +237,3 @@ class _Up:
             http, admin = message.get("http"), message.get("admin")
             if isinstance(http, int) and isinstance(admin, int):
                 self._edge_ports = welcome.EdgePorts(http=http, admin=admin)
-
-
-def _run(settings: Settings, body: Callable[[asyncio.Event], Awaitable[None]]) -> int:
-    """`body` on a uvloop loop, with logs, signals and limits in place; the exit code."""
-    logs.setup(settings.log, logs.secrets_of(settings))
-    _raise_open_files()
-
-    async def main() -> int:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        handled = [signal.SIGTERM]
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            handled.append(signal.SIGINT)
-        for number in handled:
-            loop.add_signal_handler(number, stop.set)
-        try:
-            await body(stop)
-        except StartError as error:
-            print(f"headwater: {error}", file=sys.stderr)
-            return error.code
-        return 0
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main())
-
-
-async def _until(
-    stop: asyncio.Event, drain: Callable[[], Awaitable[None]], close: Callable[[], Awaitable[None]]
-) -> None:
-    """Serve until `stop`, then drain and close."""
-    # What start-up made lives as long as the process: out of the collector's way.
-    gc.collect()
-    gc.freeze()
-    try:
-        await stop.wait()
-        log.info("draining")
-        await drain()
-    finally:
-        await close()
-    log.info("stopped")
-
-
-async def _bound(key: str, start: Awaitable[None]) -> None:
-    """Await a listener's start; an address that cannot be bound becomes a StartError that names the setting."""
-    try:
-        await start
-    except OSError as error:
-        raise StartError(f"{key}: cannot listen: {error.strerror or error}") from error
-
-
-async def _within(seconds: float, what: str, step: Awaitable[None]) -> None:
-    """Await one step of an ending; what does not end in time is said and left."""
-    try:
-        await asyncio.wait_for(step, seconds)
-    except TimeoutError:
-        log.warning("did not end in time", what=what, waited_s=seconds)
-
-
-def _registry() -> CollectorRegistry:
-    """A registry with the process's own figures."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter that nobody reads
-    registry = CollectorRegistry(auto_describe=True)
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    return registry
-
-
-def _raise_open_files() -> None:
-    """Lift the soft limit of open files to the hard one: a connection is a file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _check_open_files(key: str, connections: int) -> None:
-    """Say so when the system lets this process hold fewer connections than the setting `key` allows."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if limit != resource.RLIM_INFINITY and connections + OTHER_FILES > limit:
-        log.info("more connections allowed than open files", setting=key, connections=connections, open_files=limit)

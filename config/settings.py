@@ -235,6 +235,10 @@ class EdgeHttp(Section):
     )
 
 
+MAX_WORKERS = 256
+"""Why: as many cores as a large machine has."""
+
+
 class Edge(Section):
     """[edge]"""
 
@@ -248,7 +252,16 @@ class Edge(Section):
         (), max_length=MAX_UPSTREAMS, description="Several upstreams, in place of `upstream`."
     )
     node: str = Field("edge", pattern=NAME_PATTERN, description="Name in Cache-Status and Via.")
-    cache_bytes: Bytes = Field(1 * GIB, description="Memory for cached objects.")
+    workers: Annotated[int, Field(ge=0, le=MAX_WORKERS, json_schema_extra={"unit": "count"})] = Field(
+        1,
+        description="Processes that serve viewers; 0: one per usable core. Above 1 one more, the node, asks the "
+        "upstreams once for all of them. Why 1: a core holds thousands of viewers, and each process takes 70 MB; a "
+        "machine that only serves viewers wants 0.",
+    )
+    cache_bytes: Bytes = Field(
+        1 * GIB,
+        description="Memory for cached objects. With several workers the node gets half and they share the rest.",
+    )
     object_bytes: Bytes = Field(
         64 * MIB, description="Largest object that is cached; a larger one passes through while it comes."
     )

@@ -1,7 +1,7 @@
 """The status of a role as plain values: what the status page shows, and `/status.json` says. Sans-IO.
 
     {"role", "version", "uptime_s", "ready", "window_s", "streams": [...], "upstream", "stages": [...],
-     "problems": [...]}
+     "problems": [...], "workers": [...]}
 
 Every name that comes from outside is text here and escaped by whoever shows it.
 """
@@ -52,6 +52,23 @@ class UpstreamStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One process of an edge that has several."""
+
+    name: str
+    """Its number, or `node`."""
+    state: str
+    """`ready`, `starting`: it was told to run and does not yet, `silent`: it runs and does not answer."""
+    pid: int | None
+    restarts: int
+    connections: int
+    """Viewers', at the node the workers'."""
+    held: int
+    followers: int
+    store_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class StageStatus:
     """How long media took in one stage, over the window."""
 
@@ -77,6 +94,7 @@ class Facts:
 
     streams: tuple[StreamStatus, ...]
     upstream: UpstreamStatus | None = None
+    workers: tuple[WorkerStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +112,8 @@ class Status:
     upstream: UpstreamStatus | None
     stages: tuple[StageStatus, ...]
     problems: tuple[Problem, ...]
+    workers: tuple[WorkerStatus, ...] = ()
+    """The processes of an edge that has several."""
 
     def to_json(self) -> dict[str, object]:
         """For `/status.json`."""

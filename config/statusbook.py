@@ -8,9 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry
-
 from . import stages
+from .admin import Figures
 from .problems import RULES, find
 from .status import Facts, Snapshot, Status
 from .status import stages as stage_status
@@ -19,14 +18,19 @@ EVERY_S = 30.0
 KEPT = 10
 """Snapshots. Why: the last five minutes are what somebody wants to know who was just woken."""
 
-_METRICS = frozenset((*(rule.metric for rule in RULES), f"{stages.NAME}_bucket"))
+METRICS = frozenset((*(rule.metric for rule in RULES), f"{stages.NAME}_bucket"))
+"""Names of the samples that are looked at."""
 
 
 class StatusBook:
     """Of one role. `facts`: what it knows beyond its metrics. `ready`: why it wants no traffic, or None."""
 
     def __init__(
-        self, role: str, registry: CollectorRegistry, ready: Callable[[], str | None], facts: Callable[[], Facts]
+        self,
+        role: str,
+        registry: Figures | Callable[[], Snapshot],
+        ready: Callable[[], str | None],
+        facts: Callable[[], Facts],
     ) -> None:
         self._role = role
         self._registry = registry
@@ -57,11 +61,13 @@ class StatusBook:
         self._kept.append((time.monotonic(), self._snapshot()))
 
     def _snapshot(self) -> Snapshot:
+        if callable(self._registry):
+            return self._registry()
         return {
             (sample.name, tuple(sorted(sample.labels.items()))): sample.value
             for family in self._registry.collect()
             for sample in family.samples
-            if sample.name in _METRICS
+            if sample.name in METRICS
         }
 
     def status(self) -> Status:
@@ -79,4 +85,5 @@ class StatusBook:
             upstream=facts.upstream,
             stages=stage_status(now, before, stages.NAME),
             problems=find(now, before),
+            workers=facts.workers,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from .status import RenditionStatus, Status, StreamStatus
+from .status import RenditionStatus, Status, StreamStatus, WorkerStatus
 
 REFRESH_S = 5
 
@@ -63,7 +63,9 @@ def render(status: Status) -> str:
         f'<meta http-equiv="refresh" content="{REFRESH_S}"><style>{_CSS}</style></head>\n<body>'
         f"<header><h1>{_text(title)}</h1>{_readiness(status)}"
         f'<span class="quiet end">version {_text(status.version)}, up {_duration(status.uptime_s)}</span></header>\n'
-        "<main>" + "\n".join((*_problems(status), *_upstream(status), *_streams(status), *_stages(status))) + "\n"
+        "<main>"
+        + "\n".join((*_problems(status), *_upstream(status), *_workers(status), *_streams(status), *_stages(status)))
+        + "\n"
         '<p class="quiet">The same for programs: <a href="status.json">status.json</a>, for Prometheus: '
         '<a href="metrics">metrics</a>. This page loads itself again every '
         f"{REFRESH_S} s.</p></main></body></html>\n"
@@ -101,6 +103,30 @@ def _upstream(status: Status) -> Iterable[str]:
         f'<div class="panel row"><span class="name">{_text(upstream.url)}</span>'
         f'<span class="badge {tone}">{words}</span><span class="quiet">{_text(upstream.detail)}</span></div>'
     )
+
+
+def _workers(status: Status) -> Iterable[str]:
+    if not status.workers:
+        return
+    yield "<h2>Processes</h2>"
+    rows = "".join(
+        f'<tr><td class="name">{_text(one.name)}</td><td>{_worker_state(one)}</td>'
+        f'<td class="n">{one.connections:,}</td><td class="n">{one.held:,}</td>'
+        f'<td class="n wide">{one.followers:,}</td><td class="n wide">{one.store_bytes / (1 << 20):,.0f} MiB</td>'
+        f'<td class="n wide">{one.restarts:,}</td></tr>'
+        for one in status.workers
+    )
+    yield (
+        '<div class="panel"><table><tr><th>Worker</th><th>State</th><th class="n">Connections</th>'
+        '<th class="n">Held</th><th class="n wide">Playlists</th><th class="n wide">Cache</th>'
+        f'<th class="n wide">Restarts</th></tr>{rows}</table></div>'
+    )
+
+
+def _worker_state(worker: WorkerStatus) -> str:
+    tone = "good" if worker.state == "ready" else "bad"
+    pid = "" if worker.pid is None else f' <span class="quiet">process {worker.pid}</span>'
+    return f'<span class="{tone}">{_text(worker.state)}</span>{pid}'
 
 
 def _streams(status: Status) -> Iterable[str]:

@@ -1,8 +1,10 @@
-"""Child processes of `headwater up`: started, told their settings, restarted with growing pauses, never left behind.
+"""Child processes of `headwater up` and of an edge with workers: started, told their settings, restarted with growing
+pauses, never left behind.
 
-A child is `python -m headwater.config.child ROLE`. Its standard input is a pipe whose first line is its hand-over
-(JSON; secrets go this way, never through arguments or the environment) and whose end is the sign that the parent is
-gone, however it went. On its standard output the child says JSON lines; its log goes to the shared stderr.
+A child is `python -m headwater.config.child ROLE`. Its standard input is a pipe. The first line is its hand-over (JSON;
+secrets go this way, never through arguments or the environment), further lines are what `tell` sends, and its end is
+the sign that the parent is gone, however it went. On its standard output the child says JSON lines; its log goes to the
+shared stderr.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -42,7 +45,11 @@ class Supervisor:
     """One child in role `role`. `document()` makes the hand-over of each start; `said` receives the child's messages.
 
     A child is ready with its first message. `command` is what is run in place of the role's own process, `pause_s`
-    the pause before the first restart. All methods belong to one running event loop.
+    the pause before the first restart; `at_once`: a child that dies is started again without any pause, and only the
+    one after that, when it dies within `GOOD_RUN_S` too, waits for `pause_s`. `max_pause_s` bounds the pauses.
+    `pass_fds` are descriptors that the child inherits under the same numbers, `spare` gives a process that is loaded
+    already to start it again in, `start_s` is what `start` waits, `name` what the log calls it. All methods belong to
+    one running event loop.
     """
 
     def __init__(
@@ -53,12 +60,23 @@ class Supervisor:
         *,
         command: Sequence[str] | None = None,
         pause_s: float = PAUSE_S,
+        max_pause_s: float = MAX_PAUSE_S,
+        at_once: bool = False,
+        start_s: float = START_S,
+        pass_fds: Sequence[int] = (),
+        spare: Callable[[], asyncio.subprocess.Process | None] = lambda: None,
+        name: str = "",
     ) -> None:
-        self._role = role
+        self._role = name or role
         self._document = document
         self._said = said
         self._command = command or (sys.executable, "-m", "headwater.config.child", role)
         self._pause_s = pause_s
+        self._max_pause_s = max_pause_s
+        self._first_pause_s = 0.0 if at_once else pause_s
+        self._start_s = start_s
+        self._pass_fds = tuple(pass_fds)
+        self._spare = spare
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -70,6 +88,18 @@ class Supervisor:
     def running(self) -> bool:
         """True while the child runs and has said that it is ready."""
         return self._ready.is_set()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child that runs; None: there is none."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
+    def tell(self, line: str) -> None:
+        """Send the running child one more line; nothing when there is none. The next one reads its hand-over anew."""
+        process = self._process
+        if process is not None and process.returncode is None and process.stdin is not None:
+            process.stdin.write(line.encode() + b"\n")
 
     async def start(self, *, wait: bool) -> None:
         """Run the child from now on; with `wait` return when it is ready. Raises ChildFailed."""
@@ -83,7 +113,7 @@ class Supervisor:
             return
         ready = asyncio.ensure_future(self._ready.wait())
         ended = asyncio.ensure_future(started.wait())
-        await asyncio.wait({ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({ready, ended}, timeout=self._start_s, return_when=asyncio.FIRST_COMPLETED)
         failed = not ready.done()
         for waiter in (ready, ended):
             waiter.cancel()
@@ -91,13 +121,13 @@ class Supervisor:
             await self.stop(1)
             raise ChildFailed(self._role, 2 if started.returncode == 2 else 1)
 
-    async def stop(self, within_s: float) -> None:
-        """SIGTERM, and SIGKILL when the child is still there after `within_s`. Idempotent."""
+    async def stop(self, within_s: float, sign: signal.Signals = signal.SIGTERM) -> None:
+        """`sign`, and SIGKILL when the child is still there after `within_s`. Idempotent."""
         self._stopping = True
         process = self._process
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+                process.send_signal(sign)
             try:
                 await asyncio.wait_for(process.wait(), within_s)
             except TimeoutError:
@@ -111,12 +141,13 @@ class Supervisor:
                 await self._task
             self._task = None
 
-    async def _spawn(self) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
+    async def _spawn(self, loaded: asyncio.subprocess.Process | None = None) -> asyncio.subprocess.Process:
+        process = loaded or await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=MAX_LINE_BYTES,
+            pass_fds=self._pass_fds,
         )
         self._process = process
         if process.stdin is None:
@@ -128,7 +159,7 @@ class Supervisor:
         return process
 
     async def _keep(self, process: asyncio.subprocess.Process) -> None:
-        pause_s = self._pause_s
+        pause_s = self._first_pause_s
         loop = asyncio.get_running_loop()
         running: asyncio.subprocess.Process | None = process
         while True:
@@ -140,13 +171,13 @@ class Supervisor:
                 if self._stopping:
                     return
                 if loop.time() - began >= GOOD_RUN_S:
-                    pause_s = self._pause_s
+                    pause_s = self._first_pause_s
                 log.error("child ended", role=self._role, code=code, restart_in_s=pause_s)
             await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, MAX_PAUSE_S)
+            pause_s = min(max(2 * pause_s, self._pause_s), self._max_pause_s)
             self.restarts += 1
             try:
-                running = await self._spawn()
+                running = await self._spawn(self._spare())
             except OSError as error:  # no process, memory or file to be had now
                 running = None
                 self._say_unstarted(error)

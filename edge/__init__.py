@@ -1,4 +1,5 @@
-"""The edge: an HTTP cache that knows LL-HLS. One process, one event loop, one upstream or several.
+"""The edge: an HTTP cache that knows LL-HLS. One event loop, one upstream or several. Several processes are one edge
+where a parent (`config.crew`) gives each a post: workers, whose upstream is a node.
 
     viewer ── http1 ──> core ──> follower   live playlist: answered here, one held request ahead upstream
                          │  └──> store      everything else that may be kept
@@ -19,10 +20,11 @@ Before requests: addresses, proxyproto and forwarded (whose connection it is), c
 Several upstreams: tiers (choice, failover, second requests), homes and rendezvous (where a stream lives), member
 and breaker (health of one), lineage, learn and paths (whose playlist names what), succession, join and scout (whose
 playlist a follower shows), loops (CDN-Loop).
-Shells: fetch (aiohttp client), relay (its bodies: whole, or piece by piece), upstreams (all clients and the tier),
-wire, body and http1 (viewers' HTTP/1), keyring (keys of tokens), disk and diskfiles (threads, files), metrics,
-reports, storemetrics and tiermetrics, pinapi, purgeapi and jsonbody (admin pages), refusals (log), app
-(`EdgeServer`).
+Several processes: post (what this one is), patience (a worker's requests while its node is away).
+Shells: bind (sockets), fetch (aiohttp client), relay (its bodies: whole, or piece by piece), upstreams (all clients
+and the tier), wire, body and http1 (viewers' HTTP/1), keyring (keys of tokens), disk and diskfiles (threads,
+files), metrics, reports, storemetrics and tiermetrics, pinapi, purgeapi and jsonbody (admin pages), refusals (log),
+app (`EdgeServer`).
 
 Words
     entity      one representation as stored: status, headers, body, when it came

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 import time
 
 import structlog
@@ -15,6 +14,7 @@ from headwater.config.settings import Edge
 from headwater.config.settings_freshness import Freshness
 from headwater.config.stages import Stage, StageTimes
 
+from .bind import listen, port_of
 from .caller import Callers
 from .core import TICK_S, Core, CoreLimits
 from .disk import Disk, disk_of
@@ -31,19 +31,29 @@ from .message import Cancel, Done, Upstream, UpstreamAnswer, UpstreamRequest
 from .metrics import Metrics, Wakes
 from .overrides import Kind, Override, Policy
 from .overview import Overview, overview
+from .patience import Patient
 from .pins import Pins
+from .post import Post
 from .purge import Order, Purged
 from .refusals import RefusalLog
 from .storemetrics import StoreMetrics
 from .tiermetrics import TierMetrics
+from .tiers import Tiers
 from .upstreams import Upstreams
 from .viewers import KEY_BYTES
 from .wire import Wire
 
 log = structlog.get_logger("headwater.edge")
 
+ALONE = Post()
+
 DRAIN_S = 8.0
 """Longest drain: two target durations of the default stream."""
+NEWS_S = 2.0
+"""When a process makes way for another, how long held requests still wait for what they asked for. Why: the longest
+part target, so that no player is told less than it asked for."""
+LAST_S = 1.0
+"""For connections that were idle until the end of such a drain to take the end in."""
 
 
 class _TimedUpstream:
@@ -75,21 +85,16 @@ def _policy(settings: Freshness) -> Policy:
     )
 
 
-def _bound_unsent(listening: socket.socket, most: int) -> None:
-    """Connections inherit it: the kernel takes no more than `most` bytes that it cannot send yet. Why: its own bound
-    is some MiB for each reader that stops, and lets a slow one look quick."""
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, most)
-
-
 class EdgeServer:
     """Serves viewers on `settings.http` from `settings.upstreams`, or where there are none from `upstream` (base URL
     such as `http://127.0.0.1:8081`).
 
-    Metrics are put into `registry`. All methods belong to one running event loop (uvloop or asyncio).
+    Metrics are put into `registry`. `post`: what this process is, where several are one edge. All methods belong to
+    one running event loop (uvloop or asyncio).
     """
 
-    def __init__(self, settings: Edge, upstream: str, registry: CollectorRegistry) -> None:
+    def __init__(self, settings: Edge, upstream: str, registry: CollectorRegistry, post: Post = ALONE) -> None:
+        self._post = post
         self._settings = settings
         self._upstream = upstream
         self._registry = registry
@@ -100,12 +105,14 @@ class EdgeServer:
         """What is pinned; None before `start`."""
         self._shared: Shared | None = None
         self._metrics: tuple[Collector, ...] = ()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
+        self._patient: Patient | None = None
         self._refusals: tuple[RefusalLog, ...] = ()
         self._keyring: Keyring | None = None
         self._disk: Disk | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._due = 0.0
+        self._leaving = False
         self._port = 0
 
     @property
@@ -115,14 +122,18 @@ class EdgeServer:
 
     @property
     def ready(self) -> bool:
-        """True while new viewers are welcome: started and not draining."""
-        return self._shared is not None and not self._shared.draining
+        """True while new viewers are welcome: started, not draining, or making way for another process in its place."""
+        return self._shared is not None and not self._leaving
 
     def overview(self) -> Overview:
         """What is followed, and who watches; nothing before `start`."""
         if self._core is None:
             return Overview((), {})
         return overview(self._core, asyncio.get_running_loop().time())
+
+    def sketches(self) -> dict[tuple[str, str], bytes]:
+        """Who watches, by stream and rendition, to be merged with what other workers of this edge have seen."""
+        return self._core.audience.dump() if self._core is not None else {}
 
     @property
     def upstream(self) -> tuple[str, str | None, float | None]:
@@ -137,59 +148,62 @@ class EdgeServer:
         Raises OSError when the address is taken, keyring.KeyFileError when a file with token keys is unusable,
         diskfiles.DiskError when `edge.disk.dir` is.
         """
-        settings, loop = self._settings, asyncio.get_running_loop()
-        # RFC 8586 section 2: a pseudonym of this process. Several nodes may bear the same name.
-        cdn_id = f"headwater-{secrets.token_hex(6)}"
-        self._upstreams = Upstreams(settings, self._upstream, cdn_id)
-        tiers = self._upstreams.tiers
-        upstream: Upstream = _TimedUpstream(tiers, self._wakes)
-        if settings.disk.dir is not None:
-            self._disk = disk_of(settings.disk, settings.node, self._wakes.read)
-            upstream = DiskFirst(upstream, self._disk, _both_clocks)
-        core = Core(
-            CoreLimits(
-                settings.node,
-                settings.cache_bytes,
-                settings.held,
-                settings.followers,
-                settings.follow_grace_s,
-                secrets.token_bytes(KEY_BYTES),
-                _policy(settings.freshness),
-                settings.object_bytes,
-            ),
-            upstream,
-            self._wakes,
-            lambda: self.ready,
-            tiers,
-            cdn_id,
-        )
+        settings, post, loop = self._settings, self._post, asyncio.get_running_loop()
+        # RFC 8586 section 2: a pseudonym of this edge. Several nodes may bear the same name.
+        cdn_id = post.cdn_id or f"headwater-{secrets.token_hex(6)}"
+        # Between a worker and its node nothing is an edge's way: they are one.
+        self._upstreams = Upstreams(settings, self._upstream, "" if post.is_worker else cdn_id)
+        core = self._core_over(self._upstreams.tiers, cdn_id)
         if settings.tokens.enabled:
             core.gate = Gate(settings.tokens.public, core.tally)
             core.gate.tell_time(loop.time(), time.time())  # noqa: TID251  (tokens expire by the wall clock)
             self._keyring = Keyring(settings.tokens, core.gate)
         limits = Limits.of(settings.http)
         guard = Guard(settings.limits, settings.proxy.trusted, limits.connections, core.tally, loop.time())
-        shared = Shared(limits, Wire(settings.node), core.tally, loop, Callers(settings.proxy, guard))
+        callers = Callers(settings.proxy, guard, counted=not post.is_node)
+        shared = Shared(limits, Wire(post.cache_name(settings.node)), core.tally, loop, callers)
         try:
             if self._keyring is not None:
                 self._keyring.start()
             if self._disk is not None:
                 self._disk.start(core)
-            self._server = await loop.create_server(
-                lambda: Connection(core, shared, limits),
-                settings.http.host or None,
-                settings.http.port,
-                backlog=settings.http.backlog,
-                reuse_address=True,
-            )
+            self._servers = await listen(settings.http, post.listening, lambda: Connection(core, shared, limits))
         except (OSError, KeyFileError, DiskError):
             await self.close()
             raise
         self._core, self._shared = core, shared
         self.pins = Pins(core, settings.pins, settings.follow_grace_s)
-        for listening in self._server.sockets:
-            _bound_unsent(listening, limits.write_high_bytes)
-        self._port = self._server.sockets[0].getsockname()[1]
+        self._port = port_of(self._servers)
+        self._measure(core, self._upstreams.tiers)
+        broken = core.tally.fills.broken
+        self._refusals = (RefusalLog(core.tally.refused), RefusalLog(broken, "fill-broken", usual=("unwanted",)))
+        shared.start()
+        self._due = loop.time() + TICK_S
+        self._tick = loop.call_later(TICK_S, self._on_tick)
+        log.info("edge-started", port=self._port, upstream=self.upstream[0])
+
+    def _core_over(self, tiers: Tiers, cdn_id: str) -> Core:
+        settings, post = self._settings, self._post
+        upstream: Upstream = _TimedUpstream(tiers, self._wakes)
+        if post.is_worker:
+            self._patient = upstream = Patient(upstream, asyncio.get_running_loop().time())
+        if settings.disk.dir is not None:
+            self._disk = disk_of(settings.disk, settings.node, self._wakes.read)
+            upstream = DiskFirst(upstream, self._disk, _both_clocks)
+        limits = CoreLimits(
+            # Via names an edge once (RFC 9110 section 7.6.3 lets one organisation combine its own)
+            "" if post.is_worker else settings.node,
+            settings.cache_bytes if post.cache_bytes is None else post.cache_bytes,
+            settings.held,
+            settings.followers,
+            settings.follow_grace_s,
+            post.viewer_key or secrets.token_bytes(KEY_BYTES),
+            _policy(settings.freshness),
+            settings.object_bytes,
+        )
+        return Core(limits, upstream, self._wakes, lambda: self.ready, tiers, cdn_id)
+
+    def _measure(self, core: Core, tiers: Tiers) -> None:
         stages = {Stage.EDGE_FILL: self._wakes.fill, Stage.FIRST_BYTE: self._wakes.first_byte}
         self._metrics = (
             StageTimes(self._registry, stages),
@@ -197,12 +211,6 @@ class EdgeServer:
             TierMetrics(tiers, self._registry),
             StoreMetrics(core, self._disk, self._registry),
         )
-        broken = core.tally.fills.broken
-        self._refusals = (RefusalLog(core.tally.refused), RefusalLog(broken, "fill-broken", usual=("unwanted",)))
-        shared.start()
-        self._due = loop.time() + TICK_S
-        self._tick = loop.call_later(TICK_S, self._on_tick)
-        log.info("edge-started", port=self._port, upstream=self.upstream[0])
 
     def _on_tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -218,6 +226,8 @@ class EdgeServer:
             self._core.gate.tell_time(now, time.time())  # noqa: TID251  (tokens expire by the wall clock)
             self._keyring.look(now)
         self._upstreams.handle_timeout(now)
+        if self._patient is not None:
+            self._patient.handle_timeout(now)
         self._core.handle_timeout(now)
         self.pins.handle_timeout(now)
         for counts in self._refusals:
@@ -236,27 +246,51 @@ class EdgeServer:
 
     async def drain(self) -> None:
         """Stop accepting, answer held requests now, end every connection; returns when all are gone or time is up."""
-        if self._core is None or self._shared is None or self._server is None:
+        if self._core is None or self._shared is None:
             return
-        loop = asyncio.get_running_loop()
-        self._server.close()
+        self._leaving = True
+        self._stop_accepting()
         self._shared.drain()
-        self._core.drain(loop.time())
+        self._core.drain(asyncio.get_running_loop().time())
         await self._shared.wait_empty(DRAIN_S)
         log.info("edge-drained", left=self._shared.connections)
+
+    async def retire(self) -> None:
+        """Leave the listening sockets to the process that takes over, and end without a request lost.
+
+        Each connection ends with its next answer. Held requests have until `NEWS_S` to be answered by the news that
+        they wait for; then they are answered with what there is. Connections that ask for nothing end last. Returns
+        when all are gone or `DRAIN_S` has passed.
+        """
+        if self._core is None or self._shared is None:
+            return
+        self._stop_accepting()
+        self._shared.draining = True
+        await self._shared.wait_empty(NEWS_S)
+        self._core.drain(asyncio.get_running_loop().time())
+        await self._shared.wait_empty(DRAIN_S - NEWS_S - LAST_S)
+        self._shared.drain()
+        await self._shared.wait_empty(LAST_S)
+        log.info("edge-retired", left=self._shared.connections)
+
+    def _stop_accepting(self) -> None:
+        for server in self._servers:
+            server.close()
 
     async def close(self) -> None:
         """Stop at once. Idempotent."""
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
-        if self._server is not None:
-            self._server.close()
+        self._leaving = True
+        self._stop_accepting()
         if self.pins is not None:
             self.pins.stop()
             self.pins = None
         if self._core is not None:
             self._core.stop()
+        if self._patient is not None:
+            self._patient.stop()
         if self._shared is not None:
             self._shared.draining = True
             self._shared.stop()
@@ -269,9 +303,9 @@ class EdgeServer:
         if self._upstreams is not None:
             await self._upstreams.close()
             self._upstreams = None
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers = []
         for metrics in self._metrics:
             self._registry.unregister(metrics)
         self._metrics = ()

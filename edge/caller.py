@@ -15,10 +15,11 @@ MAX_BEHIND = 256
 
 
 class Callers:
-    """One per listener."""
+    """One per listener. `counted`: those who come here are viewers; else workers of this edge, whom nobody counts."""
 
-    def __init__(self, proxy: Proxy, guard: Guard) -> None:
+    def __init__(self, proxy: Proxy, guard: Guard, *, counted: bool = True) -> None:
         self.guard = guard
+        self.counted = counted
         self.trusted = Networks(proxy.trusted)
         self.protocol = proxy.protocol
         self.field = proxy.forwarded
@@ -31,12 +32,13 @@ class Callers:
 class Caller:
     """Of one connection, from when its address is known."""
 
-    __slots__ = ("_behind", "_callers", "guest", "proxies", "visitor")
+    __slots__ = ("_address", "_behind", "_callers", "guest", "proxies", "visitor")
 
     def __init__(self, callers: Callers, address: str, now: float) -> None:
         """`address`: of the peer, or what its PROXY header told."""
         self.guest = callers.guard.guest(address, now)
-        self.visitor = Visitor(address)
+        self.visitor = Visitor(address) if callers.counted else None
+        self._address = address
         self._callers = callers
         self.proxies = callers.field != "none" and address in callers.trusted
         """It speaks for others: `of` has to be asked for every request."""
@@ -59,6 +61,6 @@ class Caller:
             behind = self._behind = {}
         visitor = behind.get(field)
         if visitor is None:
-            address = viewer_of(self.visitor.address, field, self._callers.trusted, rfc7239=rfc7239)
+            address = viewer_of(self._address, field, self._callers.trusted, rfc7239=rfc7239)
             visitor = behind[field] = Visitor(address)
         return visitor

@@ -53,6 +53,7 @@ class CoreLimits:
     """What the core may use, from `config.settings.Edge`."""
 
     node: str
+    """Name in Via; empty: none is added."""
     cache_bytes: int
     held: int
     followers: int
@@ -102,7 +103,7 @@ class Core:
         self.audience = Audience(limits.viewer_key, limits.followers)
         self._limits = limits
         self._ready = ready
-        self._via = f"1.1 {limits.node}"
+        self._via = f"1.1 {limits.node}" if limits.node else ""
         self._targets: dict[bytes, Target | BadTarget] = {}
         self._followers: dict[str, Follower] = {}
         self._objects = Objects(

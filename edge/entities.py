@@ -134,7 +134,7 @@ def is_media(path: str, content_type: str) -> bool:
 
 
 def received(answer: UpstreamAnswer, life: Life, via: str) -> Entity:
-    """What viewers get of `answer`. `via`: our entry for the Via field."""
+    """What viewers get of `answer`. `via`: our entry for the Via field; empty: none."""
     kind = answer.get("content-type") or ""
     body = answer.body
     compress = _compressible(kind) and COMPRESS_LEAST <= len(body) <= COMPRESS_MOST and answer.status == 200
@@ -172,8 +172,8 @@ def passed_headers(answer: UpstreamAnswer, via: str, *, varies: bool) -> Headers
         kept.append(("Vary", ", ".join(vary)))
     if answer.status == 200:
         kept.append(("Accept-Ranges", "bytes"))
-    trace = answer.get("via")
-    kept.append(("Via", f"{trace}, {via}" if trace else via))
+    if trace := ", ".join(filter(None, (answer.get("via"), via))):
+        kept.append(("Via", trace))
     return (*kept, *CORS)
 
 

@@ -53,7 +53,8 @@ def trust_of(upstream: EdgeUpstream) -> ssl.SSLContext | bool:
 
 
 class Fetcher:
-    """GETs at `upstream`. Belongs to the running loop. `cdn_id`: this process's entry in CDN-Loop."""
+    """GETs at `upstream`. Belongs to the running loop. `cdn_id`: this edge's entry in CDN-Loop; empty: the
+    upstream is the node of this same edge, to which we are no hop."""
 
     def __init__(self, upstream: EdgeUpstream, limits: FetchLimits, node: str, cdn_id: str) -> None:
         self._socket = upstream.url.removeprefix("unix:") if upstream.url.startswith("unix:") else None
@@ -85,7 +86,11 @@ class Fetcher:
             connector=connector,
             timeout=timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "headwater-edge", "Accept-Encoding": "identity", "Via": f"1.1 {node}"},
+            headers={
+                "User-Agent": "headwater-edge",
+                "Accept-Encoding": "identity",
+                **({"Via": f"1.1 {node}"} if self._cdn_id else {}),
+            },
         )
 
     @property
@@ -151,7 +156,8 @@ class Fetcher:
         self, request: UpstreamRequest, deadline: asyncio.Timeout, stopped: Callable[[], bool]
     ) -> UpstreamAnswer:
         # RFC 8586: who already passed it on, and we
-        headers = {"CDN-Loop": f"{request.loop}, {self._cdn_id}" if request.loop else self._cdn_id}
+        passed = ", ".join(filter(None, (request.loop, self._cdn_id)))
+        headers = {"CDN-Loop": passed} if passed else {}
         if request.etag is not None:
             headers["If-None-Match"] = request.etag
         if request.last_modified is not None:

@@ -11,21 +11,30 @@ from .processes import fetched, free_port, started
 
 
 class EdgeNode:
-    """One edge process. `upstreams`: base URLs by name; `own`: lines of [edge], `extra`: more tables, as TOML."""
+    """One edge. `upstreams`: base URLs by name; `workers`: processes that serve viewers; `own`: lines of [edge],
+    `extra`: more tables, as TOML."""
 
     def __init__(
-        self, folder: Path, name: str, upstreams: Mapping[str, str], *, own: str = "", extra: str = ""
+        self,
+        folder: Path,
+        name: str,
+        upstreams: Mapping[str, str],
+        *,
+        workers: int = 1,
+        own: str = "",
+        extra: str = "",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port, self.admin = free_port(), free_port()
         entries = "\n".join(f'[[edge.upstreams]]\nname = "{label}"\nurl = "{url}"' for label, url in upstreams.items())
-        config = folder / f"{name}.toml"
+        self.config = config = folder / f"{name}.toml"
         config.write_text(
             f"""
 [log]
 format = "human"
 [edge]
 node = "{name}"
+workers = {workers}
 {own}
 [edge.http]
 host = "127.0.0.1"

@@ -12,7 +12,9 @@ import pytest
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.metrics import MetricWrapperBase
 
-from headwater.config.roles import EdgeRole, OriginRole
+from headwater.config.crewmetrics import CrewMetrics, Standing
+from headwater.config.edgerole import EdgeRole
+from headwater.config.roles import OriginRole
 from headwater.config.settings import Settings
 from headwater.edge.cmcd import State
 from headwater.edge.viewers import BUFFER_BOUNDS_S, LATENCY_BOUNDS_S, MAX_REPORTED, THROUGHPUT_BOUNDS_BPS
@@ -93,6 +95,9 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, t
                 found[name] = exported(role._registry)
             finally:
                 await role.close()
+        registry = CollectorRegistry()
+        CrewMetrics(lambda: {"0": Standing(True, 0)}, registry)
+        found["crew"] = exported(registry)
         return found
 
     return asyncio.run(start())
@@ -131,6 +136,7 @@ def test_stages_of_the_page_are_those_of_the_code(
     code = [
         (stage, process)
         for process, found in processes.items()
+        if "headwater_stage_seconds" in found
         for stage in dict.fromkeys(s.labels["stage"] for s in found["headwater_stage_seconds"][1].samples)
     ]
     assert page == code

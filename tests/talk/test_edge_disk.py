@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 from tests.edge_house import House, on_both_loops, until
 
-from headwater.config.roles import EdgeRole, StartError
+from headwater.config.edgerole import EdgeRole
+from headwater.config.running import StartError
 from headwater.config.settings import Settings
 from headwater.edge.app import EdgeServer
 from headwater.edge.diskformat import name_of

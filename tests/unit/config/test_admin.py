@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -78,3 +79,27 @@ async def test_an_address_that_is_taken(served: Served) -> None:
     with pytest.raises(OSError, match="in use"):
         await other.start()
     await other.close()
+
+
+async def test_what_other_processes_say_is_gathered_first(tmp_path: Path) -> None:
+    gathered: list[str] = []
+
+    async def gather() -> None:
+        gathered.append("all")
+
+    async def others() -> str:
+        return "\n== 0\n1 tasks\n"
+
+    path = tmp_path / "socket"
+    server = AdminServer(path, CollectorRegistry(), lambda: None, make_status, gather=gather, others=others)
+    await server.start()
+    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as client:
+        for page in ("/", "/status.json", "/metrics"):
+            async with client.get(f"http://parent{page}") as answer:
+                assert answer.status == 200
+        async with client.get("http://parent/healthz") as answer:
+            assert answer.status == 200
+        async with client.get("http://parent/debug/tasks") as answer:
+            assert "\n== 0\n1 tasks\n" in await answer.text()
+    assert gathered == ["all"] * 3
+    await server.close()

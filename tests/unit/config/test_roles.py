@@ -10,8 +10,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from headwater.config.edgerole import EdgeRole, upstream_of
 from headwater.config.load import from_handover
-from headwater.config.roles import EdgeRole, OriginRole, StartError, _Up, upstream_of
+from headwater.config.roles import OriginRole, _Up
+from headwater.config.running import StartError
 from headwater.config.settings import Settings
 from headwater.config.settings_upstream import EdgeUpstream
 

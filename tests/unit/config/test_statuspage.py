@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from tests.status_kit import make_status
 
-from headwater.config.status import Problem
+from headwater.config.status import Problem, WorkerStatus
 from headwater.config.statuspage import SECURITY, render
 
 EVIL = "\"><script>alert('1')</script>&"
@@ -58,3 +59,14 @@ def test_an_idle_role_says_so() -> None:
     assert "None now." in page
     assert "Upstream" not in page
     assert ">ready<" in page
+
+
+def test_the_processes_of_an_edge_and_none_where_there_is_one() -> None:
+    assert "Processes" not in render(make_status())
+    workers = (
+        WorkerStatus("0", "ready", 4711, 2, 1_234, 600, 6, 64 << 20),
+        WorkerStatus("node", "starting", None, 1, 0, 0, 0, 0),
+    )
+    text = render(replace(make_status(), workers=workers))
+    assert "Processes" in text and "process 4711" in text and "1,234" in text and "64 MiB" in text
+    assert '<span class="bad">starting</span>' in text

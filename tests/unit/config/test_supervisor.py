@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -103,3 +104,66 @@ async def test_a_child_that_ignores_sigterm_is_killed() -> None:
     assert isinstance(pid, int)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_a_child_that_ran_well_is_back_at_once_and_one_that_keeps_dying_waits() -> None:
+    heard = Heard()
+    command = (sys.executable, "-c", ECHO)
+    supervisor = Supervisor("test", lambda: "", heard, command=command, pause_s=60, at_once=True)
+    await supervisor.start(wait=False)
+    pids = [(await heard.messages.get())["pid"] for _ in range(2)]
+    assert len(set(pids)) == 2
+    async with asyncio.timeout(10):
+        while supervisor.pid is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert supervisor.restarts == 1
+    await supervisor.stop(5)
+
+
+async def test_further_lines_another_signal_and_inherited_descriptors() -> None:
+    code = ECHO + (
+        "import signal\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: os._exit(0))\n"
+        "print(json.dumps({'told': sys.stdin.readline().strip()}), flush=True)\n"
+        "print(json.dumps({'piped': os.read(int(sys.argv[1]), 9).decode()}), flush=True)\n"
+        "signal.pause()\n"
+    )
+    heard = Heard()
+    ours, theirs = os.pipe()
+    supervisor = Supervisor(
+        "test", lambda: "first", heard, command=(sys.executable, "-c", code, str(ours)), pass_fds=(ours,)
+    )
+    supervisor.tell("nobody is there yet")
+    await supervisor.start(wait=True)
+    first = await heard.messages.get()
+    assert (first["handed"], supervisor.pid) == ("first", first["pid"])
+    supervisor.tell("second")
+    assert (await heard.messages.get())["told"] == "second"
+    os.write(theirs, b"through")
+    assert (await heard.messages.get())["piped"] == "through"
+    await supervisor.stop(10, signal.SIGUSR1)
+    assert supervisor.pid is None
+    os.close(ours)
+    os.close(theirs)
+
+
+async def test_a_lost_child_goes_on_in_a_process_that_is_loaded() -> None:
+    heard = Heard()
+    pipe = asyncio.subprocess.PIPE
+    loaded = [await asyncio.create_subprocess_exec(sys.executable, "-c", WAIT, stdin=pipe, stdout=pipe)]
+    supervisor = Supervisor(
+        "test",
+        lambda: "again",
+        heard,
+        command=(sys.executable, "-c", ECHO),
+        at_once=True,
+        spare=lambda: loaded[0],
+    )
+    await supervisor.start(wait=True)
+    await heard.messages.get()
+    message = await heard.messages.get()
+    assert (message["pid"], message["handed"]) == (loaded[0].pid, "again")
+    assert supervisor.pid == loaded[0].pid
+    await supervisor.stop(5)
+    assert loaded[0].returncode is not None

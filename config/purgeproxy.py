@@ -1,0 +1,53 @@
+"""The page for purges where an edge has workers: first the node forgets, then each worker: it would fetch the old."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+
+from .control import Answer, Control
+
+PATH = "/purge"
+MAX_BODY = 4_096
+
+
+class PurgeProxy:
+    """`members()`: the controls of the processes that run now, the node first; empty while there are none."""
+
+    def __init__(self, members: Callable[[], Sequence[Control]]) -> None:
+        self._members = members
+
+    def routes(self) -> list[web.RouteDef]:
+        """For the parent's admin listener."""
+        return [web.post(PATH, self._purge)]
+
+    async def _purge(self, request: web.Request) -> web.Response:
+        body = await request.read()  # bounded by the application's client_max_size
+        if len(body) > MAX_BODY:
+            raise web.HTTPRequestEntityTooLarge(MAX_BODY, len(body))
+        members = self._members()
+        kind = request.headers.get("Content-Type", "")
+        if not members:
+            raise web.HTTPServiceUnavailable(text="starting or stopped\n")
+        first = await members[0].ask("POST", PATH, body, kind)
+        if first is not None and first.status != 200:  # a bad order is told as the node tells it
+            return web.Response(status=first.status, body=first.body, headers={"Content-Type": first.content_type})
+        rest = await asyncio.gather(*(member.ask("POST", PATH, body, kind) for member in members[1:]))
+        answers = [first, *rest]
+        done = [answer for answer in answers if answer is not None and answer.status == 200]
+        if len(done) < len(answers):
+            # A process that has just died keeps nothing; one that does not answer may.
+            text = f"{len(answers) - len(done)} of {len(answers)} processes of the edge did not answer: ask again\n"
+            raise web.HTTPServiceUnavailable(text=text)
+        return web.json_response({"purged": _sum(done)})
+
+
+def _sum(answers: Sequence[Answer]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for answer in answers:
+        for name, count in json.loads(answer.body)["purged"].items():
+            found[name] = found.get(name, 0) + int(count)
+    return found

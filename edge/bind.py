@@ -1,0 +1,51 @@
+"""Listeners: bound here, or inherited from a parent process that keeps them through restarts of this one."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+
+from headwater.config.settings import EdgeHttp
+
+Protocols = Callable[[], asyncio.Protocol]
+
+
+async def listen(http: EdgeHttp, inherited: Sequence[int], protocols: Protocols) -> list[asyncio.Server]:
+    """Accept connections on `inherited` descriptors, where there are none on the address of `http`.
+
+    Raises OSError when the address cannot be bound. Nothing is left listening then.
+    """
+    loop = asyncio.get_running_loop()
+    if not inherited:
+        server = await loop.create_server(
+            protocols, http.host or None, http.port, backlog=http.backlog, reuse_address=True
+        )
+        servers = [server]
+    else:
+        servers = []
+        for descriptor in inherited:
+            listening = socket.socket(fileno=descriptor)
+            unix = listening.family == socket.AF_UNIX
+            make = loop.create_unix_server if unix else loop.create_server
+            servers.append(await make(protocols, sock=listening, backlog=http.backlog))
+    for server in servers:
+        for listening in server.sockets:
+            _bound_unsent(listening, http.write_high_bytes)
+    return servers
+
+
+def port_of(servers: Sequence[asyncio.Server]) -> int:
+    """The TCP port that is bound; 0 where none is."""
+    for server in servers:
+        for listening in server.sockets:
+            if listening.family != socket.AF_UNIX:
+                return int(listening.getsockname()[1])
+    return 0
+
+
+def _bound_unsent(listening: socket.socket, most: int) -> None:
+    """Connections inherit it: the kernel takes no more than `most` bytes that it cannot send yet. Why: its own bound
+    is some MiB for each reader that stops, and lets a slow one look quick."""
+    if hasattr(socket, "TCP_NOTSENT_LOWAT") and listening.family != socket.AF_UNIX:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, most)

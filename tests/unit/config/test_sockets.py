@@ -1,0 +1,111 @@
+"""Listening sockets that nobody has to accept on yet."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headwater.config.sockets import ListenSockets, NodeSocket
+
+
+@pytest.fixture
+def sockets() -> Iterator[ListenSockets]:
+    made = ListenSockets("127.0.0.1", 0)
+    yield made
+    made.close()
+
+
+def test_one_for_each_worker_on_one_port(sockets: ListenSockets) -> None:
+    sockets.bind(3)
+    shares = sockets.shares(3)
+    assert sockets.port
+    assert [len(share) for share in shares] == [1, 1, 1]
+    bound = [socket.socket(fileno=os.dup(share[0])) for share in shares]
+    for one in bound:
+        assert one.getsockname() == ("127.0.0.1", sockets.port)
+        assert not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        one.close()
+
+
+def begin(sockets: ListenSockets, workers: int) -> None:
+    """As workers do that die at once."""
+    for share in sockets.shares(workers):
+        for descriptor in share:
+            with socket.socket(fileno=os.dup(descriptor)) as listening:
+                listening.listen()
+
+
+def test_connections_wait_for_the_next_worker_once_there_was_one(sockets: ListenSockets) -> None:
+    sockets.bind(2)
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", sockets.port), timeout=2)
+    begin(sockets, 2)
+    for _ in range(8):
+        socket.create_connection(("127.0.0.1", sockets.port), timeout=2).close()
+
+
+def test_none_is_left_alone_when_there_are_fewer_workers(sockets: ListenSockets) -> None:
+    sockets.bind(4)
+    every = {descriptor for share in sockets.shares(4) for descriptor in share}
+    assert {descriptor for share in sockets.shares(3) for descriptor in share} == every
+    assert sorted(map(len, sockets.shares(3))) == [1, 1, 2]
+    sockets.bind(2)
+    assert len(every) == 4
+    sockets.bind(5)
+    assert len({descriptor for share in sockets.shares(5) for descriptor in share}) == 5
+
+
+def test_those_that_were_added_in_vain_are_closed(sockets: ListenSockets) -> None:
+    sockets.bind(2)
+    begin(sockets, 2)
+    sockets.bind(4)
+    sockets.trim(2)
+    assert (sockets.count, len(sockets.shares(1)[0])) == (2, 2)
+
+
+def test_every_address() -> None:
+    sockets = ListenSockets("", 0)
+    sockets.bind(2)
+    for share in sockets.shares(2):
+        assert 1 <= len(share) <= 2
+    begin(sockets, 2)
+    socket.create_connection(("127.0.0.1", sockets.port), timeout=2).close()
+    sockets.close()
+
+
+@pytest.mark.parametrize("reuse", [False, True])
+def test_an_address_that_somebody_has_is_not_shared(*, reuse: bool) -> None:
+    with socket.socket() as other:
+        if reuse:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        sockets = ListenSockets("127.0.0.1", other.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            sockets.bind(2)
+
+
+def test_close_lets_the_port_go(sockets: ListenSockets) -> None:
+    sockets.bind(2)
+    begin(sockets, 2)
+    sockets.close()
+    sockets.close()
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", sockets.port), timeout=2)
+
+
+def test_the_socket_of_the_node(tmp_path: Path) -> None:
+    node = NodeSocket(tmp_path / "s")
+    assert stat.S_ISSOCK(node.path.stat().st_mode)
+    with socket.socket(socket.AF_UNIX) as worker:
+        worker.connect(str(node.path))  # waits for a node
+    with pytest.raises(OSError, match="in use"):
+        NodeSocket(tmp_path / "s")
+    node.close()
+    node.close()
+    assert not node.path.exists()
