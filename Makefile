@@ -30,7 +30,7 @@ run: $(VENV)/.runtime $(VENDOR)
 	@exec $(BIN)/headwater up --demo $(ARGS)
 
 test: $(VENV)/.dev $(VENDOR)
-	@.ci/need chromium:chromium srt-live-transmit:srt-tools promtool:prometheus
+	@.ci/need chromium:chromium srt-live-transmit:srt-tools promtool:prometheus /usr/sbin/nginx:nginx curl:curl
 	@.ci/tests $(BIN)/python $(PYTEST)
 
 # Every SRT caller with every key length on every bad network; `make test` runs a part of it.

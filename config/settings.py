@@ -262,7 +262,9 @@ class Edge(Section):
         1 * GIB,
         description="Memory for cached objects. With several workers the node gets half and they share the rest.",
     )
-    object_bytes: Bytes = Field(64 * MIB, description="Largest object that is cached or relayed.")
+    object_bytes: Bytes = Field(
+        64 * MIB, description="Largest object that is cached; a larger one passes through while it comes."
+    )
     upstream_connections: Count = Field(256, description="Connections to the upstream.")
     upstream_timeout_s: Seconds = Field(
         40,
@@ -270,6 +272,11 @@ class Edge(Section):
         "own 503 arrives first.",
     )
     connect_timeout_s: Seconds = Field(3, description="To reach the upstream.")
+    upstream_stall_s: Seconds = Field(
+        10,
+        description="Between two pieces of a body that viewers already read while it comes; above it another upstream "
+        "is asked for the rest. Why: longer than a segment of a slow encoder, shorter than a player waits.",
+    )
     held: Count = Field(100_000, description="Held viewer requests; above it 503.")
     followers: Count = Field(2_000, description="Live playlists followed at once.")
     follow_grace_s: Seconds = Field(30, description="How long a playlist is followed after its last viewer.")

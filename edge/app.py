@@ -107,7 +107,7 @@ class EdgeServer:
         self._metrics: tuple[Collector, ...] = ()
         self._servers: list[asyncio.Server] = []
         self._patient: Patient | None = None
-        self._refusals: RefusalLog | None = None
+        self._refusals: tuple[RefusalLog, ...] = ()
         self._keyring: Keyring | None = None
         self._disk: Disk | None = None
         self._tick: asyncio.TimerHandle | None = None
@@ -175,7 +175,8 @@ class EdgeServer:
         self.pins = Pins(core, settings.pins, settings.follow_grace_s)
         self._port = port_of(self._servers)
         self._measure(core, self._upstreams.tiers)
-        self._refusals = RefusalLog(core.tally.refused)
+        broken = core.tally.fills.broken
+        self._refusals = (RefusalLog(core.tally.refused), RefusalLog(broken, "fill-broken", usual=("unwanted",)))
         shared.start()
         self._due = loop.time() + TICK_S
         self._tick = loop.call_later(TICK_S, self._on_tick)
@@ -198,6 +199,7 @@ class EdgeServer:
             settings.follow_grace_s,
             post.viewer_key or secrets.token_bytes(KEY_BYTES),
             _policy(settings.freshness),
+            settings.object_bytes,
         )
         return Core(limits, upstream, self._wakes, lambda: self.ready, tiers, cdn_id)
 
@@ -212,7 +214,7 @@ class EdgeServer:
 
     def _on_tick(self) -> None:
         loop = asyncio.get_running_loop()
-        assert self._core is not None and self._refusals is not None and self._shared is not None
+        assert self._core is not None and self._shared is not None
         assert self._upstreams is not None and self.pins is not None
         now = loop.time()
         nearly_full = self._core.tally.held > self._settings.held - self._settings.held // RESERVE
@@ -228,7 +230,8 @@ class EdgeServer:
             self._patient.handle_timeout(now)
         self._core.handle_timeout(now)
         self.pins.handle_timeout(now)
-        self._refusals.look(now)
+        for counts in self._refusals:
+            counts.look(now)
 
     def purge(self, order: Order) -> Purged | None:
         """Forget what `order` is about; None while nothing runs."""

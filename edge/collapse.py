@@ -6,7 +6,12 @@ playlist). A viewer who leaves is forgotten in constant time and disturbs nobody
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .message import Cancel, Reply, Request, Tally, Ticket
+
+if TYPE_CHECKING:
+    from .fill import Fill
 
 
 class Waiter:
@@ -37,6 +42,10 @@ class Waiter:
         """Out of the line; what follows is an answer."""
         self._line = None
 
+    def back(self, line: Line) -> None:
+        """In the line again."""
+        self._line = line
+
 
 class Line:
     """Waiters in the order in which they came."""
@@ -62,6 +71,16 @@ class Line:
         if self._waiters.pop(waiter, waiter) is None:
             self._tally.held -= 1
         waiter.leave()
+
+    def waiting(self) -> list[Waiter]:
+        """Everybody in it, who stays there."""
+        return list(self._waiters)
+
+    def put_back(self, waiter: Waiter) -> None:
+        """Somebody who was taken out waits on, at the end; the ticket is the same."""
+        waiter.back(self)
+        self._waiters[waiter] = None
+        self._tally.held += 1
 
     def take(self, rotation: float = 0.0) -> list[Waiter]:
         """Empty the line; everybody in it, beginning `rotation` (0 to 1) of the way through it.
@@ -92,7 +111,7 @@ class Line:
 class Flight(Line):
     """One upstream fetch of one object, and all who wait for it (rule 160)."""
 
-    __slots__ = ("asker", "cancel", "key", "loop", "range", "void")
+    __slots__ = ("asker", "cancel", "fill", "key", "loop", "range", "void")
 
     def __init__(self, key: str, tally: Tally, text: str | None = None, loop: str = "") -> None:
         super().__init__(tally)
@@ -104,5 +123,7 @@ class Flight(Line):
         self.asker: Waiter | None = None
         """Who caused the fetch; None for a prefetch."""
         self.cancel: Cancel | None = None
+        self.fill: Fill | None = None
+        """Its answer, while that goes to viewers as it comes."""
         self.void = False
         """Its URL was purged since: what comes is not kept."""

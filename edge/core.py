@@ -61,6 +61,7 @@ class CoreLimits:
     viewer_key: bytes
     """Secret under which viewers are hashed to be counted; `viewers.KEY_BYTES`."""
     policy: Policy = Policy()  # noqa: RUF009  (immutable)
+    object_bytes: int = 64 << 20
 
 
 class Observer(Protocol):
@@ -105,7 +106,9 @@ class Core:
         self._via = f"1.1 {limits.node}" if limits.node else ""
         self._targets: dict[bytes, Target | BadTarget] = {}
         self._followers: dict[str, Follower] = {}
-        self._objects = Objects(self, limits.cache_bytes, self._via, limits.followers, limits.policy)
+        self._objects = Objects(
+            self, limits.cache_bytes, self._via, limits.followers, limits.policy, limits.object_bytes
+        )
 
     @property
     def followers(self) -> int:
@@ -120,6 +123,11 @@ class Core:
     def flights(self) -> int:
         """Objects on their way now."""
         return self._objects.flights
+
+    @property
+    def fills(self) -> int:
+        """Those of them that go to viewers while they come."""
+        return len(self._objects.fills)
 
     @property
     def store(self) -> Store:
@@ -265,7 +273,7 @@ class Core:
     @property
     def kinds(self) -> Kinds:
         """What is a part and what an init section."""
-        return self._objects.kinds
+        return self._objects.judge.kinds
 
     @property
     def alone(self) -> HitForMiss:
@@ -279,7 +287,7 @@ class Core:
 
     def growing(self, keys: Iterable[str], grown: Iterable[str]) -> None:
         """Files whose parts are byte ranges: such as still grow, and such as do not any more."""
-        self._objects.growing(keys, grown)
+        self._objects.kept.grow(keys, grown)
 
     def finished(self, follower: Follower, answer: UpstreamAnswer) -> None:
         """A follower ended: what it leaves is a plain object from now on."""
@@ -326,6 +334,7 @@ class Core:
         """Let followers do what is due; to be called every `TICK_S`."""
         for follower in list(self._followers.values()):
             follower.handle_timeout(now)
+        self._objects.fills.handle_timeout(now)
         self.store.sweep(now)
         self.alone.expire(now)
         self.audience.handle_timeout(now)

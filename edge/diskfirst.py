@@ -78,7 +78,8 @@ class _Look:
         if record.fresh_at(unix):
             self._done(record.answer(body, at, unix))
             return
-        request = replace(self._request, etag=record.etag, last_modified=record.last_modified)
+        # Whole: what the upstream says is set against what is here, which is no more than may be kept
+        request = replace(self._request, etag=record.etag, last_modified=record.last_modified, arriving=None)
 
         def done(answer: UpstreamAnswer) -> None:
             self._done(self._joined(record, body, answer))

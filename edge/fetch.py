@@ -1,7 +1,8 @@
 """The upstream client (`message.Upstream`) on aiohttp.
 
 Requests carry nothing of any viewer. A held request is never repeated because it is quiet; what it may cost is
-bounded by time (`upstream_timeout_s`), size (`object_bytes`) and number.
+bounded by time (`upstream_timeout_s`), size (`object_bytes`) and number. A body that somebody takes as it comes
+(`message.Arriving`) has `upstream_stall_s` for each piece instead, and its size is the taker's business.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import aiohttp
 import structlog
@@ -18,6 +20,7 @@ from yarl import URL
 from headwater.config.settings_upstream import EdgeUpstream
 
 from .message import Cancel, Done, Failure, Purpose, UpstreamAnswer, UpstreamRequest
+from .relay import Relay, TooLarge
 
 log = structlog.get_logger("headwater.edge")
 
@@ -38,10 +41,8 @@ class FetchLimits:
     object_bytes: int
     timeout_s: float
     connect_timeout_s: float
-
-
-class TooLarge(Exception):
-    """The body is larger than `object_bytes`."""
+    stall_s: float = 10.0
+    """Between two pieces of a body that is taken as it comes."""
 
 
 def trust_of(upstream: EdgeUpstream) -> ssl.SSLContext | bool:
@@ -74,9 +75,8 @@ class Fetcher:
 
     def _session(self, connections: int, node: str) -> aiohttp.ClientSession:
         connect_s = self._limits.connect_timeout_s
-        timeout = aiohttp.ClientTimeout(
-            total=self._limits.timeout_s, connect=connect_s + BUSY_S, sock_connect=connect_s
-        )
+        # The whole transfer has a deadline of its own, which moves while a body is handed on (`_get`).
+        timeout = aiohttp.ClientTimeout(total=None, connect=connect_s + BUSY_S, sock_connect=connect_s)
         connector: aiohttp.BaseConnector = (
             aiohttp.TCPConnector(limit=connections, keepalive_timeout=30, ssl=self._trust)
             if self._socket is None
@@ -100,16 +100,18 @@ class Fetcher:
 
     def fetch(self, request: UpstreamRequest, done: Done) -> Cancel:
         """Begin a GET; `done` is called once, from a later turn of the loop, unless it was cancelled."""
-        cancelled = False
+        cancelled = ending = False
 
         plain = request.purpose not in _HELD
 
         async def run() -> None:
+            nonlocal ending
             self._under_way += plain
             try:
-                answer = await self._get(request)
+                answer = await self._get(request, lambda: cancelled)
             finally:
                 self._under_way -= plain
+            ending = True
             if not cancelled:
                 done(answer)
 
@@ -120,8 +122,8 @@ class Fetcher:
         def cancel() -> None:
             nonlocal cancelled
             cancelled = True
-            # From inside `done` the task is the caller: it ends by itself.
-            if task is not asyncio.current_task():
+            # From inside `done` the task is the caller, and ends by itself.
+            if not ending:
                 task.cancel()
 
         return cancel
@@ -131,9 +133,10 @@ class Fetcher:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("fetch-bug", exc_info=error)
 
-    async def _get(self, request: UpstreamRequest) -> UpstreamAnswer:
+    async def _get(self, request: UpstreamRequest, stopped: Callable[[], bool]) -> UpstreamAnswer:
         try:
-            return await self._transfer(request)
+            async with asyncio.timeout(self._limits.timeout_s) as deadline:
+                return await self._transfer(request, deadline, stopped)
         except TooLarge:
             return self._failed(request, Failure.TOO_LARGE)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -149,7 +152,9 @@ class Fetcher:
             log.error("fetch-bug", exc_info=error)
             return self._failed(request, Failure.INVALID, error)
 
-    async def _transfer(self, request: UpstreamRequest) -> UpstreamAnswer:
+    async def _transfer(
+        self, request: UpstreamRequest, deadline: asyncio.Timeout, stopped: Callable[[], bool]
+    ) -> UpstreamAnswer:
         # RFC 8586: who already passed it on, and we
         passed = ", ".join(filter(None, (request.loop, self._cdn_id)))
         headers = {"CDN-Loop": passed} if passed else {}
@@ -159,35 +164,34 @@ class Fetcher:
             headers["If-Modified-Since"] = request.last_modified
         if request.range is not None:
             headers["Range"] = request.range
+        if request.if_range is not None:
+            headers["If-Range"] = request.if_range
         session = self._held if request.purpose in _HELD else self._plain
         # `encoded`: the key is canonical already, and must reach the upstream as it is
         url = URL(self._base + request.target, encoded=True)
         async with session.get(
             url, headers=headers, allow_redirects=False, server_hostname=self._server_name
         ) as response:
-            began = time.perf_counter()
-            body = await self._body(response)
-            return UpstreamAnswer(
+            head = UpstreamAnswer(
                 at=self._loop.time(),
                 unix=time.time(),  # noqa: TID251  (compared with the upstream's Expires)
                 status=response.status,
                 headers=tuple((name.lower(), value) for name, value in response.headers.items()),
-                body=body,
-                began=began,
+                began=time.perf_counter(),
             )
-
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
-        limit = self._limits.object_bytes
-        if (response.content_length or 0) > limit:
-            raise TooLarge
-        pieces: list[bytes] = []
-        size = 0
-        async for piece in response.content.iter_any():
-            size += len(piece)
-            if size > limit:
-                raise TooLarge
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            # Length and ranges count encoded bytes, and these are decoded here
+            streams = response.status in (200, 206) and "Content-Encoding" not in response.headers
+            relay = Relay(
+                request.arriving if streams else None,
+                head,
+                response.content_length,
+                most=self._limits.object_bytes,
+                deadline=deadline,
+                stall_s=self._limits.stall_s,
+                stopped=stopped,
+            )
+            body = await relay.body(response.content)
+            return replace(head, at=self._loop.time(), unix=time.time(), body=body)  # noqa: TID251
 
     def _failed(self, request: UpstreamRequest, failure: Failure, error: Exception | None = None) -> UpstreamAnswer:
         log.warning(

@@ -13,13 +13,13 @@ import asyncio
 from collections import deque
 from typing import cast
 
-from .addresses import canonical
+from .body import Body
 from .caller import Caller
 from .core import Core
 from .entities import local
 from .gate import HEALTH
 from .guard import FORGED_COST, Guest
-from .listener import Limits, Shared
+from .listener import Limits, Shared, peer_address
 from .message import Entity, Outcome, Request, Response, Ticket
 from .parse import Head, Parser, Refusal
 from .proxyproto import BadProxyHeader, read_header
@@ -34,39 +34,14 @@ NEVER = float("inf")
 _HEALTH = frozenset(path.encode() for path in HEALTH)
 
 
-def peer_address(transport: asyncio.BaseTransport) -> str:
-    """The peer's IP address, canonical; empty where the transport has none."""
-    name = transport.get_extra_info("peername")
-    return canonical(str(name[0])) if isinstance(name, tuple) and name else ""
-
-
 class Connection(asyncio.Protocol):
     """One viewer connection."""
 
     __slots__ = (
-        "_asked",
-        "_backlog",
-        "_beginning",
-        "_caller",
-        "_core",
-        "_current",
-        "_cutoff",
-        "_deaf",
-        "_ending",
-        "_guest",
-        "_header",
-        "_limits",
-        "_parser",
-        "_pumping",
-        "_queue",
-        "_reading",
-        "_shared",
-        "_stalled",
-        "_ticket",
-        "_transport",
-        "_unsent",
-        "deadline",
-    )
+        "_asked", "_backlog", "_beginning", "_body", "_caller", "_core", "_current", "_cutoff", "_deaf", "_ending",
+        "_guest", "_header", "_limits", "_parser", "_pumping", "_queue", "_reading", "_shared", "_ticket", "_transport",
+        "_unsent", "deadline", "stalled",
+    )  # fmt: skip
 
     def __init__(self, core: Core, shared: Shared, limits: Limits) -> None:
         self._core = core
@@ -78,6 +53,8 @@ class Connection(asyncio.Protocol):
         self._current: Head | Refusal | None = None
         """What is being answered: nothing behind it is begun before."""
         self._ticket: Ticket | None = None
+        self._body: Body | None = None
+        """Of the current answer, while it is written as it comes."""
         self._backlog = b""
         """Read, but not parsed yet, because `_queue` is full."""
         self._beginning = False
@@ -87,7 +64,7 @@ class Connection(asyncio.Protocol):
         """No further request is read; the connection ends after those that are queued."""
         self._ending = False
         """The last answer was written."""
-        self._stalled = False
+        self.stalled = False
         """The transport's buffer is full; `_unsent` bytes at the last look."""
         self._unsent = 0
         self._cutoff = NEVER
@@ -137,6 +114,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The viewer left: whatever waits for it is forgotten, and no cycle stays for the collector."""
         self._drop_ticket()
+        if self._body is not None:
+            self._body.cancel()
+            self._body = None
         self._shared.leave(self)
         if self._caller is not None:
             self._shared.guard.leave(self._caller.guest)
@@ -179,20 +159,28 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The viewer sends no more. Answers that are owed are still written, but nothing is held for it (rule 92)."""
         self._deaf = True
-        if self._ending or self._ticket is not None or (self._current is None and not self._queue):
+        if self._body is not None:  # whether it left or only says no more cannot be told before the next write
+            owed = self._body.here
+        else:
+            owed = self._ticket is None and (self._current is not None or bool(self._queue))
+        if self._ending or not owed:
             self._drop_ticket()
             return False
         return True
 
     def pause_writing(self) -> None:
         """The viewer reads slower than it is answered: no further answer is written."""
-        self._stalled = True
+        self.stalled = True
         self._watch_reader()
 
     def resume_writing(self) -> None:
         """The buffer is low again."""
-        self._stalled = False
+        self.stalled = False
         self._cutoff = NEVER
+        if self._body is not None:
+            self.deadline = NEVER
+            self._body.go_on()
+            return
         self._wait_idle()
         self._pump()
 
@@ -200,7 +188,7 @@ class Connection(asyncio.Protocol):
 
     def head_began(self) -> None:
         """The first byte of a request: from here on it has to be whole in time (slow loris)."""
-        if self._current is None and not self._stalled:
+        if self._current is None and not self.stalled:
             self.deadline = self._shared.clock() + self._limits.header_s
 
     def request(self, head: Head) -> None:
@@ -242,7 +230,7 @@ class Connection(asyncio.Protocol):
     def _enqueue(self, item: Head | Refusal) -> None:
         if self._ending:  # what came in one piece with a request that ended the connection
             return
-        if self._current is None and not self._queue and not self._stalled and not self._pumping:
+        if self._current is None and not self._queue and not self.stalled and not self._pumping:
             self._begin(item)
             return
         self._queue.append(item)
@@ -290,7 +278,7 @@ class Connection(asyncio.Protocol):
             return
         self._pumping = True
         while not self._ending:
-            while self._queue and self._current is None and not self._stalled and not self._ending:
+            while self._queue and self._current is None and not self.stalled and not self._ending:
                 self._begin(self._queue.popleft())
             if not self._backlog or self._full():
                 break
@@ -303,14 +291,20 @@ class Connection(asyncio.Protocol):
     def reply(self, response: Response) -> None:
         """Write the answer to the current request (`message.Reply`)."""
         transport, item = self._transport, self._current
-        self._current = None
         self._ticket = None
         if transport is None or item is None:
+            self._current = None
             return
         shared, entity = self._shared, response.entity
         keep_alive = item.keep_alive and not response.final and not shared.draining
         if self._guest is not None and entity.status < 400 and not entity.own:
             self._guest.watched = self._asked
+        if response.growing is not None:
+            self.deadline = NEVER  # the upstream has its own limits; nothing behind this answer is begun before its end
+            self._body = Body(self, transport, self._core.tally)
+            self._body.begin(response, item, shared.wire, keep_alive=keep_alive)
+            return
+        self._current = None
         head = shared.wire.head(response, keep_alive=keep_alive, http10=item.http10)
         body = b"" if item.bodiless else entity.body
         self._core.tally.bytes_sent += len(head) + len(body)
@@ -321,10 +315,22 @@ class Connection(asyncio.Protocol):
         if not keep_alive:
             self._end(lingering=item.linger if isinstance(item, Refusal) else entity.status == 400)
             return
-        if not self._stalled:
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """An answer was written, and the connection stays."""
+        if not self.stalled:
             self._wait_idle()
         if not self._beginning and (self._queue or self._backlog or not self._reading):
             self._pump()
+
+    def body_ended(self, *, keep: bool) -> None:
+        """A growing body is written, or ended short; `keep`: another answer may follow (`body.Owner`)."""
+        self._current = self._body = None
+        if keep and not self._shared.draining:
+            self._go_on()
+        else:
+            self._end(lingering=False)
 
     def _end(self, *, lingering: bool) -> None:
         """Nothing follows the answer just written."""
@@ -364,13 +370,13 @@ class Connection(asyncio.Protocol):
         """A time-out: a slow reader, a slow sender, or nobody there."""
         if self._transport is None:
             return
-        if self._stalled or self._ending:
+        if self.stalled or self._ending:
             left = self._buffered()
             if left and left < self._unsent and now < self._cutoff:  # slow, but reading
                 self._unsent = left
                 self.deadline = min(now + self._limits.write_stall_s, self._cutoff)
                 return
-            if self._stalled:
+            if self.stalled:
                 self._core.tally.slow_closed += 1
             self._transport.abort()
         elif self._parser.in_request:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from headwater.config.settings import EdgeHttp
 
+from .addresses import canonical
 from .caller import Callers
 from .message import Tally
 from .wire import Wire
@@ -54,6 +55,12 @@ class Limits:
             http.write_stall_s,
             float(http.write_least_bytes_s),
         )
+
+
+def peer_address(transport: asyncio.BaseTransport) -> str:
+    """The peer's IP address, canonical; empty where the transport has none."""
+    name = transport.get_extra_info("peername")
+    return canonical(str(name[0])) if isinstance(name, tuple) and name else ""
 
 
 class Swept(Protocol):

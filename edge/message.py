@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from .growing import Flow, Growing
 from .viewers import Visitor
 
 Headers = tuple[tuple[str, str], ...]
@@ -90,7 +91,8 @@ class Entity:
     body: bytes | memoryview
     """A view when it is a range: a slow reader of a range keeps the whole alive, not a copy of its own."""
     received: float
-    """When the last byte came from the upstream (rule 145: Age counts from here)."""
+    """When the last byte came from the upstream (rule 145: Age counts from here); of what went out while it came, when
+    its head did."""
     age: float = 0.0
     """The upstream's own Age at that time, seconds."""
     lifetime: float = 0.0
@@ -137,6 +139,19 @@ class Response:
     """RFC 9211 `collapsed`: one upstream request answered several."""
     final: bool = False
     """The connection ends after this answer."""
+    growing: Growing | None = None
+    """Its body, which still comes: `entity` has status and fields then, and no content."""
+    span: tuple[int, int | None] | None = None
+    """Of a growing body, the bytes that are the answer's: the first, and the one after the last (None: to its end)."""
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of content; None: not known yet."""
+        if self.growing is None:
+            return len(self.entity.body)
+        first, end = self.span or (0, None)
+        end = self.growing.length if end is None else end
+        return None if end is None else end - first
 
 
 Reply = Callable[[Response], None]
@@ -207,6 +222,10 @@ class UpstreamRequest:
     """Name of the upstream that is not meant."""
     hedge_s: float | None = None
     """Seconds after which an answer is overdue and another upstream is asked as well."""
+    if_range: str | None = None
+    """If-Range: a strong tag, with which alone the range is wanted (RFC 9110 section 13.1.5)."""
+    arriving: Arriving | None = field(default=None, compare=False, repr=False)
+    """Who takes the body while it comes; None: only the whole answer is of use."""
 
     @property
     def held(self) -> bool:
@@ -240,6 +259,20 @@ class UpstreamAnswer:
         return ", ".join(values) if values else None
 
 
+class Arriving(Protocol):
+    """Takes a body while it comes. Called between `fetch` and `done` only, and not any more after a cancel.
+
+    The client offers a 200 or 206 whose body is large or slow. Where that is taken, the body goes piece by piece and
+    `done` gets an answer without it: its status, or a failure when the body broke off.
+    """
+
+    def head(self, answer: UpstreamAnswer, length: int | None, flow: Flow) -> bool:
+        """Status and fields came, and `length` bytes of content will (None: not said). True: it is taken like that."""
+
+    def piece(self, data: bytes, at: float) -> None:
+        """Content, in its order, at `at` (monotonic seconds)."""
+
+
 Done = Callable[[UpstreamAnswer], None]
 Cancel = Callable[[], None]
 """Ends an upstream request; its `Done` is not called any more. Idempotent."""
@@ -250,6 +283,25 @@ class Upstream(Protocol):
 
     def fetch(self, request: UpstreamRequest, done: Done) -> Cancel:
         """Begin a GET; `done` is called once, never before this returns."""
+
+
+@dataclass(slots=True)
+class Fills:
+    """Counters of the answers that went to viewers while they came."""
+
+    streamed: int = 0
+    joined: int = 0
+    """Viewers who came while one grew."""
+    resumed: int = 0
+    """Upstream requests for the rest of one that broke off."""
+    size: int = 0
+    """Their bytes, as they came."""
+    broken: dict[str, int] = field(default_factory=dict)
+    """Ended short, by reason: a `Failure` in lower case, `changed`, or `unwanted`."""
+
+    def broke(self, reason: str) -> None:
+        """Count one that ended short."""
+        self.broken[reason] = self.broken.get(reason, 0) + 1
 
 
 @dataclass(slots=True)
@@ -268,6 +320,7 @@ class Tally:
     slow_closed: int = 0
     connections: int = 0
     accepted: int = 0
+    fills: Fills = field(default_factory=Fills)
 
     def fetched(self, purpose: Purpose, answer: UpstreamAnswer) -> None:
         """Count the end of an upstream request."""

@@ -110,6 +110,12 @@ class Metrics(Collector):
         for reason, count in tally.refused.items():
             refused.add_metric([reason], count)
         yield refused
+        broken = CounterMetricFamily(
+            "headwater_edge_fills_broken", "Growing answers that ended short", labels=["reason"]
+        )
+        for reason, count in tally.fills.broken.items():
+            broken.add_metric([reason], count)
+        yield broken
         tokens = CounterMetricFamily(
             "headwater_edge_tokens", "Requests by what became of their playback token", labels=["outcome"]
         )
@@ -121,6 +127,10 @@ class Metrics(Collector):
             ("headwater_edge_connections_accepted", "Viewer connections accepted", tally.accepted),
             ("headwater_edge_woken", "Held playlist requests answered by news", tally.woken),
             ("headwater_edge_slow_readers_closed", "Connections closed for not reading", tally.slow_closed),
+            ("headwater_edge_fills_streamed", "Answers sent on while they came", tally.fills.streamed),
+            ("headwater_edge_fills_joined", "Viewers who joined one that grew", tally.fills.joined),
+            ("headwater_edge_fills_resumed", "Upstream requests for the rest of one", tally.fills.resumed),
+            ("headwater_edge_fills_bytes", "Bytes of them, as they came", tally.fills.size),
             ("headwater_edge_store_evictions", "Objects evicted to stay within edge.cache_bytes", core.store.evictions),
         ):
             yield CounterMetricFamily(name, text, value=value)
@@ -129,6 +139,7 @@ class Metrics(Collector):
             ("headwater_edge_connections", "Viewer connections open now", tally.connections),
             ("headwater_edge_followers", "Playlists followed now", core.followers),
             ("headwater_edge_flights", "Objects on their way from the upstream", core.flights),
+            ("headwater_edge_fills", "Answers that are sent on while they come, now", core.fills),
             ("headwater_edge_store_bytes", "Bytes in the store", core.store.bytes),
             ("headwater_edge_store_objects", "Objects in the store", len(core.store)),
         ):

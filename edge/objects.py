@@ -1,22 +1,26 @@
 """Plain objects: everything that is not a followed playlist. What is stored, and what is on its way. Sans-IO.
 
 An honest shared cache (RFC 9111): one upstream request per URL in flight however many wait (rule 160), lifetimes as
-the upstream states them, errors as rules 146-149 say, stale answers as rule 163 allows.
+the upstream states them, errors as rules 146-149 say, stale answers as rule 163 allows. What is large or slow goes to
+all who wait while it comes (`fill`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
 
 from headwater.origin.hls.model import MediaPlaylist
 
 from .collapse import Flight, Waiter
-from .entities import confirmed, crowded, failed, freshened, received, upstream_age
-from .freshness import NEGATIVE_UNKNOWN_S, Life, Shape
+from .entities import confirmed, crowded, failed, freshened, upstream_age
+from .fill import Fill
+from .fills import PARTIAL_S, Fills
+from .freshness import Life, Shape
+from .judge import Judge
+from .kept import Kept
 from .keys import Target, path_of, read_key
-from .learn import in_ranges, model_of, shape_of, tell
+from .learn import in_ranges, model_of, tell
 from .marks import HitForMiss, Marks
 from .message import (
     Entity,
@@ -32,22 +36,17 @@ from .message import (
     UpstreamAnswer,
     UpstreamRequest,
 )
-from .overrides import Kinds, Policy
+from .overrides import Kind, Policy
 from .paths import Paths
 from .purge import Purged, Scope
-from .ranges import is_answered, key_of, open_ended, wanted
+from .ranges import is_answered, key_of, wanted
 from .select import select
-from .store import Store
 from .succession import late_after
 from .version import followable
 
 MAX_FLIGHTS = 2_000
 """Upstream requests under way for viewers. Why: whoever asks for a new name and leaves costs one and holds none.
 What followers fetch ahead, and playlists that the upstream holds, have bounds and connections of their own."""
-PARTIAL_S = 600.0
-"""How long a URL that a playlist names by byte ranges, or that is too large, is fetched by ranges."""
-MOST_TARGET_S = 60.0
-"""Longest target duration that is believed for the lifetimes of other objects."""
 LITERAL_S = 30.0
 """How long a URL that proved not to be a live playlist is taken with its whole query."""
 
@@ -78,21 +77,21 @@ class Host(Protocol):
 class Objects:
     """The store and the flights of one edge."""
 
-    def __init__(self, host: Host, cache_bytes: int, via: str, blocking: int, policy: Policy) -> None:
+    def __init__(
+        self, host: Host, cache_bytes: int, via: str, blocking: int, policy: Policy, object_bytes: int
+    ) -> None:
         """`blocking`: playlists that are not followed, whose requests with directives the upstream may hold."""
-        self.store = Store(cache_bytes)
-        self.least_part_s = NEGATIVE_UNKNOWN_S
-        """The shortest part target seen, and the longest target duration: for rules that count in them."""
-        self.target_duration_s = 0.0
+        self.kept = Kept(cache_bytes, via)
+        self.store = self.kept.store
+        self.fills = Fills(self, host, object_bytes)
+        """Answers that go to viewers while they come."""
+        self.judge = Judge(policy, self.store)
         self._host = host
-        self._via = via
         self._flights: dict[str, Flight] = {}
         self._open = 0
         """Upstream requests under way because a viewer asked, those that nobody may join included."""
         self._blocking, self._blocking_limit = 0, blocking
-        self._policy, self.kinds = policy, Kinds()
-        self._partial, self._literal, self.alone = Marks(), Marks(), HitForMiss(policy.mark_s)
-        self._growing: set[str] = set()
+        self.partial, self._literal, self.alone = Marks(), Marks(), HitForMiss(policy.mark_s)
         self._lone: set[Flight] = set()
 
     @property
@@ -109,8 +108,10 @@ class Objects:
         if entity is not None and entity.fresh_at(now):
             self._answer(request, reply, entity, Outcome.HIT, now, key=key)
             return None
-        in_ranges = key in self._growing or self._partial.has(key, now)
-        text = wanted(request) if in_ranges else None
+        text = wanted(request) if key in self.kept.growing or self.partial.has(key, now) else None
+        flight = self._flights.get(key)
+        if text is None and flight is not None and flight.fill is not None:
+            text = flight.fill.seek(request)
         at = key if text is None else key_of(key, text)
         if text is not None and (part := self.store.get(at)) is not None and part.fresh_at(now):
             self._answer(request, reply, part, Outcome.HIT, now)
@@ -121,7 +122,10 @@ class Objects:
         alone = self.alone.has(key, now)
         flight = self._flights.get(at)
         if flight is not None and not alone:
-            return flight.join(request, reply)
+            if flight.fill is None or target.full != key:
+                return flight.join(request, reply)
+            if flight.fill.joinable:
+                return flight.fill.join(request, reply, now)
         purpose = Purpose.BLOCKING if "_HLS_" in key and read_key(key).asked else Purpose.OBJECT
         if not self._connection_for(purpose):
             self._answer(request, reply, crowded(), Outcome.REJECT, now)
@@ -182,18 +186,6 @@ class Objects:
             if entity is None or not entity.fresh_at(now) or (listed and entity.status >= 400):
                 self._launch(key, None, purpose=Purpose.PREFETCH)
 
-    def learn(self, model: MediaPlaylist) -> None:
-        """What rules count in, from a media playlist."""
-        self.least_part_s = min(self.least_part_s, model.part_target or self.least_part_s)
-        self.target_duration_s = max(self.target_duration_s, min(float(model.target_duration), MOST_TARGET_S))
-
-    def growing(self, keys: Iterable[str], grown: Iterable[str]) -> None:
-        """Followed playlists name ranges of `keys`, which have no end yet; `grown` have one now."""
-        self._growing.difference_update(grown)
-        for key in keys:
-            self._growing.add(key)
-            self.store.remove(key)
-
     def _launch(
         self,
         key: str,
@@ -217,22 +209,41 @@ class Objects:
         if stale is not None and stale.status == 200:
             etag, modified = stale.etag, stale.last_modified
 
-        def done(answer: UpstreamAnswer) -> None:
+        def close() -> None:
             self._open -= purpose is Purpose.OBJECT
             self._blocking -= purpose is Purpose.BLOCKING
             if self._flights.get(at) is flight:
                 del self._flights[at]
             self._lone.discard(flight)
+
+        def done(answer: UpstreamAnswer) -> None:
             self._host.tally.fetched(purpose, answer)
+            if fill is not None and fill.ended(answer):
+                return
+            close()
             if answer.status in (206, 416):
                 self._landed_range(flight, answer, alone=alone)
             else:
                 self._landed(flight, answer, alone=alone)
+            flight.asker = None  # nothing of a viewer stays with what may outlive the fetch
 
-        hedge_s = late_after(self.least_part_s) if purpose is Purpose.PREFETCH else None
-        request = UpstreamRequest(key, purpose, etag, modified, text, loop=loop, hedge_s=hedge_s)
+        fill = Fill(flight, self.fills, close, alone=alone) if self._may_grow(key, purpose) else None
+        hedge_s = late_after(self.judge.least_part_s) if purpose is Purpose.PREFETCH else None
+        request = UpstreamRequest(key, purpose, etag, modified, text, loop=loop, hedge_s=hedge_s, arriving=fill)
         flight.cancel = self._host.upstream.fetch(request, done)
         return flight
+
+    def _may_grow(self, key: str, purpose: Purpose) -> bool:
+        """Whether the answer may go out while it comes. Rules 66 and 166: parts go out complete, and so do playlists.
+
+        A part with a URL of its own is known by the followed playlist that lists it or hints at it, and what followers
+        fetch ahead is a part or an init section. A playlist is known by its path or its directives, else by the type
+        in its head (`fills`). Ranges of a growing file do go out while they come: their URL says nothing of parts.
+        """
+        kind = self.judge.kinds.of(key, "", media_playlist=None)
+        return purpose is Purpose.OBJECT and kind not in (Kind.PART, Kind.PLAYLIST)
+
+    # -- whole answers
 
     def _landed(self, flight: Flight, answer: UpstreamAnswer, *, alone: bool) -> None:
         """An upstream fetch ended: keep what may be kept, answer who waits."""
@@ -247,10 +258,10 @@ class Objects:
         model = model_of(key, answer)
         tell(self._host.paths, key, answer, model)
         if model is not None:
-            self.learn(model)
+            self.judge.learn(model)
             for part in in_ranges(model, key):
-                self._partial.set(part, answer.at + PARTIAL_S)
-        shape, life = self._judged(key, answer.status, answer, model)
+                self.partial.set(part, answer.at + PARTIAL_S)
+        shape, life = self.judge.life(key, answer.status, answer, model)
         live = model if model is not None and followable(model) else None
         may_follow = life.share and shape is Shape.PLAYLIST
         if live is not None and may_follow and self._host.found_live(flight, answer, live):
@@ -263,40 +274,30 @@ class Objects:
         if text is None or (answer.status == 206 and not is_answered(text, answer)):
             self._unusable(flight, self.store.peek(flight.key), replace(answer, failure=Failure.INVALID))
             return
-        _, life = self._judged(flight.key, 200 if answer.status == 206 else 416, answer)
-        entity = received(answer, life, self._via)
-        entity.headers += (("Content-Range", answer.get("content-range") or "bytes */*"),)
-        if life.keep and life.lifetime > 0 and not open_ended(text) and not flight.void:
-            self.store.put(key_of(flight.key, text), entity)
+        _, life = self.judge.life(flight.key, 200 if answer.status == 206 else 416, answer)
+        entity = self.kept.entity(answer, life)
+        self.kept.keep(flight, entity, life)
         waiters = flight.take()
         others: list[Waiter] = []
         self.alone.judged(flight.key, life.why, now)
         if not life.share and not alone:
             waiters, others = waiters[:1], waiters[1:]
-        self._send_all(flight, waiters, entity, now, alone=alone)
+        self.send_all(flight, waiters, entity, now, alone=alone)
         self._host.again(others, now)
 
     def _settle(self, flight: Flight, answer: UpstreamAnswer, life: Life, *, alone: bool, ignores: bool) -> None:
         """Store a usable answer and send it to those whom it answers."""
         now, key = answer.at, flight.key
-        entity = received(answer, life, self._via)
-        if (
-            life.keep
-            and not flight.void
-            and key not in self._growing
-            and (life.lifetime > 0 or life.usable > 0 or entity.etag or entity.last_modified)
-        ):
-            self.store.put(key, entity)
-        elif not flight.void:
-            self.store.remove(key)
+        entity = self.kept.entity(answer, life)
+        self.kept.keep(flight, entity, life)
         self.alone.judged(key, life.why, now)
-        mine, others = self._divide(flight, now, ignores=ignores or answer.status >= 400)
+        mine, others = self.divide(flight, now, ignores=ignores or answer.status >= 400)
         if not life.share and not alone:
             mine, others = mine[:1], mine[1:] + others
-        self._send_all(flight, mine, entity, now, alone=alone, stored=answer.stored)
+        self.send_all(flight, mine, entity, now, alone=alone, stored=answer.stored)
         self._host.again(others, now)
 
-    def _divide(self, flight: Flight, now: float, *, ignores: bool) -> tuple[list[Waiter], list[Waiter]]:
+    def divide(self, flight: Flight, now: float, *, ignores: bool) -> tuple[list[Waiter], list[Waiter]]:
         """Those whom the answer is for, and those who asked for more than its URL and go round with all of theirs.
 
         `ignores`: directives change nothing. A media playlist that does not block ignores them; an error at the plain
@@ -319,12 +320,12 @@ class Objects:
             self._host.again(waiters, answer.at)
             return
         whole = confirmed(stored, answer)
-        _, life = self._judged(flight.key, 200, whole, model_of(flight.key, whole))
+        _, life = self.judge.life(flight.key, 200, whole, model_of(flight.key, whole))
         stored.received, stored.age = answer.at, upstream_age(answer)
         stored.headers, stored.gzip, stored.wire = freshened(stored, answer), None, {}
         self.store.weigh(flight.key, stored)
         stored.lifetime, stored.usable = life.lifetime, max(life.usable, stored.usable)
-        self._send_all(flight, waiters, stored, answer.at)
+        self.send_all(flight, waiters, stored, answer.at)
 
     def _unusable(self, flight: Flight, stored: Entity | None, answer: UpstreamAnswer) -> None:
         """The upstream failed: stale where rule 163 allows, else an error that says why and is kept by nobody."""
@@ -334,18 +335,20 @@ class Objects:
                 self._answer(waiter.request, waiter.reply, stored, Outcome.STALE, now, key=flight.key)
             return
         if answer.failure is Failure.TOO_LARGE and flight.range is None:
-            # Too large to be had whole. Who wants a range of it can have that.
-            self._partial.set(flight.key, now + PARTIAL_S)
-            waiters = flight.take()
-            ranges = [waiter for waiter in waiters if wanted(waiter.request) is not None]
-            self._host.again(ranges, now)
-            error = failed(answer, playlist=False)
-            self._send_all(flight, [waiter for waiter in waiters if wanted(waiter.request) is None], error, now)
+            self.partial.set(flight.key, now + PARTIAL_S)
+            self.ask_for_ranges(flight, answer)
             return
         error = failed(answer, playlist=path_of(flight.key).endswith((".m3u8", ".m3u")))
-        self._send_all(flight, flight.take(), error, now)
+        self.send_all(flight, flight.take(), error, now)
 
-    def _send_all(
+    def ask_for_ranges(self, flight: Flight, answer: UpstreamAnswer) -> None:
+        """It is too large to be had whole. Who wants a range of it can have that."""
+        waiters = flight.take()
+        self._host.again([waiter for waiter in waiters if wanted(waiter.request) is not None], answer.at)
+        whole = [waiter for waiter in waiters if wanted(waiter.request) is None]
+        self.send_all(flight, whole, failed(answer, playlist=False), answer.at)
+
+    def send_all(
         self,
         flight: Flight,
         waiters: list[Waiter],
@@ -355,28 +358,12 @@ class Objects:
         alone: bool = False,
         stored: bool = False,
     ) -> None:
+        """Answer these, who waited for `flight`, with the right form of `entity`. `stored`: it came from the disk."""
         own = Outcome.FETCH if not stored else Outcome.HIT if entity.fresh_at(now) else Outcome.STALE
         for waiter in waiters:
             outcome = Outcome.PASS if alone else own if stored or waiter is flight.asker else Outcome.JOIN
             self._answer(waiter.request, waiter.reply, entity, outcome, now, key=flight.key, collapsed=len(waiters) > 1)
         self._host.handed(len(waiters))
-
-    def _judged(
-        self, key: str, status: int, answer: UpstreamAnswer, model: MediaPlaylist | None = None
-    ) -> tuple[Shape, Life]:
-        shape = shape_of(key, answer, listed=self.store.marked(key))
-        playlist = model is not None if status == 200 and answer.body else None
-        life = self._policy.judge(
-            status,
-            answer.get,
-            shape,
-            answer.unix,
-            self.kinds.of(key, answer.get("content-type") or "", media_playlist=playlist),
-            live=model is not None and not model.ended,
-            target_duration=float(model.target_duration) if model is not None else self.target_duration_s,
-            part_target=self.least_part_s,
-        )
-        return shape, life
 
     def adopt(self, key: str, entity: Entity) -> None:
         """Keep what a follower leaves behind, for its lifetime."""
@@ -385,13 +372,16 @@ class Objects:
 
     def purge(self, scope: Scope, now: float, *, soft: bool) -> Purged:
         """Forget what `scope` covers, or take it for stale; what is on its way will not be kept."""
-        voided = scope.void(self._flights, self._lone)
-        for marks in (self.alone, self._partial, self._literal):
+        # A fill that is not joined any more may have given its place to another
+        flights = self._lone | {fill.flight for fill in self.fills if fill.flight not in self._flights.values()}
+        voided = scope.void(self._flights, flights)
+        for marks in (self.alone, self.partial, self._literal):
             marks.forget(scope.covers)
         return Purged(self.store.purge(scope.of(self.store.index), now, soft=soft), flights=voided)
 
     def stop(self) -> None:
         """End every upstream request; nobody is answered any more."""
+        self.fills.stop()
         for flight in list(self._flights.values()):
             flight.take()
             if flight.cancel is not None:

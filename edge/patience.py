@@ -1,7 +1,8 @@
 """A worker's upstream while its node is away: what the node's end broke off is asked again. Sans-IO.
 
 The node's listening socket outlives the node, so a request that is sent again waits in its queue until the next node
-accepts it. Everybody else at the worker goes on waiting as before; nobody is told of the change.
+accepts it. Everybody else at the worker goes on waiting as before; nobody is told of the change. A body that the core
+takes while it comes is not asked again here: the core has a part of it, and asks for the rest itself.
 
     fetch ─> ask ── answer ─────────────────────> done
               └──── broken off, nobody there ──> ask again, for `PATIENCE_S` from when the node was last heard
@@ -9,7 +10,10 @@ accepts it. Everybody else at the worker goes on waiting as before; nobody is to
 
 from __future__ import annotations
 
-from .message import Cancel, Done, Failure, Upstream, UpstreamAnswer, UpstreamRequest
+from dataclasses import replace
+
+from .growing import Flow
+from .message import Arriving, Cancel, Done, Failure, Upstream, UpstreamAnswer, UpstreamRequest
 
 PATIENCE_S = 8.0
 """Without any answer of the node, until those who wait are told. Why: a node is back within two seconds, on a
@@ -25,7 +29,7 @@ _GONE = frozenset((Failure.CONNECT, Failure.RESET))
 class _Call:
     """One request of the core."""
 
-    __slots__ = ("again_at", "asked", "cancel", "done", "last", "request", "tries")
+    __slots__ = ("again_at", "asked", "cancel", "done", "last", "relayed", "request", "tries")
 
     def __init__(self, request: UpstreamRequest, done: Done, now: float) -> None:
         self.request = request
@@ -36,6 +40,22 @@ class _Call:
         """Of the attempt under way."""
         self.again_at = 0.0
         self.last: UpstreamAnswer | None = None
+        self.relayed = False
+        """Its body goes to the core while it comes."""
+
+
+class _Ear:
+    """`message.Arriving` of one request: notes that its body was taken."""
+
+    def __init__(self, call: _Call, arriving: Arriving) -> None:
+        self._call = call
+        self._arriving = arriving
+        self.piece = arriving.piece
+
+    def head(self, answer: UpstreamAnswer, length: int | None, flow: Flow) -> bool:
+        """Status and fields."""
+        self._call.relayed = self._arriving.head(answer, length, flow)
+        return self._call.relayed
 
 
 class Patient:
@@ -70,12 +90,15 @@ class Patient:
 
     def _ask(self, call: _Call) -> None:
         call.tries += 1
-        call.cancel = self._node.fetch(call.request, lambda answer: self._answered(call, answer))
+        request = call.request
+        if request.arriving is not None:
+            request = replace(request, arriving=_Ear(call, request.arriving))
+        call.cancel = self._node.fetch(request, lambda answer: self._answered(call, answer))
 
     def _answered(self, call: _Call, answer: UpstreamAnswer) -> None:
         self._now = max(self._now, answer.at)
         call.cancel = None
-        if answer.failure not in _GONE:
+        if answer.failure not in _GONE or call.relayed:
             if answer.failure is None:
                 self._silent = None
             self._end(call, answer)

@@ -8,11 +8,12 @@ lists, so all of them ask for the same few.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from .message import Request, UpstreamAnswer
 
 _ONE = re.compile(r"bytes=\s*([0-9]{1,15})-([0-9]{0,15})\s*", re.IGNORECASE)
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/(?:[0-9]{1,15}|\*)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|\*)")
 
 
 def wanted(request: Request) -> str | None:
@@ -41,16 +42,43 @@ def open_ended(text: str) -> bool:
     return text.endswith("-")
 
 
-def is_answered(text: str, answer: UpstreamAnswer) -> bool:
-    """Whether a 206 is the range `text`, all of it or up to the object's end (RFC 9110 section 15.3.7)."""
+@dataclass(frozen=True, slots=True)
+class ContentRange:
+    """Which bytes a 206 has (RFC 9110 section 14.4)."""
+
+    first: int
+    last: int
+    total: int | None
+    """Bytes of the whole object; None: not said."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the range."""
+        return self.last - self.first + 1
+
+
+def content_range(answer: UpstreamAnswer) -> ContentRange | None:
+    """The range that an answer says it has; None: none, or no valid one."""
     match = _CONTENT_RANGE.fullmatch((answer.get("content-range") or "").strip())
     if match is None:
-        return False
+        return None
     first, last = int(match[1]), int(match[2])
-    asked_first, _, asked_last = text.removeprefix("bytes=").partition("-")
-    if first != int(asked_first) or len(answer.body) != last - first + 1:
-        return False
-    return not asked_last or last <= int(asked_last)
+    total = None if match[3] == "*" else int(match[3])
+    if last < first or (total is not None and last >= total):
+        return None
+    return ContentRange(first, last, total)
 
 
-__all__ = ["is_answered", "key_of", "open_ended", "wanted"]
+def is_within(text: str, part: ContentRange) -> bool:
+    """Whether `part` is the range `text`, all of it or up to the object's end (RFC 9110 section 15.3.7)."""
+    first, _, last = text.removeprefix("bytes=").partition("-")
+    return part.first == int(first) and (not last or part.last <= int(last))
+
+
+def is_answered(text: str, answer: UpstreamAnswer) -> bool:
+    """Whether a whole 206 is the range `text`, as `is_within` says."""
+    part = content_range(answer)
+    return part is not None and len(answer.body) == part.size and is_within(text, part)
+
+
+__all__ = ["ContentRange", "content_range", "is_answered", "is_within", "key_of", "open_ended", "wanted"]

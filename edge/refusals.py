@@ -1,4 +1,4 @@
-"""Says in the log what the edge refused: a line per reason and second, however many there were."""
+"""Says in the log what the edge refused or had to break off: a line per reason and second, however many there were."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import structlog
 log = structlog.get_logger("headwater.edge")
 
 EVERY_S = 1.0
-"""Why: a flood of refusals must not fill the disk. The exact counts are in `headwater_edge_refused_total`."""
+"""Why: a flood of refusals must not fill the disk. The exact counts are in the metrics."""
 
 
 class RefusalLog:
-    """Watches the counts of refusals, which the request core keeps because it does not log."""
+    """Watches counts by reason, which the request core keeps because it does not log. `usual` reasons are not said."""
 
-    def __init__(self, counts: dict[str, int]) -> None:
+    def __init__(self, counts: dict[str, int], event: str = "refused", usual: tuple[str, ...] = ()) -> None:
         self._counts = counts
+        self._event = event
+        self._usual = usual
         self._said: dict[str, int] = {}
         self._next = 0.0
 
@@ -27,4 +29,5 @@ class RefusalLog:
             fresh = count - self._said.get(reason, 0)
             if fresh:
                 self._said[reason] = count
-                log.warning("refused", reason=reason, requests=fresh)
+                if reason not in self._usual:
+                    log.warning(self._event, reason=reason, requests=fresh)

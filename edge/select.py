@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from .entities import CORS
 from .freshness import http_date
+from .growing import Growing
 from .message import Entity, Request
 
 _RANGE = re.compile(r"bytes=\s*([0-9]{0,19})-([0-9]{0,19})\s*", re.IGNORECASE)
@@ -89,31 +90,80 @@ def _range_applies(request: Request, entity: Entity) -> bool:
     return entity.last_modified is not None and entity.last_modified == wanted
 
 
-def _ranged(text: str, entity: Entity) -> Entity:
-    # 14.2: a server may ignore Range; several ranges, other units and nonsense are answered in full
+def bounds(text: str, size: int) -> tuple[int, int] | None:
+    """First and last byte of a Range field in an object of `size` bytes, the first above the last when there are none.
+
+    None: the field is ignored. 14.2: a server may; several ranges, other units and nonsense are answered in full.
+    """
     match = _RANGE.fullmatch(text)
     if match is None or not (match[1] or match[2]):
-        return entity
-    size = len(entity.body)
+        return None
     if match[1]:
         first = int(match[1])
         last = min(int(match[2]), size - 1) if match[2] else size - 1
-        if match[2] and int(match[2]) < first:  # 14.1.1: invalid, so ignored
-            return entity
-    else:  # 14.1.2: the last N bytes
-        first, last = max(0, size - int(match[2])), size - 1
+        return None if match[2] and int(match[2]) < first else (first, last)  # 14.1.1: invalid, so ignored
+    return max(0, size - int(match[2])), size - 1  # 14.1.2: the last N bytes
+
+
+def _ranged(text: str, entity: Entity) -> Entity:
+    size = len(entity.body)
+    found = bounds(text, size)
+    if found is None:
+        return entity
+    first, last = found
     if first > last:  # 15.5.17
         return _not_satisfiable(entity, size)
-    headers = (*entity.headers, ("Content-Range", f"bytes {first}-{last}/{size}"))
-    return replace(
-        entity,
-        status=206,
-        headers=headers,
-        body=memoryview(entity.body)[first : last + 1],
-        compress=False,
-        gzip=None,
-        wire={},
-    )
+    return _part(entity, first, last, str(size), memoryview(entity.body)[first : last + 1])
+
+
+def _part(entity: Entity, first: int, last: int, total: str, body: bytes | memoryview) -> Entity:
+    headers = (*entity.headers, ("Content-Range", f"bytes {first}-{last}/{total}"))
+    return replace(entity, status=206, headers=headers, body=body, compress=False, gzip=None, wire={})
+
+
+Form = tuple[Entity, tuple[int, int | None] | None]
+"""Status and fields, and which bytes of a growing body go with them; None: none of it."""
+
+
+def select_growing(request: Request, entity: Entity, body: Growing) -> Form | None:
+    """As `select`, for an entity whose `body` still grows; None: what is asked for is not there yet.
+
+    A range is answered as soon as its first byte is there. Where the length is unknown, a range that names its last
+    byte is answered when that is there, with `/*` for the length (14.4); for `bytes=N-` and the last N bytes nothing
+    true can be said before the end, so they wait for it (rule 166: no 200 for a part). `bytes=0-` is all of it: 200.
+    """
+    if entity.status != 200:
+        return entity, (0, None)
+    if (request.if_none_match or request.if_modified_since) and _not_modified(request, entity):
+        return _bare(entity, 304), None
+    if request.range is None or request.method.value != "GET" or not _range_applies(request, entity):
+        return entity, (0, None)
+    if body.length is None:
+        return _of_unknown_length(request.range, entity, body.size)
+    found = bounds(request.range, body.length)
+    if found is None:
+        return entity, (0, None)
+    first, last = found
+    if first > last:
+        return _not_satisfiable(entity, body.length), None
+    if body.size <= first:
+        return None
+    return _part(entity, first, last, str(body.length), b""), (first, last + 1)
+
+
+def _of_unknown_length(text: str, entity: Entity, size: int) -> Form | None:
+    match = _RANGE.fullmatch(text)
+    if match is None or not (match[1] or match[2]):
+        return entity, (0, None)
+    if not match[1]:
+        return None
+    first = int(match[1])
+    if not match[2]:
+        return (entity, (0, None)) if first == 0 else None
+    last = int(match[2])
+    if last < first:
+        return entity, (0, None)
+    return (_part(entity, first, last, "*", b""), (first, last + 1)) if last < size else None
 
 
 def _bare(entity: Entity, status: int) -> Entity:

@@ -4,6 +4,9 @@
                         ├─ failed ─> the next that may be asked ─> ask …, else park or done with the failure
                         └─ overdue ─> ask another as well; the first good answer is the one
 
+A body that the core takes while it comes (`message.Arriving`) belongs to the upstream whose head was first: the others
+are left. Where it breaks off, the core asks for the rest, and says whom to avoid.
+
 Whoever is asked for a part, a segment or an init section has named it in a playlist of its own, as far as playlists
 are known: names of two origins never mix. Where the only namers have failed, the request is parked until another
 upstream's playlist names it too (a shield took over), or until `PARK_S`.
@@ -16,11 +19,12 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from .growing import Flow
 from .homes import Homes
 from .join import Join
 from .lineage import Lineage
 from .member import Member, ProbeRules
-from .message import Cancel, Done, Failure, Purpose, UpstreamAnswer, UpstreamRequest
+from .message import Arriving, Cancel, Done, Failure, Purpose, UpstreamAnswer, UpstreamRequest
 
 PARK_S = 3.0
 """How long a request waits for another upstream to name what is asked for. Why: a follower asks plainly within 0.2 s
@@ -64,6 +68,7 @@ class _Call:
         "last",
         "live",
         "parked",
+        "relayed",
         "request",
         "retry_at",
         "stream",
@@ -84,6 +89,26 @@ class _Call:
         """When a parked request is given up; infinite: it is not parked."""
         self.retry_at = 0.0
         self.last: UpstreamAnswer | None = None
+        self.relayed: Member | None = None
+        """Whose answer goes to the core while it comes."""
+
+
+class _Ear:
+    """`message.Arriving` of one upstream: hands on what is the core's."""
+
+    def __init__(self, tiers: Tiers, call: _Call, member: Member, arriving: Arriving) -> None:
+        self._tiers = tiers
+        self._call = call
+        self._member = member
+        self._arriving = arriving
+
+    def head(self, answer: UpstreamAnswer, length: int | None, flow: Flow) -> bool:
+        """It is taken unless another upstream's is."""
+        return self._tiers.relays(self._call, self._member, self._arriving, answer, length, flow)
+
+    def piece(self, data: bytes, at: float) -> None:
+        """Nobody but the one whose head was taken has any."""
+        self._arriving.piece(data, at)
 
 
 class Tiers:
@@ -152,14 +177,31 @@ class Tiers:
         call.tries += 1
         call.parked = float("inf")
         member.breaker.sent(self._now)
-        call.live[member] = member.upstream.fetch(call.request, lambda answer: self._answered(call, member, answer))
+        request = call.request
+        if request.arriving is not None:
+            request = replace(request, arriving=_Ear(self, call, member, request.arriving))
+        call.live[member] = member.upstream.fetch(request, lambda answer: self._answered(call, member, answer))
+
+    def relays(
+        self, call: _Call, member: Member, arriving: Arriving, answer: UpstreamAnswer, length: int | None, flow: Flow
+    ) -> bool:
+        """A good head came from `member`; True: the core takes its body as it comes, and nobody else's."""
+        self._now = max(self._now, answer.at)
+        if call.relayed is not None or member not in call.live:
+            return False
+        if not arriving.head(replace(answer, source=member.name), length, flow):
+            return False
+        call.relayed = member
+        for other in [each for each in call.live if each is not member]:
+            call.live.pop(other)()
+        return True
 
     def _answered(self, call: _Call, member: Member, answer: UpstreamAnswer) -> None:
         self._now = max(self._now, answer.at)
         del call.live[member]
         member.heard(answer)
         self.ailing = self.ailing or not member.up
-        if not self._again(call, member, answer):
+        if call.relayed is not None or not self._again(call, member, answer):
             self._finish(call, member, answer)
             return
         call.last = _better(call.last, replace(answer, source=member.name))
@@ -246,7 +288,9 @@ class Tiers:
                 self._end(call, call.last or UpstreamAnswer(now, 0.0, failure=Failure.ORPHAN))
             elif not call.live:
                 self._unpark(call, now)
-            elif call.hedged is None and (now >= call.hedge_at or (self.ailing and self._stranded(call, now))):
+            elif call.hedged is call.relayed is None and (
+                now >= call.hedge_at or (self.ailing and self._stranded(call, now))
+            ):
                 self._hedge(call)
         if now >= self._expire_at:
             self._expire_at = now + EXPIRE_EVERY_S

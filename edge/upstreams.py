@@ -41,6 +41,7 @@ class Upstreams:
             settings.object_bytes,
             settings.upstream_timeout_s,
             settings.connect_timeout_s,
+            settings.upstream_stall_s,
         )
         tiers, entries = settings.tiers, settings.upstreams or (EdgeUpstream(url=upstream, name=ALONE),)
         self._fetchers: list[Fetcher] = []

@@ -35,7 +35,7 @@ class Wire:
         kind = (response.outcome, response.collapsed)
         fixed = entity.wire.get(kind)
         if fixed is None:
-            fixed = entity.wire[kind] = self._fixed(entity, response)
+            fixed = entity.wire[kind] = self._fixed(entity, response, b"Content-Length: %d" % len(entity.body))
         tail = b"\r\n"
         if not keep_alive:
             tail = b"Connection: close\r\n\r\n"
@@ -45,13 +45,28 @@ class Wire:
             return b"%bDate: %b\r\n%b" % (fixed, self.date(), tail)
         return b"%bAge: %d\r\n%b" % (fixed, response.age or 0, tail)
 
-    def _fixed(self, entity: Entity, response: Response) -> bytes:
+    def growing_head(self, response: Response, *, keep_alive: bool, http10: bool) -> bytes:
+        """As `head`, for a body that still comes: RFC 9112 section 6.3."""
+        entity, length = response.entity, response.length
+        if length is not None:
+            framing = b"Content-Length: %d" % length
+        else:  # HTTP/1.0 knows no chunks: the end of the connection is the end of the body
+            framing = b"" if http10 else b"Transfer-Encoding: chunked"
+        kind = (response.outcome, response.collapsed, framing)
+        fixed = entity.wire.get(kind)
+        if fixed is None:
+            fixed = entity.wire[kind] = self._fixed(entity, response, framing)
+        stays = b"Connection: keep-alive\r\n" if http10 else b""
+        tail = stays if keep_alive else b"Connection: close\r\n"
+        return b"%bAge: %d\r\n%b\r\n" % (fixed, response.age or 0, tail)
+
+    def _fixed(self, entity: Entity, response: Response, framing: bytes) -> bytes:
         status = entity.status
         lines = [f"HTTP/1.1 {status} ".encode("ascii") + _REASONS.get(status, b"Unknown")]
         lines.extend(f"{name}: {value}".encode("latin-1", "replace") for name, value in entity.headers)
         # RFC 9110 section 8.6: no Content-Length in a 204; in a 304 it would have to be that of the 200
-        if status not in (204, 304):
-            lines.append(b"Content-Length: %d" % len(entity.body))
+        if status not in (204, 304) and framing:
+            lines.append(framing)
         if not entity.own:
             # RFC 9111 section 5.1 and RFC 9110 section 6.6.1: Date and Age go together, so Date is the upstream's
             if not any(name.lower() == "date" for name, _ in entity.headers):

@@ -12,13 +12,14 @@ from urllib.parse import parse_qsl
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.edge_kit import Script, make_callers, make_core
+from tests.edge_kit import UNIX, Script, make_callers, make_core
+from tests.fill_kit import Upload
 
 from headwater.edge.gate import Gate
 from headwater.edge.http1 import Connection
 from headwater.edge.keys import BadTarget, Target, read_target
 from headwater.edge.listener import Limits, Shared
-from headwater.edge.message import UpstreamRequest
+from headwater.edge.message import UpstreamAnswer, UpstreamRequest
 from headwater.edge.tokens import mint
 from headwater.edge.wire import Wire
 
@@ -96,6 +97,22 @@ class Prompt(Script):
             self.answer(request.target, 1.0, b"body", cache_control="max-age=5")
 
 
+class Trickle(Prompt):
+    """Answers with a head and then a body in pieces, whose length is told or not."""
+
+    def settle(self) -> None:
+        while self.pending:
+            request, done = self.pending[0]
+            if request.arriving is None:
+                self.answer(request.target, 1.0, b"body", cache_control="max-age=5")
+                continue
+            self.pending.pop(0)
+            told = len(request.target) % 2 == 0
+            head = UpstreamAnswer(1.0, UNIX, 200, (("cache-control", "no-store"), ("etag", '"a"')))
+            upload = Upload(request, done, head, 6 if told else None)
+            upload.piece(b"bo", 1.0).piece(b"dies", 1.0).end(1.0)
+
+
 SECRET = b"a-secret-of-some-length"
 TOKEN = mint("a", SECRET, expires=2e9, paths=["/live/"]).encode()
 TOKEN_SEEDS = [
@@ -106,11 +123,13 @@ TOKEN_SEEDS = [
 ]  # fmt: skip
 
 
-def converse(pieces: list[bytes], *, tokens: bool = False) -> tuple[bytes, list[UpstreamRequest]]:
+def converse(
+    pieces: list[bytes], *, tokens: bool = False, growing: bool = False
+) -> tuple[bytes, list[UpstreamRequest]]:
     """What one connection is answered, and what went upstream."""
     loop = asyncio.new_event_loop()
     try:
-        script = Prompt()
+        script = Trickle() if growing else Prompt()
         core = make_core(script)
         if tokens:
             core.gate = Gate(("/assets/",), core.tally)
@@ -125,7 +144,7 @@ def converse(pieces: list[bytes], *, tokens: bool = False) -> tuple[bytes, list[
         connection.eof_received()
         script.settle()
         connection.connection_lost(None)
-        assert core.tally.held == 0
+        assert core.tally.held == core.fills == 0
         assert shared.connections == 0
         return bytes(pipe.written), script.seen
     finally:
@@ -198,6 +217,41 @@ def test_mutated_requests_with_tokens() -> None:
             assert request.target.startswith(("/live/", "/assets/")), request.target
             names = [name for name, _ in parse_qsl(request.target.partition("?")[2], keep_blank_values=True)]
             assert "token" not in names, request.target
+
+
+CHUNKED = b"2\r\nbo\r\n4\r\ndies\r\n0\r\n\r\n"
+
+
+def test_mutated_requests_whose_answers_grow() -> None:
+    """Each answer is as long as its head says, and nothing stays behind."""
+    dice = random.Random(20_261_128)
+    for _ in range(CASES // 2):
+        data = mutate(dice, dice.choice(SEEDS))
+        cut = dice.randint(0, len(data))
+        for pieces in ([data], [data[:cut], data[cut:]]):
+            rest, _ = converse(pieces, growing=True)
+            while rest:
+                rest = behind_one(rest)
+
+
+def behind_one(written: bytes) -> bytes:
+    """What stands behind the first answer."""
+    assert written.startswith(b"HTTP/1.1 ")
+    head, _, rest = written.partition(b"\r\n\r\n")
+    if rest.startswith(b"HTTP/1.1 "):  # the answer to HEAD
+        return rest
+    if b"Transfer-Encoding: chunked" in head:
+        assert not rest or rest.startswith(CHUNKED)
+        return rest[len(CHUNKED) :]
+    length = re.search(rb"Content-Length: (\d+)", head)
+    if length is not None:
+        assert len(rest) >= int(length[1]) or not rest
+        return rest[int(length[1]) :]
+    if not re.match(rb"HTTP/1.1 (204|304)", head):
+        assert b"Connection: close" in head
+        assert rest in (b"bodies", b""), "to the end of the connection"
+        return b""
+    return rest
 
 
 @given(st.binary(max_size=400), st.lists(st.integers(0, 400), max_size=4))

@@ -167,3 +167,17 @@ def test_nobody_is_answered_after_the_end() -> None:
     setup.shelf.come()
     setup.core.stop()
     assert not setup.script.pending
+
+
+def test_what_is_stale_on_disk_is_set_against_a_whole_answer() -> None:
+    """A body that goes out while it comes could not be taken back for what is on the disk."""
+    setup = Setup()
+    setup.get(70.0)
+    setup.shelf.come()
+    ((request, _),) = setup.script.pending
+    assert (request.etag, request.arriving) == ('"1"', None)
+    other = Setup()
+    other.get(10.0)
+    other.shelf.come(missing=True)
+    ((request, _),) = other.script.pending
+    assert request.arriving is not None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from tests.edge_kit import Script
+from tests.fill_kit import Upload
 
+from headwater.edge.growing import Flow
 from headwater.edge.message import Cancel, Failure, Purpose, UpstreamAnswer, UpstreamRequest
 from headwater.edge.patience import AGAIN_S, MAX_TRIES, PATIENCE_S, Patient
 
@@ -130,3 +132,29 @@ def test_stop_answers_nobody(talk: Talk) -> None:
     talk.patient.stop()
     talk.step(PATIENCE_S)
     assert (talk.got, talk.node.targets) == ([], [])
+
+
+class Taker:
+    """`message.Arriving`."""
+
+    def __init__(self) -> None:
+        self.got = b""
+
+    def head(self, answer: UpstreamAnswer, length: int | None, flow: Flow) -> bool:
+        return length != 1
+
+    def piece(self, data: bytes, at: float) -> None:
+        self.got += data
+
+
+def test_a_body_that_is_taken_as_it_comes_is_not_asked_again_here(talk: Talk) -> None:
+    taker = Taker()
+    talk.patient.fetch(UpstreamRequest("/a", arriving=taker), talk.got.append)
+    upload = Upload(*talk.node.take("/a"), UpstreamAnswer(talk.now, 0.0, 200), 6).piece(b"abc", talk.now)
+    upload.fail(talk.now, Failure.RESET)
+    talk.step(1.0)
+    assert (talk.got[0].failure, taker.got, talk.node.pending) == (Failure.RESET, b"abc", [])
+    talk.patient.fetch(UpstreamRequest("/b", arriving=taker), talk.got.append)
+    Upload(*talk.node.take("/b"), UpstreamAnswer(talk.now, 0.0, 200), 1).fail(talk.now, Failure.RESET)
+    talk.step(1.0)
+    assert talk.node.targets == ["/b"], "nothing of it was taken"

@@ -6,8 +6,9 @@ import gzip
 
 import pytest
 
+from headwater.edge.growing import Growing
 from headwater.edge.message import Entity, Method, Request
-from headwater.edge.select import compressed, select
+from headwater.edge.select import compressed, select, select_growing
 
 BODY = bytes(range(256)) * 4
 MODIFIED = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -132,3 +133,48 @@ def test_a_revalidated_entity_is_young_in_both_forms() -> None:
     compressed(one)
     one.received, one.age = 50.0, 1.0
     assert compressed(one).age_at(52.0) == 3
+
+
+def growing(length: int | None, came: bytes = b"01234") -> Growing:
+    body = Growing(length)
+    body.append(came)
+    return body
+
+
+@pytest.mark.parametrize("length", [10, None])
+@pytest.mark.parametrize("text", ["bytes=3-1", "bytes=-", "bytes=0-1,3-4", "lines=1-2", "bytes=x-"])
+def test_a_range_that_is_ignored_is_all_of_a_growing_body(text: str, length: int | None) -> None:
+    one = entity(body=b"")
+    assert select_growing(ask(range=text), one, growing(length)) == (one, (0, None))
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "span"),
+    [
+        ("bytes=0-", 10, (0, 10)),
+        ("bytes=4-4", 10, (4, 5)),
+        ("bytes=4-99", 10, (4, 10)),
+        ("bytes=-6", 10, (4, 10)),
+        ("bytes=-99", 10, (0, 10)),
+        ("bytes=5-", 10, None),
+        ("bytes=-5", 10, None),
+        ("bytes=0-4", None, (0, 5)),
+        ("bytes=0-5", None, None),
+        ("bytes=1-", None, None),
+        ("bytes=-1", None, None),
+    ],
+)
+def test_ranges_of_a_growing_body(text: str, length: int | None, span: tuple[int, int] | None) -> None:
+    form = select_growing(ask(range=text), entity(body=b""), growing(length))
+    if span is None:
+        assert form is None
+        return
+    assert form is not None
+    assert (form[0].status, form[1]) == (206, span)
+    assert field(form[0], "content-range") == f"bytes {span[0]}-{span[1] - 1}/{'*' if length is None else length}"
+    assert field(form[0], "etag") == '"v1"'
+
+
+def test_a_growing_range_is_sent_as_it_is() -> None:
+    part = entity(status=206, body=b"")
+    assert select_growing(ask(range="bytes=5-9", if_none_match='"v1"'), part, growing(5)) == (part, (0, None))

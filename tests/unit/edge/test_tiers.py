@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.edge_kit import Script
+from tests.edge_kit import UNIX, Script
+from tests.fill_kit import Upload
 
 from headwater.edge.breaker import Breaker
+from headwater.edge.growing import Flow
 from headwater.edge.member import Member, ProbeRules
 from headwater.edge.message import Failure, Purpose, UpstreamAnswer, UpstreamRequest
 from headwater.edge.tiers import MAX_TRIES, PARK_S, TierRules, Tiers
@@ -265,3 +267,53 @@ def test_what_an_edge_asks_goes_to_parents() -> None:
         bench.ask(f"/live/{n}/p.m4s", loop="headwater-1")
     assert not bench.scripts[0].seen and not bench.scripts[1].seen
     assert {request.loop for request in bench.scripts[2].seen} == {"headwater-1"}
+
+
+class Taker:
+    """`message.Arriving` that takes every head."""
+
+    def __init__(self) -> None:
+        self.sources: list[str] = []
+        self.got = b""
+
+    def head(self, answer: UpstreamAnswer, length: int | None, flow: Flow) -> bool:
+        self.sources.append(answer.source)
+        return True
+
+    def piece(self, data: bytes, at: float) -> None:
+        self.got += data
+
+
+def test_the_first_head_is_the_answer_and_the_other_upstream_is_left() -> None:
+    bench, taker = Bench(), Taker()
+    bench.ask(arriving=taker, hedge_s=0.5)
+    bench.tiers.handle_timeout(NOW + 1)
+    late = Upload(*bench.first.take(PART), UpstreamAnswer(NOW + 1, UNIX, 200), 6, offer=False)
+    upload = Upload(*bench.second.take(PART), UpstreamAnswer(NOW + 1, UNIX, 200), 6)
+    upload.piece(b"abc", NOW + 1)
+    assert not late.offer()
+    upload.piece(b"def", NOW + 1).end(NOW + 2)
+    assert (taker.got, taker.sources) == (b"abcdef", [bench.members[1].name])
+    assert (bench.answer.status, bench.answer.source) == (200, bench.members[1].name)
+    assert (bench.counts(0), bench.counts(1)) == ((0, 0, 0), (0, 1, 1))
+
+
+def test_what_breaks_off_behind_its_head_is_the_cores_business() -> None:
+    bench, taker = Bench(), Taker()
+    bench.ask(arriving=taker, hedge_s=0.5)
+    upload = Upload(*bench.first.take(PART), UpstreamAnswer(NOW, UNIX, 200), 6).piece(b"abc", NOW)
+    bench.tiers.handle_timeout(NOW + 1)
+    assert not bench.second.seen, "a body that comes is not overdue"
+    upload.fail(NOW + 1, Failure.TIMEOUT)
+    assert (bench.answer.failure, bench.answer.source) == (Failure.TIMEOUT, bench.members[0].name)
+    assert bench.members[0].counts.requests == {"timeout": 1}
+    assert not bench.second.seen
+
+
+def test_nothing_is_taken_after_a_cancel() -> None:
+    bench, taker = Bench(), Taker()
+    bench.ask(arriving=taker)
+    upload = Upload(*bench.first.take(PART), UpstreamAnswer(NOW, UNIX, 200), 6, offer=False)
+    bench.cancel()
+    assert not upload.offer()
+    assert not taker.sources
