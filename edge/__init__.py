@@ -10,12 +10,14 @@ entities (answers made and received), select (range, conditions, encoding), rang
 grows), store (bytes kept), collapse (waiting together), version, livewindow and follow (a live playlist), pins
 (playlists without viewers), core (all of them together).
 Before look-up: tokens and jwts (playback tokens), gate (takes them off requests and judges them).
-Before requests: addresses, proxyproto and forwarded (whose connection it is), caller, guard (limits, who is kept).
+Before requests: addresses, proxyproto and forwarded (whose connection it is), caller, guard (limits, who is kept),
+fields and asking (what both front ends have in common).
 Several upstreams: tiers (choice, failover, second requests), homes and rendezvous (where a stream lives),
 member and breaker (health of one), lineage, learn and paths (whose playlist names what), succession, join and scout
 (whose playlist a follower shows), loops (CDN-Loop).
-Shells: fetch (aiohttp client), upstreams (all clients and the tier), wire and http1 (viewers' HTTP/1), keyring (keys of
-tokens), metrics, reports and tiermetrics, pinapi (admin pages), refusals (log), app (`EdgeServer`).
+Shells: fetch (aiohttp client), upstreams (all clients and the tier), wire and http1 (viewers' HTTP/1), tls, tlsserver,
+tlsmetrics and malloc (viewers' TLS), keyring (keys of tokens), filemark, metrics, reports and tiermetrics, pinapi
+(admin pages), refusals (log), app (`EdgeServer`).
 
 Words
     entity      one representation as stored: status, headers, body, when it came
@@ -25,5 +27,5 @@ Words
     visitor     one connection, to count viewers by; room: the audience of one rendition
     outcome     how a request was answered: hit, join, fetch, stale, pass, reject
 
-Not here: parsing and writing playlists (`origin.hls`), settings (`config.settings`), TLS, HTTP/2.
+Not here: parsing and writing playlists (`origin.hls`), settings (`config.settings`); HTTP/2 is the package `http2`.
 """

@@ -123,6 +123,22 @@ class Entity:
         return self.seconds_old(now) < self.lifetime
 
 
+class Growing(Protocol):
+    """A body that is still coming, shared by all who are sent it."""
+
+    pieces: list[bytes]
+    """What came: only appended to."""
+    length: int | None
+    """Of the whole body, where the upstream told it."""
+    ended: bool
+    """It is whole."""
+    broken: bool
+    """It ended short."""
+
+    def watch(self, wake: Callable[[], None]) -> Cancel:
+        """Have `wake` called after each change, until the result is called."""
+
+
 @dataclass(slots=True)
 class Response:
     """An answer to one request. The body belongs to many answers: it is never changed."""
@@ -135,6 +151,10 @@ class Response:
     """RFC 9211 `collapsed`: one upstream request answered several."""
     final: bool = False
     """The connection ends after this answer."""
+    growing: Growing | None = None
+    """Where the content comes from, when it is still on its way; `entity` has the status and the fields."""
+    span: tuple[int, int | None] | None = None
+    """A range of what grows: its first byte, and the one behind its last; None: all of it."""
 
 
 Reply = Callable[[Response], None]

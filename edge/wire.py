@@ -1,4 +1,4 @@
-"""HTTP/1 on the wire: heads of answers, dates, and the reading of single request fields.
+"""Heads of answers: their fields for both front ends, and HTTP/1 on the wire.
 
 A head is rendered once per entity and kind of answer; per request only Age (and Connection, when it ends) is added.
 """
@@ -48,19 +48,27 @@ class Wire:
     def _fixed(self, entity: Entity, response: Response) -> bytes:
         status = entity.status
         lines = [f"HTTP/1.1 {status} ".encode("ascii") + _REASONS.get(status, b"Unknown")]
-        lines.extend(f"{name}: {value}".encode("latin-1", "replace") for name, value in entity.headers)
+        fields = self.fields(response, len(entity.body))
+        lines.extend(name.encode("latin-1", "replace") + b": " + value for name, value in fields)
+        lines.append(b"")
+        return b"\r\n".join(lines)
+
+    def fields(self, response: Response, length: int | None) -> list[tuple[str, bytes]]:
+        """The fields of every answer of this kind, Age and the edge's own Date left out. `length`: of the content;
+        None: not known."""
+        entity = response.entity
+        fields = [(name, value.encode("latin-1", "replace")) for name, value in entity.headers]
         # RFC 9110 section 8.6: no Content-Length in a 204; in a 304 it would have to be that of the 200
-        if status not in (204, 304):
-            lines.append(b"Content-Length: %d" % len(entity.body))
+        if length is not None and entity.status not in (204, 304):
+            fields.append(("Content-Length", b"%d" % length))
         if not entity.own:
             # RFC 9111 section 5.1 and RFC 9110 section 6.6.1: Date and Age go together, so Date is the upstream's
             if not any(name.lower() == "date" for name, _ in entity.headers):
-                lines.append(b"Date: " + self.date())
+                fields.append(("Date", self.date()))
             ours = self._cache_status[response.outcome, response.collapsed]
             trail = entity.trail.encode("latin-1", "replace")
-            lines.append(b"Cache-Status: " + (trail + b", " + ours if trail else ours))
-        lines.append(b"")
-        return b"\r\n".join(lines)
+            fields.append(("Cache-Status", trail + b", " + ours if trail else ours))
+        return fields
 
     def date(self) -> bytes:
         """Now as an HTTP-date, made once per second."""
@@ -83,27 +91,3 @@ def _cache_status(node: str, outcome: Outcome, collapsed: bool) -> bytes:
         case _:
             text = f"{node}; fwd=miss"
     return (text + ("; collapsed" if collapsed or outcome is Outcome.JOIN else "")).encode("ascii")
-
-
-def accepts_gzip(value: str) -> bool:
-    """Whether an Accept-Encoding field allows gzip (RFC 9110 section 12.5.3)."""
-    star = False
-    for item in value.lower().split(","):
-        coding, _, parameters = item.partition(";")
-        coding = coding.strip()
-        allowed = _weight(parameters) > 0
-        if coding in ("gzip", "x-gzip"):
-            return allowed
-        if coding == "*":
-            star = allowed
-    return star
-
-
-def _weight(parameters: str) -> float:
-    name, _, value = parameters.strip().partition("=")
-    if name.strip() != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0
