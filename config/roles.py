@@ -166,8 +166,7 @@ class EdgeRole:
         except BaseException as error:
             await self.close()
             if isinstance(error, KeyFileError | CertificateError):
-                where = "edge.tokens: " if isinstance(error, KeyFileError) else ""
-                raise StartError(where + str(error), code=2) from error
+                raise StartError("edge.tokens: " * isinstance(error, KeyFileError) + str(error), code=2) from error
             raise
 
     @property
