@@ -214,7 +214,7 @@ class TlsServer:
         protocol = connection.selected_alpn_protocol() or "http/1.1"
         kind = (protocol, (connection.version() or "").removeprefix("TLSv"))
         self.connections[kind] = self.connections.get(kind, 0) + 1
-        real: asyncio.Protocol
+        real: asyncio.Protocol | asyncio.BufferedProtocol
         if protocol == "h2":
             real = Http2(self._core, self._shared, self._limits, self._blocks, caller)
         else:

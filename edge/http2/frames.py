@@ -87,7 +87,7 @@ def settings(values: dict[int, int]) -> bytes:
     return frame(SETTINGS, 0, 0, b"".join(_SETTING.pack(*item) for item in values.items()))
 
 
-def reset(stream: int, code: Code) -> bytes:
+def reset(stream: int, code: int) -> bytes:
     """RST_STREAM."""
     return frame(RST_STREAM, 0, stream, _LONG.pack(code))
 

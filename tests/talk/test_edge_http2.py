@@ -59,13 +59,13 @@ def over(raw: Raw) -> int:
 
 def test_byte_by_byte_and_whole_are_the_same() -> None:
     written = []
-    for pieces in (lambda data: [data], lambda data: [data[i : i + 1] for i in range(len(data))]):
+    for length in (1 << 20, 1):
         raw = Raw()
         data = HELLO + raw.headers(1) + raw.block(3, [(":method", "POST"), *GET[1:], (":path", "/b")], ends=False)
         data += frame(frames.DATA, 1, 3, b"x" * 100) + frame(frames.PING, 0, 0, b"12345678") + frames.reset(1, 8)
         data += raw.headers(5, LIST)
-        for piece in pieces(data):
-            raw.send(piece)
+        for start in range(0, len(data), length):
+            raw.send(data[start : start + length])
         raw.script.playlist(LIST, raw.now, LiveStream())
         written.append([(one.kind, one.flags, one.stream, one.payload) for one in raw.take()])
         raw.close()

@@ -120,6 +120,11 @@ def test_fields_that_we_encode_are_read_by_others(name: bytes, value: bytes) -> 
     assert hpack.Decoder(1 << 20).decode(encoded(name, value), raw=True) == [(name, value)]
 
 
+def told(block: bytes) -> dict[str, str]:
+    """Its fields."""
+    return {str(name): str(value) for name, value in hpack.Decoder().decode(block)}
+
+
 def entity(kind: str, **more: object) -> Entity:
     return Entity(200, (("Content-Type", kind), ("ETag", '"a"')), b"body", received=0.0, **more)  # type: ignore[arg-type]
 
@@ -132,7 +137,7 @@ def test_rule_139_a_head_tells_how_urgent_it_is(kind: str, priority: str | None)
     blocks = Blocks(Wire("edge"))
     one = entity(kind)
     for age in (0, 5, 4_000):
-        fields = dict(hpack.Decoder().decode(blocks.block(Response(one, Outcome.HIT, age), 4)))
+        fields = told(blocks.block(Response(one, Outcome.HIT, age), 4))
         assert fields.get("priority") == priority
         assert (fields[":status"], fields["age"], fields["content-length"]) == ("200", str(age), "4")
         assert fields["cache-status"] == "edge; hit"
@@ -141,7 +146,7 @@ def test_rule_139_a_head_tells_how_urgent_it_is(kind: str, priority: str | None)
 
 def test_an_answer_of_our_own_and_one_of_unknown_length() -> None:
     blocks = Blocks(Wire("edge"))
-    own = dict(hpack.Decoder().decode(blocks.block(Response(local(404, "no"), Outcome.REJECT, None), 3)))
+    own = told(blocks.block(Response(local(404, "no"), Outcome.REJECT, None), 3))
     assert own[":status"] == "404" and "date" in own and "age" not in own
-    open_ended = dict(hpack.Decoder().decode(blocks.block(Response(entity("video/mp4"), Outcome.FETCH, 0), None)))
+    open_ended = told(blocks.block(Response(entity("video/mp4"), Outcome.FETCH, 0), None))
     assert "content-length" not in open_ended
