@@ -154,8 +154,7 @@ class EdgeRole:
 
     async def start(self) -> None:
         """Bind everything. Raises StartError; what was started is closed then."""
-        from headwater.edge.diskfiles import DiskError
-        from headwater.edge.keyring import KeyFileError
+        from headwater.edge import diskfiles, keyring, tls
 
         try:
             await _bound("edge.admin.port", self._admin.start())
@@ -163,17 +162,17 @@ class EdgeRole:
             self._book.start()
             await _bound("edge.http.port", self._server.start())
             _check_open_files("edge.http.connections", self._connections)
-        except (KeyFileError, DiskError) as error:
+        except BaseException as error:
             await self.close()
-            raise StartError(f"{error.setting}: {error}", code=2) from error
-        except BaseException:
-            await self.close()
+            if isinstance(error, keyring.KeyFileError | diskfiles.DiskError | tls.CertificateError):
+                where = "" if isinstance(error, tls.CertificateError) else f"{error.setting}: "
+                raise StartError(f"{where}{error}", code=2) from error
             raise
 
     @property
     def listening(self) -> welcome.EdgePorts:
         """The ports that are bound."""
-        return welcome.EdgePorts(http=self._server.port, admin=self._admin.port)
+        return welcome.EdgePorts(self._server.port, self._admin.port, self._server.tls_port or None)
 
     async def drain(self) -> None:
         """Answer what is held, let viewers finish what they are reading."""
@@ -217,7 +216,7 @@ def serve_edge(settings: Settings, *, said: Said | None = None) -> int:
         if said is None:
             print(welcome.edge(settings, ports), flush=True)
         else:
-            said({"event": "listening", "http": ports.http, "admin": ports.admin})
+            said({"event": "listening", "http": ports.http, "admin": ports.admin, "tls": ports.tls})
         await _until(stop, role.drain, role.close)
 
     return _run(settings, run)
@@ -305,7 +304,8 @@ class _Up:
         upstream = None if edge.upstreams else upstream_of(self._settings, self._origin.listening.http)
         update: dict[str, object] = {"upstream": upstream}
         if self._edge_ports is not None:
-            update["http"] = edge.http.model_copy(update={"port": self._edge_ports.http})
+            tls = edge.http.tls.model_copy(update={"port": self._edge_ports.tls or edge.http.tls.port})
+            update["http"] = edge.http.model_copy(update={"port": self._edge_ports.http, "tls": tls})
             update["admin"] = edge.admin.model_copy(update={"port": self._edge_ports.admin})
         return handover(self._settings.model_copy(update={"edge": edge.model_copy(update=update)}))
 
@@ -314,9 +314,9 @@ class _Up:
 
     def _edge_said(self, message: Message) -> None:
         if message.get("event") == "listening":
-            http, admin = message.get("http"), message.get("admin")
+            http, admin, tls = message.get("http"), message.get("admin"), message.get("tls")
             if isinstance(http, int) and isinstance(admin, int):
-                self._edge_ports = welcome.EdgePorts(http=http, admin=admin)
+                self._edge_ports = welcome.EdgePorts(http, admin, tls if isinstance(tls, int) else None)
 
 
 def _run(settings: Settings, body: Callable[[asyncio.Event], Awaitable[None]]) -> int:

@@ -36,6 +36,9 @@ from .purge import Order, Purged
 from .refusals import RefusalLog
 from .storemetrics import StoreMetrics
 from .tiermetrics import TierMetrics
+from .tls import CertificateError, Certificates
+from .tlsmetrics import TlsMetrics
+from .tlsserver import TlsServer, listening_socket
 from .upstreams import Upstreams
 from .viewers import KEY_BYTES
 from .wire import Wire
@@ -104,6 +107,8 @@ class EdgeServer:
         self._refusals: tuple[RefusalLog, ...] = ()
         self._keyring: Keyring | None = None
         self._disk: Disk | None = None
+        self._certificates: Certificates | None = None
+        self._tls: TlsServer | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._port = 0
@@ -112,6 +117,11 @@ class EdgeServer:
     def port(self) -> int:
         """The port that is really bound; 0 before `start`."""
         return self._port
+
+    @property
+    def tls_port(self) -> int:
+        """The same of the TLS listener; 0 without one."""
+        return self._tls.port if self._tls is not None else 0
 
     @property
     def ready(self) -> bool:
@@ -135,7 +145,8 @@ class EdgeServer:
         """Bind the listener and begin to serve.
 
         Raises OSError when the address is taken, keyring.KeyFileError when a file with token keys is unusable,
-        diskfiles.DiskError when `edge.disk.dir` is.
+        diskfiles.DiskError when `edge.disk.dir` is,
+        tls.CertificateError when a certificate is.
         """
         settings, loop = self._settings, asyncio.get_running_loop()
         # RFC 8586 section 2: a pseudonym of this process. Several nodes may bear the same name.
@@ -182,7 +193,9 @@ class EdgeServer:
                 backlog=settings.http.backlog,
                 reuse_address=True,
             )
-        except (OSError, KeyFileError, DiskError):
+            if settings.http.tls.enabled:
+                self._start_tls(core, shared, limits)
+        except (OSError, KeyFileError, DiskError, CertificateError):
             await self.close()
             raise
         self._core, self._shared = core, shared
@@ -196,13 +209,27 @@ class EdgeServer:
             Metrics(core, self._wakes, self._registry),
             TierMetrics(tiers, self._registry),
             StoreMetrics(core, self._disk, self._registry),
+            TlsMetrics(self._tls, self._certificates, self._registry),
         )
+        if self._tls is not None:
+            self._tls.start()
         broken = core.tally.fills.broken
         self._refusals = (RefusalLog(core.tally.refused), RefusalLog(broken, "fill-broken", usual=("unwanted",)))
         shared.start()
         self._due = loop.time() + TICK_S
         self._tick = loop.call_later(TICK_S, self._on_tick)
         log.info("edge-started", port=self._port, upstream=self.upstream[0])
+
+    def _start_tls(self, core: Core, shared: Shared, limits: Limits) -> None:
+        """Load the certificates and bind. Raises CertificateError, OSError."""
+        http = self._settings.http
+        self._certificates = Certificates(http.tls)
+        try:
+            listening = listening_socket(http.host, http.tls.port, http.backlog)
+        except OSError as error:
+            raise OSError(error.errno, f"edge.http.tls.port = {http.tls.port}: {error.strerror or error}") from error
+        _bound_unsent(listening, limits.write_high_bytes)
+        self._tls = TlsServer(core, shared, limits, self._certificates, listening)
 
     def _on_tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -217,6 +244,8 @@ class EdgeServer:
         if self._core.gate is not None and self._keyring is not None:
             self._core.gate.tell_time(now, time.time())  # noqa: TID251  (tokens expire by the wall clock)
             self._keyring.look(now)
+        if self._certificates is not None:
+            self._certificates.look(now)
         self._upstreams.handle_timeout(now)
         self._core.handle_timeout(now)
         self.pins.handle_timeout(now)
@@ -240,6 +269,8 @@ class EdgeServer:
             return
         loop = asyncio.get_running_loop()
         self._server.close()
+        if self._tls is not None:
+            self._tls.stop()
         self._shared.drain()
         self._core.drain(loop.time())
         await self._shared.wait_empty(DRAIN_S)
@@ -260,15 +291,10 @@ class EdgeServer:
         if self._shared is not None:
             self._shared.draining = True
             self._shared.stop()
-        if self._keyring is not None:
-            await self._keyring.close()
-            self._keyring = None
-        if self._disk is not None:
-            await self._disk.close()
-            self._disk = None
-        if self._upstreams is not None:
-            await self._upstreams.close()
-            self._upstreams = None
+        for part in (self._keyring, self._disk, self._tls, self._certificates, self._upstreams):
+            if part is not None:
+                await part.close()
+        self._keyring = self._disk = self._upstreams = None
         if self._server is not None:
             await self._server.wait_closed()
             self._server = None

@@ -249,6 +249,7 @@ class Fill:
         if body.size == body.length or (answer.failure is None and body.length is None):
             self._forget()
             self._host.filled(self, answer.at)
+            self._let_go()
         else:
             self._broke(answer.failure.name.lower() if answer.failure is not None else "short", answer)
         return True
@@ -259,6 +260,7 @@ class Fill:
         if self.body is not None:
             self._forget()
             self.body.finish(broken=True)
+            self._let_go()
 
     def _enlarge(self, body: Growing, now: float) -> None:
         """It is too large to be kept. All that came is still here: who waits gets it, or asks for a range."""
@@ -275,11 +277,16 @@ class Fill:
         self._forget()
         self.body.finish(broken=True)
         self._host.again(self.flight.take(), now)
+        self._let_go()
 
     def _forget(self) -> None:
         self._resume_at = None
         if self._host.closed(self):
             self._close()
+
+    def _let_go(self) -> None:
+        """Leave no cycle for the collector, and no viewer in it."""
+        self.flight.fill = self.flight.asker = None
 
     def _leave_upstream(self) -> None:
         cancel = self._rest or self.flight.cancel

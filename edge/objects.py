@@ -225,6 +225,7 @@ class Objects:
                 self._landed_range(flight, answer, alone=alone)
             else:
                 self._landed(flight, answer, alone=alone)
+            flight.asker = None  # nothing of a viewer stays with what may outlive the fetch
 
         fill = Fill(flight, self.fills, close, alone=alone) if self._may_grow(key, purpose) else None
         hedge_s = late_after(self.judge.least_part_s) if purpose is Purpose.PREFETCH else None
