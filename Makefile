@@ -50,7 +50,7 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@.ci/need /usr/sbin/nginx:nginx /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp \
-		srt-live-transmit:srt-tools /usr/sbin/varnishd:varnish
+		srt-live-transmit:srt-tools /usr/sbin/varnishd:varnish h2load:nghttp2-client
 	@$(BIN)/python -m headwater.loadtest.bench $(ARGS)
 
 soak: $(VENV)/.dev

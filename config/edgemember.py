@@ -24,6 +24,7 @@ from headwater.edge.app import EdgeServer
 from headwater.edge.diskfiles import DiskError
 from headwater.edge.keyring import KeyFileError
 from headwater.edge.post import Place, Post
+from headwater.edge.tls import CertificateError
 
 from . import facts, report
 from .admin import AdminServer
@@ -118,6 +119,9 @@ class EdgeMember:
         except (KeyFileError, DiskError) as error:
             await self.close()
             raise StartError(f"{error.setting}: {error}", code=2) from error
+        except CertificateError as error:
+            await self.close()
+            raise StartError(str(error), code=2) from error
         except OSError as error:
             await self.close()
             raise StartError(f"edge {self._orders.name}: {error.strerror or error}") from error

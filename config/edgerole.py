@@ -43,6 +43,7 @@ class EdgeRole:
         """Bind everything. Raises StartError; what was started is closed then."""
         from headwater.edge.diskfiles import DiskError
         from headwater.edge.keyring import KeyFileError
+        from headwater.edge.tls import CertificateError
 
         try:
             await bound("edge.admin.port", self._admin.start())
@@ -53,6 +54,9 @@ class EdgeRole:
         except (KeyFileError, DiskError) as error:
             await self.close()
             raise StartError(f"{error.setting}: {error}", code=2) from error
+        except CertificateError as error:
+            await self.close()
+            raise StartError(str(error), code=2) from error
         except BaseException:
             await self.close()
             raise
@@ -60,7 +64,7 @@ class EdgeRole:
     @property
     def listening(self) -> welcome.EdgePorts:
         """The ports that are bound."""
-        return welcome.EdgePorts(http=self._server.port, admin=self._admin.port)
+        return welcome.EdgePorts(self._server.port, self._admin.port, self._server.tls_port or None)
 
     async def drain(self) -> None:
         """Answer what is held, let viewers finish what they are reading."""
@@ -127,4 +131,4 @@ def _say(settings: Settings, ports: welcome.EdgePorts, said: Said | None) -> Non
     if said is None:
         print(welcome.edge(settings, ports), flush=True)
     else:
-        said({"event": "listening", "http": ports.http, "admin": ports.admin})
+        said({"event": "listening", "http": ports.http, "admin": ports.admin, "tls": ports.tls})

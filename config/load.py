@@ -152,6 +152,8 @@ def check_files(loaded: Loaded) -> None:
     tokens = loaded.settings.edge.tokens
     if tokens.enabled:
         problems += _unusable_keys(loaded)
+    if loaded.settings.edge.http.tls.enabled:
+        problems += _unusable_certificates(loaded)
     for key, folder in (("state.dir", loaded.settings.state.dir), ("edge.disk.dir", loaded.settings.edge.disk.dir)):
         if folder is not None and folder.exists() and not folder.is_dir():
             problems.append(Problem(loaded.source(key), key, f'"{folder}"', "not a folder"))
@@ -170,6 +172,15 @@ def _unusable_keys(loaded: Loaded) -> list[Problem]:
         except KeyFileError as error:
             found.append(Problem(loaded.source(key), key, None, str(error)))
     return found
+
+
+def _unusable_certificates(loaded: Loaded) -> list[Problem]:
+    from headwater.edge.tls import check
+
+    source = loaded.source("edge.http.tls.certificates")
+    return [
+        Problem(source, error.key, f'"{error.file}"', error.reason) for error in check(loaded.settings.edge.http.tls)
+    ]
 
 
 class _PassphraseAsked(Exception):

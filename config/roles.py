@@ -225,7 +225,8 @@ class _Up:
         upstream = None if edge.upstreams else upstream_of(self._settings, self._origin.listening.http)
         update: dict[str, object] = {"upstream": upstream}
         if self._edge_ports is not None:
-            update["http"] = edge.http.model_copy(update={"port": self._edge_ports.http})
+            tls = edge.http.tls.model_copy(update={"port": self._edge_ports.tls or edge.http.tls.port})
+            update["http"] = edge.http.model_copy(update={"port": self._edge_ports.http, "tls": tls})
             update["admin"] = edge.admin.model_copy(update={"port": self._edge_ports.admin})
         return handover(self._settings.model_copy(update={"edge": edge.model_copy(update=update)}))
 
@@ -234,6 +235,6 @@ class _Up:
 
     def _edge_said(self, message: Message) -> None:
         if message.get("event") == "listening":
-            http, admin = message.get("http"), message.get("admin")
+            http, admin, tls = message.get("http"), message.get("admin"), message.get("tls")
             if isinstance(http, int) and isinstance(admin, int):
-                self._edge_ports = welcome.EdgePorts(http=http, admin=admin)
+                self._edge_ports = welcome.EdgePorts(http, admin, tls if isinstance(tls, int) else None)

@@ -17,6 +17,7 @@ from .section import NAME_PATTERN, Section, wrong
 from .settings_encode import Encode
 from .settings_freshness import EdgeDisk, Freshness
 from .settings_srt import Passphrase, Pull, Srt
+from .settings_tls import Tls
 from .settings_upstream import MAX_UPSTREAMS, URL_PATTERN, EdgeTiers, EdgeUpstream, PlaylistPath, check_upstreams
 from .settings_viewers import Proxy, Tokens, ViewerLimits
 from .units import GIB, KIB, MIB, BitRate, Bytes, Count, Milliseconds, Port, Seconds
@@ -233,6 +234,13 @@ class EdgeHttp(Section):
         description="Least rate, bytes per second, at which what was written has to be read, however steadily. Why: "
         "a quarter of the ladder's audio; whoever reads a byte at a time holds memory for ever.",
     )
+    tls: Tls = Tls()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.tls.enabled and self.port == self.tls.port != 0:
+            raise wrong("tls.port", "the same port as `port`")
+        return self
 
 
 MAX_WORKERS = 256

@@ -24,10 +24,11 @@ class OriginPorts:
 
 @dataclass(frozen=True, slots=True)
 class EdgePorts:
-    """What the edge role is bound to."""
+    """What the edge role is bound to; None: that listener is off."""
 
     http: int
     admin: int
+    tls: int | None = None
 
 
 def up(settings: Settings, origin: OriginPorts, edge: EdgePorts, *, with_demo: bool) -> str:
@@ -39,6 +40,7 @@ def up(settings: Settings, origin: OriginPorts, edge: EdgePorts, *, with_demo: b
         lines.append(_row("", f"{base}/", "every live stream"))
     else:
         lines.append(_row("Watch", f"{base}/", "every live stream"))
+    lines += _over_tls(settings, edge)
     lines += ["", *_publishing(settings, origin, f"{base}/live/NAME/")]
     admin = _base(settings.origin.admin.host, origin.admin)
     lines += ["", _row("Metrics", f"{admin}/metrics", "origin; its status page is at /")]
@@ -60,8 +62,16 @@ def edge(settings: Settings, ports: EdgePorts) -> str:
     """The text of `headwater edge`."""
     lines = ["Headwater edge is running.", ""]
     lines.append(_row("Watch", f"{_base(settings.edge.http.host, ports.http)}/", "every live stream"))
+    lines += _over_tls(settings, ports)
     lines.append(_row("Metrics", f"{_base(settings.edge.admin.host, ports.admin)}/metrics", "status page at /"))
     return _framed(lines)
+
+
+def _over_tls(settings: Settings, ports: EdgePorts) -> list[str]:
+    if ports.tls is None:
+        return []
+    base = _base(settings.edge.http.host, ports.tls).replace("http:", "https:", 1)
+    return [_row("or over TLS", f"{base}/", "HTTP/2" if settings.edge.http.tls.http2 else "HTTP/1.1")]
 
 
 def _publishing(settings: Settings, ports: OriginPorts, watch: str) -> list[str]:

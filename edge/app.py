@@ -14,7 +14,7 @@ from headwater.config.settings import Edge
 from headwater.config.settings_freshness import Freshness
 from headwater.config.stages import Stage, StageTimes
 
-from .bind import listen, port_of
+from .bind import bound_unsent, listen, port_of
 from .caller import Callers
 from .core import TICK_S, Core, CoreLimits
 from .disk import Disk, disk_of
@@ -39,6 +39,9 @@ from .refusals import RefusalLog
 from .storemetrics import StoreMetrics
 from .tiermetrics import TierMetrics
 from .tiers import Tiers
+from .tls import CertificateError, Certificates
+from .tlsmetrics import TlsMetrics
+from .tlsserver import TlsServer, listening_socket
 from .upstreams import Upstreams
 from .viewers import KEY_BYTES
 from .wire import Wire
@@ -110,6 +113,8 @@ class EdgeServer:
         self._refusals: tuple[RefusalLog, ...] = ()
         self._keyring: Keyring | None = None
         self._disk: Disk | None = None
+        self._certificates: Certificates | None = None
+        self._tls: TlsServer | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._leaving = False
@@ -119,6 +124,11 @@ class EdgeServer:
     def port(self) -> int:
         """The port that is really bound; 0 before `start`."""
         return self._port
+
+    @property
+    def tls_port(self) -> int:
+        """The same of the TLS listener; 0 without one."""
+        return self._tls.port if self._tls is not None else 0
 
     @property
     def ready(self) -> bool:
@@ -146,7 +156,8 @@ class EdgeServer:
         """Bind the listener and begin to serve.
 
         Raises OSError when the address is taken, keyring.KeyFileError when a file with token keys is unusable,
-        diskfiles.DiskError when `edge.disk.dir` is.
+        diskfiles.DiskError when `edge.disk.dir` is,
+        tls.CertificateError when a certificate is.
         """
         settings, post, loop = self._settings, self._post, asyncio.get_running_loop()
         # RFC 8586 section 2: a pseudonym of this edge. Several nodes may bear the same name.
@@ -168,7 +179,9 @@ class EdgeServer:
             if self._disk is not None:
                 self._disk.start(core)
             self._servers = await listen(settings.http, post.listening, lambda: Connection(core, shared, limits))
-        except (OSError, KeyFileError, DiskError):
+            if settings.http.tls.enabled:
+                self._start_tls(core, shared, limits)
+        except (OSError, KeyFileError, DiskError, CertificateError):
             await self.close()
             raise
         self._core, self._shared = core, shared
@@ -178,6 +191,8 @@ class EdgeServer:
         broken = core.tally.fills.broken
         self._refusals = (RefusalLog(core.tally.refused), RefusalLog(broken, "fill-broken", usual=("unwanted",)))
         shared.start()
+        if self._tls is not None:
+            self._tls.start()
         self._due = loop.time() + TICK_S
         self._tick = loop.call_later(TICK_S, self._on_tick)
         log.info("edge-started", port=self._port, upstream=self.upstream[0])
@@ -210,7 +225,19 @@ class EdgeServer:
             Metrics(core, self._wakes, self._registry),
             TierMetrics(tiers, self._registry),
             StoreMetrics(core, self._disk, self._registry),
+            TlsMetrics(self._tls, self._certificates, self._registry),
         )
+
+    def _start_tls(self, core: Core, shared: Shared, limits: Limits) -> None:
+        """Load the certificates and bind. Raises CertificateError, OSError."""
+        http = self._settings.http
+        self._certificates = Certificates(http.tls)
+        try:
+            listening = listening_socket(http.host, http.tls.port, http.backlog)
+        except OSError as error:
+            raise OSError(error.errno, f"edge.http.tls.port = {http.tls.port}: {error.strerror or error}") from error
+        bound_unsent(listening, limits.write_high_bytes)
+        self._tls = TlsServer(core, shared, limits, self._certificates, listening)
 
     def _on_tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -225,6 +252,8 @@ class EdgeServer:
         if self._core.gate is not None and self._keyring is not None:
             self._core.gate.tell_time(now, time.time())  # noqa: TID251  (tokens expire by the wall clock)
             self._keyring.look(now)
+        if self._certificates is not None:
+            self._certificates.look(now)
         self._upstreams.handle_timeout(now)
         if self._patient is not None:
             self._patient.handle_timeout(now)
@@ -276,6 +305,8 @@ class EdgeServer:
     def _stop_accepting(self) -> None:
         for server in self._servers:
             server.close()
+        if self._tls is not None:
+            self._tls.stop()
 
     async def close(self) -> None:
         """Stop at once. Idempotent."""
@@ -294,15 +325,10 @@ class EdgeServer:
         if self._shared is not None:
             self._shared.draining = True
             self._shared.stop()
-        if self._keyring is not None:
-            await self._keyring.close()
-            self._keyring = None
-        if self._disk is not None:
-            await self._disk.close()
-            self._disk = None
-        if self._upstreams is not None:
-            await self._upstreams.close()
-            self._upstreams = None
+        for part in (self._keyring, self._disk, self._tls, self._certificates, self._upstreams):
+            if part is not None:
+                await part.close()
+        self._keyring = self._disk = self._upstreams = None
         for server in self._servers:
             await server.wait_closed()
         self._servers = []

@@ -31,7 +31,7 @@ async def listen(http: EdgeHttp, inherited: Sequence[int], protocols: Protocols)
             servers.append(await make(protocols, sock=listening, backlog=http.backlog))
     for server in servers:
         for listening in server.sockets:
-            _bound_unsent(listening, http.write_high_bytes)
+            bound_unsent(listening, http.write_high_bytes)
     return servers
 
 
@@ -44,7 +44,7 @@ def port_of(servers: Sequence[asyncio.Server]) -> int:
     return 0
 
 
-def _bound_unsent(listening: socket.socket, most: int) -> None:
+def bound_unsent(listening: socket.socket, most: int) -> None:
     """Connections inherit it: the kernel takes no more than `most` bytes that it cannot send yet. Why: its own bound
     is some MiB for each reader that stops, and lets a slow one look quick."""
     if hasattr(socket, "TCP_NOTSENT_LOWAT") and listening.family != socket.AF_UNIX:

@@ -13,12 +13,12 @@ import asyncio
 from collections import deque
 from typing import cast
 
+from .asking import Laggard, ask, refused_by, whose
 from .body import Body
 from .caller import Caller
 from .core import Core
 from .entities import local
-from .gate import HEALTH
-from .guard import FORGED_COST, Guest
+from .guard import Guest
 from .listener import Limits, Shared, peer_address
 from .message import Entity, Outcome, Request, Response, Ticket
 from .parse import Head, Parser, Refusal
@@ -31,19 +31,18 @@ makes the kernel reset the connection, and the peer never sees the answer."""
 
 NEVER = float("inf")
 
-_HEALTH = frozenset(path.encode() for path in HEALTH)
-
 
 class Connection(asyncio.Protocol):
     """One viewer connection."""
 
     __slots__ = (
-        "_asked", "_backlog", "_beginning", "_body", "_caller", "_core", "_current", "_cutoff", "_deaf", "_ending",
-        "_guest", "_header", "_limits", "_parser", "_pumping", "_queue", "_reading", "_shared", "_ticket", "_transport",
-        "_unsent", "deadline", "stalled",
+        "_asked", "_backlog", "_beginning", "_body", "_caller", "_core", "_current", "_deaf", "_ending", "_guest",
+        "_header", "_laggard", "_limits", "_parser", "_pumping", "_queue", "_reading", "_shared", "_ticket",
+        "_transport", "deadline", "stalled",
     )  # fmt: skip
 
-    def __init__(self, core: Core, shared: Shared, limits: Limits) -> None:
+    def __init__(self, core: Core, shared: Shared, limits: Limits, caller: Caller | None = None) -> None:
+        """`caller`: who is known already, and was let in by the guard (`edge.tlsserver`)."""
         self._core = core
         self._shared = shared
         self._limits = limits
@@ -65,11 +64,10 @@ class Connection(asyncio.Protocol):
         self._ending = False
         """The last answer was written."""
         self.stalled = False
-        """The transport's buffer is full; `_unsent` bytes at the last look."""
-        self._unsent = 0
-        self._cutoff = NEVER
-        """When all that was written has to be gone, however steadily it is read."""
-        self._caller: Caller | None = None
+        """The transport's buffer is full."""
+        self._laggard: Laggard | None = None
+        """Watches how what was written is read, while it is stalled or ending."""
+        self._caller = caller
         """Whose connection it is; None until that is known."""
         self._guest: Guest | None = None
         """Whose request was begun last, and `_asked` when."""
@@ -87,6 +85,8 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=self._limits.write_high_bytes, low=self._limits.write_low_bytes)
         self.deadline = self._shared.clock() + self._limits.header_s
         room = self._shared.enter(self)
+        if self._caller is not None:
+            return
         peer = peer_address(transport)
         if not room:
             self._core.tally.refuse("connections")
@@ -176,7 +176,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The buffer is low again."""
         self.stalled = False
-        self._cutoff = NEVER
+        self._laggard = None
         if self._body is not None:
             self.deadline = NEVER
             self._body.go_on()
@@ -251,26 +251,18 @@ class Connection(asyncio.Protocol):
     def _ask(self, request: Request) -> None:
         """Let the core answer, unless whoever asks has had enough."""
         now = self._asked = self._shared.clock()
-        caller, guard = self._caller, self._shared.guard
+        caller = self._caller
         assert caller is not None  # nothing is read before it is known
-        if caller.proxies:
-            guest = caller.of(request, now)
-        else:
-            request.visitor = caller.visitor
-            guest = caller.guest
-        self._guest = guest
-        if guest.bucket is not None or guard.strained:
-            refusal = guard.request(guest, now, health=request.target in _HEALTH)
-            if refusal is not None:
-                self._core.tally.requests[Outcome.REJECT] += 1
-                self.reply(Response(refusal, Outcome.REJECT, None, final=refusal.status == 503))
-                return
-        ticket = self._core.handle(request, self.reply, now)
+        self._guest = guest = whose(caller, request, now)
+        refused = refused_by(self._shared.guard, guest, request, now)
+        if refused is not None:
+            self._core.tally.requests[Outcome.REJECT] += 1
+            self.reply(Response(refused, Outcome.REJECT, None, final=refused.status == 503))
+            return
+        ticket = ask(self._core, guest, request, self.reply, now)
         if ticket is not None:
             self._ticket = ticket
             self.deadline = NEVER
-        elif request.forged and guest.bucket is not None:
-            guest.bucket.fine(FORGED_COST)
 
     def _pump(self) -> None:
         """Begin what is queued as long as it is answered at once, and read on when there is room."""
@@ -361,10 +353,9 @@ class Connection(asyncio.Protocol):
 
     def _watch_reader(self) -> None:
         """What is written has to be read: with some progress always, and all of it in its time."""
-        now = self._shared.clock()
-        self._unsent = self._buffered()
-        self.deadline = now + self._limits.write_stall_s
-        self._cutoff = self.deadline + self._unsent / self._limits.write_least_bytes_s
+        limits, left = self._limits, self._buffered()
+        self._laggard = Laggard(self._shared.clock(), -left, left, limits.write_stall_s, limits.write_least_bytes_s)
+        self.deadline = self._laggard.deadline
 
     def overdue(self, now: float) -> None:
         """A time-out: a slow reader, a slow sender, or nobody there."""
@@ -372,9 +363,8 @@ class Connection(asyncio.Protocol):
             return
         if self.stalled or self._ending:
             left = self._buffered()
-            if left and left < self._unsent and now < self._cutoff:  # slow, but reading
-                self._unsent = left
-                self.deadline = min(now + self._limits.write_stall_s, self._cutoff)
+            if left and self._laggard is not None and not self._laggard.late(now, -left):
+                self.deadline = self._laggard.deadline
                 return
             if self.stalled:
                 self._core.tally.slow_closed += 1

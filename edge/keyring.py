@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import structlog
 
 from headwater.config.settings_viewers import Tokens
 
+from .filemark import Mark, mark
 from .gate import Gate
 from .jwts import MAX_DOCUMENT_BYTES, KeySet, KeySetError
 from .tokens import MIN_SECRET_BYTES
@@ -92,7 +92,7 @@ class Keyring:
         self._gate = gate
         self._next = 0.0
         self._watched: list[tuple[Path, Callable[[], None]]] = []
-        self._seen: dict[Path, tuple[int, ...]] = {}
+        self._seen: dict[Path, Mark] = {}
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
 
@@ -110,7 +110,7 @@ class Keyring:
             else:
                 self._watched.append((Path(source), self._load_key_set))
                 self._load_key_set()
-        self._seen = {path: _mark(path) for path, _ in self._watched}
+        self._seen = {path: mark(path) for path, _ in self._watched}
         self._load_secrets()
 
     def look(self, now: float) -> None:
@@ -119,10 +119,10 @@ class Keyring:
             return
         self._next = now + LOOK_S
         for path, load in self._watched:
-            mark = _mark(path)
-            if mark == self._seen[path]:
+            found = mark(path)
+            if found == self._seen[path]:
                 continue
-            self._seen[path] = mark
+            self._seen[path] = found
             try:
                 load()
             except KeyFileError as error:
@@ -200,12 +200,3 @@ def _text(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise KeyFileError(f"{path}: larger than {limit} bytes")
     return data
-
-
-def _mark(path: Path) -> tuple[int, ...]:
-    """Changes when the file does."""
-    try:
-        status = path.stat()
-    except OSError:
-        return ()
-    return (status.st_mtime_ns, status.st_size, status.st_ino) if stat.S_ISREG(status.st_mode) else ()

@@ -36,6 +36,8 @@ class Limits:
     write_high_bytes: int
     write_stall_s: float
     write_least_bytes_s: float
+    streams: int = 100
+    """Open at once on one HTTP/2 connection."""
 
     @property
     def write_low_bytes(self) -> int:
@@ -54,6 +56,7 @@ class Limits:
             http.write_high_bytes,
             http.write_stall_s,
             float(http.write_least_bytes_s),
+            http.tls.streams,
         )
 
 

@@ -13,8 +13,8 @@ from typing import Protocol
 import httptools
 
 from .entities import local, method_not_allowed
+from .fields import TAKES, Take, again
 from .message import Entity, Method, Request
-from .wire import accepts_gzip
 
 SLICE_BYTES = 4 << 10
 """llhttp cannot be stopped between two requests of one piece of data: pieces are at most this large, so that one
@@ -26,7 +26,7 @@ MAX_FIELDS = 128
 MAX_BLOCKS, MAX_BLOCK_BYTES = 1_024, 1_500
 """Header blocks that are remembered whole, and their size. Why: a player sends the same fields with every request."""
 MAX_REMEMBERED = 512
-"""Field names, and Accept-Encoding values, whose meaning is remembered."""
+"""Field names whose meaning is remembered."""
 
 MAX_METHOD_BYTES = 32
 """What is looked at of a method that is not known."""
@@ -185,19 +185,7 @@ class Parser:
         line = _LINE.fullmatch(data, 0, end)
         if line is None:
             return False
-        request = Request(
-            Method.GET,
-            line[1],
-            known.gzip,
-            known.range,
-            known.if_range,
-            known.if_none_match,
-            known.if_modified_since,
-            agent=known.agent,
-            loop=known.loop,
-            x_forwarded_for=known.x_forwarded_for,
-            forwarded=known.forwarded,
-        )
+        request = again(known, line[1])
         self._receiver.request(Head(request, True, False))
         return True
 
@@ -243,11 +231,18 @@ class Parser:
             return
         self._fields += 1
         self._head_bytes += len(name) + len(value) + 4
-        field = _KNOWN.get(name, _UNSEEN)
-        if field is _UNSEEN:
+        field = _KNOWN.get(name, _unseen)
+        if field is _unseen:
             field = _remember(name)
-        if field is not None:
-            field(self, value)
+        if field is None:
+            return
+        if field is _host:
+            # RFC 9112 section 3.2: a Host that is no host counts as one too many
+            self._hosts += 1 if _HOST.fullmatch(value) else 2
+        elif field is _transfer_encoding:
+            self._te = True
+        else:
+            field(self._request, value)
 
     def on_headers_complete(self) -> None:
         """The head is whole: judge all that does not need the core."""
@@ -287,6 +282,7 @@ class Parser:
             self._refuse(self._refusal)
             return
         request = self._request
+        self._reports = request.cmcd is not None  # the core takes it out
         request.target = b"/" if self._url == b"*" and request.method is Method.OPTIONS else self._url
         keep_alive = self._http.should_keep_alive() and not self._http.should_upgrade()
         if not keep_alive:
@@ -301,98 +297,24 @@ def _words(error: Exception) -> str:
 
 # -- fields
 
-_Field = Callable[[Parser, bytes], None]
+
+def _host(request: Request, value: bytes) -> None:
+    """Stands for Host, which frames the request: the parser counts them."""
 
 
-def _host(parser: Parser, value: bytes) -> None:
-    # RFC 9112 section 3.2: a Host that is no host counts as one too many
-    parser._hosts += 1 if _HOST.fullmatch(value) else 2
+def _transfer_encoding(request: Request, value: bytes) -> None:
+    """Stands for Transfer-Encoding, likewise."""
 
 
-def _transfer_encoding(parser: Parser, value: bytes) -> None:
-    parser._te = True
-
-
-def _accept_encoding(parser: Parser, value: bytes) -> None:
-    known = _ENCODINGS.get(value)
-    if known is None:
-        known = accepts_gzip(value.decode("latin-1"))
-        if len(_ENCODINGS) < MAX_REMEMBERED and len(value) < 128:
-            _ENCODINGS[value] = known
-    parser._request.gzip = known
-
-
-def _range(parser: Parser, value: bytes) -> None:
-    parser._request.range = value.decode("latin-1")
-
-
-def _loop(parser: Parser, value: bytes) -> None:
-    parser._request.loop += (", " if parser._request.loop else "") + value.decode("latin-1")
-
-
-def _if_range(parser: Parser, value: bytes) -> None:
-    parser._request.if_range = value.decode("latin-1")
-
-
-def _if_none_match(parser: Parser, value: bytes) -> None:
-    before, text = parser._request.if_none_match, value.decode("latin-1")
-    parser._request.if_none_match = text if before is None else f"{before}, {text}"
-
-
-def _if_modified_since(parser: Parser, value: bytes) -> None:
-    parser._request.if_modified_since = value.decode("latin-1")
-
-
-def _user_agent(parser: Parser, value: bytes) -> None:
-    parser._request.agent = value
-
-
-def _listed(before: bytes | None, value: bytes) -> bytes:
-    return value if before is None else b"%b,%b" % (before, value)  # RFC 9110, 5.3
-
-
-def _cmcd(parser: Parser, value: bytes) -> None:
-    parser._reports = True
-    parser._request.cmcd = _listed(parser._request.cmcd, value)
-
-
-def _x_forwarded_for(parser: Parser, value: bytes) -> None:
-    parser._request.x_forwarded_for = _listed(parser._request.x_forwarded_for, value)
-
-
-def _forwarded(parser: Parser, value: bytes) -> None:
-    parser._request.forwarded = _listed(parser._request.forwarded, value)
-
-
-_FIELDS: dict[bytes, _Field] = {
-    b"host": _host,
-    b"transfer-encoding": _transfer_encoding,
-    b"accept-encoding": _accept_encoding,
-    b"cdn-loop": _loop,
-    b"range": _range,
-    b"if-range": _if_range,
-    b"if-none-match": _if_none_match,
-    b"if-modified-since": _if_modified_since,
-    b"x-forwarded-for": _x_forwarded_for,
-    b"forwarded": _forwarded,
-    b"user-agent": _user_agent,
-    b"cmcd-object": _cmcd,
-    b"cmcd-request": _cmcd,
-    b"cmcd-session": _cmcd,
-    b"cmcd-status": _cmcd,
-}
-
-
-def _ignored(parser: Parser, value: bytes) -> None:
+def _unseen(request: Request, value: bytes) -> None:
     """Stands for a name that was not seen before."""
 
 
-_UNSEEN: _Field = _ignored
-_KNOWN: dict[bytes, _Field | None] = {}
-_ENCODINGS: dict[bytes, bool] = {}
+_FIELDS: dict[bytes, Take] = {**TAKES, b"host": _host, b"transfer-encoding": _transfer_encoding}
+_KNOWN: dict[bytes, Take | None] = {}
 
 
-def _remember(name: bytes) -> _Field | None:
+def _remember(name: bytes) -> Take | None:
     """What the field `name` means, whatever its case (RFC 9110 section 5.1); remembered as it was written."""
     field = _FIELDS.get(name.lower())
     if len(_KNOWN) < MAX_REMEMBERED and len(name) <= 64:

@@ -1,4 +1,4 @@
-"""HTTP/1 on the wire: heads of answers, dates, and the reading of single request fields.
+"""Heads of answers: their fields for both front ends, and HTTP/1 on the wire.
 
 A head is rendered once per entity and kind of answer; per request only Age (and Connection, when it ends) is added.
 """
@@ -9,7 +9,7 @@ import time
 from email.utils import formatdate
 from http import HTTPStatus
 
-from .message import Entity, Outcome, Response
+from .message import Outcome, Response
 
 JOIN_LIMIT = 64 << 10
 """Up to here head and body are joined and written at once; above, copying costs more than a second buffer."""
@@ -35,7 +35,7 @@ class Wire:
         kind = (response.outcome, response.collapsed)
         fixed = entity.wire.get(kind)
         if fixed is None:
-            fixed = entity.wire[kind] = self._fixed(entity, response, b"Content-Length: %d" % len(entity.body))
+            fixed = entity.wire[kind] = self._fixed(response, len(entity.body))
         tail = b"\r\n"
         if not keep_alive:
             tail = b"Connection: close\r\n\r\n"
@@ -48,34 +48,41 @@ class Wire:
     def growing_head(self, response: Response, *, keep_alive: bool, http10: bool) -> bytes:
         """As `head`, for a body that still comes: RFC 9112 section 6.3."""
         entity, length = response.entity, response.length
-        if length is not None:
-            framing = b"Content-Length: %d" % length
-        else:  # HTTP/1.0 knows no chunks: the end of the connection is the end of the body
-            framing = b"" if http10 else b"Transfer-Encoding: chunked"
-        kind = (response.outcome, response.collapsed, framing)
+        chunked = length is None and not http10  # HTTP/1.0: the end of the connection is the end of the body
+        kind = (response.outcome, response.collapsed, length, chunked)
         fixed = entity.wire.get(kind)
         if fixed is None:
-            fixed = entity.wire[kind] = self._fixed(entity, response, framing)
+            fixed = entity.wire[kind] = self._fixed(response, length, chunked=chunked)
         stays = b"Connection: keep-alive\r\n" if http10 else b""
         tail = stays if keep_alive else b"Connection: close\r\n"
         return b"%bAge: %d\r\n%b\r\n" % (fixed, response.age or 0, tail)
 
-    def _fixed(self, entity: Entity, response: Response, framing: bytes) -> bytes:
-        status = entity.status
+    def _fixed(self, response: Response, length: int | None, *, chunked: bool = False) -> bytes:
+        status = response.entity.status
         lines = [f"HTTP/1.1 {status} ".encode("ascii") + _REASONS.get(status, b"Unknown")]
-        lines.extend(f"{name}: {value}".encode("latin-1", "replace") for name, value in entity.headers)
+        fields = self.fields(response, length)
+        lines.extend(name.encode("latin-1", "replace") + b": " + value for name, value in fields)
+        if chunked:
+            lines.append(b"Transfer-Encoding: chunked")
+        lines.append(b"")
+        return b"\r\n".join(lines)
+
+    def fields(self, response: Response, length: int | None) -> list[tuple[str, bytes]]:
+        """The fields of every answer of this kind, Age and the edge's own Date left out. `length`: of the content;
+        None: not known."""
+        entity = response.entity
+        fields = [(name, value.encode("latin-1", "replace")) for name, value in entity.headers]
         # RFC 9110 section 8.6: no Content-Length in a 204; in a 304 it would have to be that of the 200
-        if status not in (204, 304) and framing:
-            lines.append(framing)
+        if length is not None and entity.status not in (204, 304):
+            fields.append(("Content-Length", b"%d" % length))
         if not entity.own:
             # RFC 9111 section 5.1 and RFC 9110 section 6.6.1: Date and Age go together, so Date is the upstream's
             if not any(name.lower() == "date" for name, _ in entity.headers):
-                lines.append(b"Date: " + self.date())
+                fields.append(("Date", self.date()))
             ours = self._cache_status[response.outcome, response.collapsed]
             trail = entity.trail.encode("latin-1", "replace")
-            lines.append(b"Cache-Status: " + (trail + b", " + ours if trail else ours))
-        lines.append(b"")
-        return b"\r\n".join(lines)
+            fields.append(("Cache-Status", trail + b", " + ours if trail else ours))
+        return fields
 
     def date(self) -> bytes:
         """Now as an HTTP-date, made once per second."""
@@ -98,27 +105,3 @@ def _cache_status(node: str, outcome: Outcome, collapsed: bool) -> bytes:
         case _:
             text = f"{node}; fwd=miss"
     return (text + ("; collapsed" if collapsed or outcome is Outcome.JOIN else "")).encode("ascii")
-
-
-def accepts_gzip(value: str) -> bool:
-    """Whether an Accept-Encoding field allows gzip (RFC 9110 section 12.5.3)."""
-    star = False
-    for item in value.lower().split(","):
-        coding, _, parameters = item.partition(";")
-        coding = coding.strip()
-        allowed = _weight(parameters) > 0
-        if coding in ("gzip", "x-gzip"):
-            return allowed
-        if coding == "*":
-            star = allowed
-    return star
-
-
-def _weight(parameters: str) -> float:
-    name, _, value = parameters.strip().partition("=")
-    if name.strip() != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0

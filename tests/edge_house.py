@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import tempfile
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import uvloop
 from prometheus_client import CollectorRegistry
 from tests.edge_kit import LiveUpstream
+from tests.peers.certificates import self_signed
 
 from headwater.config.settings import Edge, EdgeHttp
 from headwater.edge.app import EdgeServer
@@ -61,10 +64,16 @@ class Peer:
         self.writer.close()
 
 
-class House:
-    """An upstream, an edge before it, and its peers."""
+FRONTS = ("http1", "tls", "h2")
+"""What viewers speak: HTTP/1.1 in the clear, HTTP/1.1 over TLS, HTTP/2 over TLS."""
 
-    def __init__(self) -> None:
+
+class House:
+    """An upstream, an edge before it, and its peers, who speak by `front`."""
+
+    def __init__(self, front: str = "http1") -> None:
+        self.front = front
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
         self.upstream = LiveUpstream()
         self.edges: list[EdgeServer] = []
         self.peers: list[Peer] = []
@@ -74,6 +83,8 @@ class House:
         if not self.upstream.base:
             await self.upstream.start()
         options = {key: http.pop(key) for key in list(http) if key in Edge.model_fields}
+        if self.front != "http1" and "tls" not in http:
+            http["tls"] = {"port": 0, "certificates": [{"certificate": self.certificate()}]}
         settings = Edge.model_validate(
             {**options, "http": EdgeHttp.model_validate({"host": "127.0.0.1", "port": 0, **http})}
         )
@@ -83,9 +94,27 @@ class House:
         await edge.start()
         return edge
 
-    async def peer(self, edge: EdgeServer | None = None) -> Peer:
+    def certificate(self) -> Path:
+        """A PEM file with a certificate and its key."""
+        if self.folder is None:
+            self.folder = tempfile.TemporaryDirectory(prefix="headwater-house-")
+            self_signed(Path(self.folder.name))
+        return Path(self.folder.name) / "certificate.pem"
+
+    async def peer(self, edge: EdgeServer | None = None, address: str | None = None) -> Peer:
+        """A viewer, from `address`."""
+        from tests import h2_kit
+
         edge = edge or (self.edges[0] if self.edges else await self.edge())
-        peer = Peer(*await asyncio.open_connection("127.0.0.1", edge.port, limit=1 << 20))
+        port = edge.port if self.front == "http1" else edge.tls_port
+        peer: Peer
+        if self.front == "h2":
+            peer = cast(Peer, await h2_kit.connect(port, address=address))
+        else:
+            context = h2_kit.client_context("http/1.1") if self.front == "tls" else None
+            local = (address, 0) if address is not None else None
+            streams = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20, ssl=context, local_addr=local)
+            peer = Peer(*streams)
         self.peers.append(peer)
         return peer
 
@@ -95,6 +124,8 @@ class House:
         for edge in self.edges:
             await edge.close()
         await self.upstream.close()
+        if self.folder is not None:
+            self.folder.cleanup()
 
     def metric(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
@@ -105,10 +136,21 @@ LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 def on_both_loops(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Have the conversation `test(house, ...)` on a plain asyncio loop and on uvloop."""
+    run: Callable[..., None] = pytest.mark.parametrize("loop", list(LOOPS))(_had(test, "loop"))
+    return run
 
-    def run(loop: str, **values: object) -> None:
+
+def on_all_fronts(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """The same by each of `FRONTS`; HTTP/1.1 in the clear on both loops."""
+    ways = [("asyncio", "http1"), ("uvloop", "http1"), ("uvloop", "tls"), ("asyncio", "h2"), ("uvloop", "h2")]
+    run: Callable[..., None] = pytest.mark.parametrize(("loop", "front"), ways)(_had(test, "loop", "front"))
+    return run
+
+
+def _had(test: Callable[..., Coroutine[Any, Any, None]], *parameters: str) -> Callable[..., None]:
+    def run(loop: str, front: str = "http1", **values: object) -> None:
         async def conversation() -> None:
-            house = House()
+            house = House(front)
             try:
                 await test(house, **values)
             finally:
@@ -118,15 +160,15 @@ def on_both_loops(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..
             runner.run(conversation())
 
     signature = inspect.signature(test)
-    loop = inspect.Parameter("loop", inspect.Parameter.KEYWORD_ONLY)
+    added = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in parameters]
     others = [
         each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for name, each in signature.parameters.items()
         if name != "house"
     ]
-    run.__signature__ = signature.replace(parameters=[loop, *others])  # type: ignore[attr-defined]
+    run.__signature__ = signature.replace(parameters=[*added, *others])  # type: ignore[attr-defined]
     run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
-    return pytest.mark.parametrize("loop", list(LOOPS))(run)
+    return run
 
 
 async def until(condition: Callable[[], object]) -> None:

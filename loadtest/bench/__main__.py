@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import delay, ingest, ladder, ladder_soak, load, prometheus, soak, srt, srt_watch
+from . import delay, http2, ingest, ladder, ladder_soak, load, prometheus, soak, srt, srt_watch
 
 
 def _ingest(folder: Path, arguments: argparse.Namespace) -> int:
@@ -136,6 +136,13 @@ def _load_compare(folder: Path, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _http2(folder: Path, arguments: argparse.Namespace) -> int:
+    found = list(http2.measure(folder / "http2", seconds=min(arguments.seconds, 15)))
+    print(f"\nTLS and HTTP/2, {http2.CONNECTIONS} connections, one core each\n")
+    print("\n".join(http2.report(found)))
+    return 0
+
+
 def _prometheus_soak(folder: Path, arguments: argparse.Namespace) -> int:
     found = prometheus.run(folder, seconds=arguments.prometheus_seconds, say=print)
     print(f"{found.scrapes} scrapes, the slowest {found.slowest_s:.2f} s; {found.queries} dashboard queries")
@@ -152,6 +159,7 @@ BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
     "srt": _srt,
     "load-capacity": _load_capacity,
     "load-compare": _load_compare,
+    "h2": _http2,
     "soak": _soak,
     "ladder-soak": _ladder_soak,
     "srt-soak": _srt_soak,
@@ -159,7 +167,7 @@ BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
 }
 
 
-SHORT = ["ingest", "delay", "ladder", "srt", "load-capacity", "load-compare"]
+SHORT = ["ingest", "delay", "ladder", "srt", "load-capacity", "load-compare", "h2"]
 """What `all` are: the figures of docs/benchmarks.md; a soak is asked for by its name."""
 
 

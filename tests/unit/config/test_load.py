@@ -231,3 +231,20 @@ def test_a_bad_hand_over_shows_no_value() -> None:
 
 def test_environment_names() -> None:
     assert environment_name("edge.http.port") == "HEADWATER_EDGE__HTTP__PORT"
+
+
+def test_certificates_for_viewers_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    self_signed(tmp_path)
+    good = "[[edge.http.tls.certificates]]\ncertificate = 'certificate.pem'\n"
+    check_files(from_text(good))
+    with pytest.raises(ConfigError) as caught:
+        check_files(from_text(good + "[[edge.http.tls.certificates]]\ncertificate = 'none.pem'\n"))
+    (problem,) = caught.value.problems
+    assert (problem.where, problem.key) == ("given.toml", "edge.http.tls.certificates[1].certificate")
+    assert (problem.value, problem.reason) == ('"none.pem"', "there is no such file")
+
+
+def test_a_port_for_viewers_is_used_once() -> None:
+    with pytest.raises(ConfigError, match="the same port as"):
+        from_text("[edge.http.tls]\nport = 8080\n[[edge.http.tls.certificates]]\ncertificate = 'a.pem'\n")

@@ -73,3 +73,10 @@ def test_roles_apart() -> None:
     assert "no listener" in text
     assert "http://localhost:8081" in text
     assert "http://localhost:8080/" in welcome.edge(Settings(), EDGE)
+
+
+def test_viewers_over_tls() -> None:
+    tls = EdgePorts(http=8080, admin=9602, tls=8443)
+    for text in (welcome.edge(Settings(), tls), welcome.up(Settings(), ORIGIN, tls, with_demo=True)):
+        assert "https://localhost:8443/   (HTTP/2)" in text
+    assert "https:" not in welcome.edge(Settings(), EDGE)

@@ -7,8 +7,9 @@ import re
 import pytest
 
 from headwater.edge.entities import PREFLIGHT, local
+from headwater.edge.fields import accepts_gzip
 from headwater.edge.message import Entity, Outcome, Response
-from headwater.edge.wire import Wire, accepts_gzip
+from headwater.edge.wire import Wire
 
 
 def stored(**changes: object) -> Entity:

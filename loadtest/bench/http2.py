@@ -1,0 +1,200 @@
+"""Our edge and nginx over TLS and HTTP/2 under h2load: requests per second and CPU per request.
+
+Both have one core, h2load the other; the same certificate, the same two files, 100 connections. nginx sends them from
+memory (`sendfile` has no use under TLS); our edge has them in its store.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from .caches import NGINX
+from .load import CLIENT_CORE, SERVER_CORE
+from .processes import Peer, children, cpu_seconds, free_port, pinned, started
+
+H2LOAD = "/usr/bin/h2load"
+SIZES = {"1.5 kB": 1_500, "60 kB": 60_000}
+STREAMS = (1, 10)
+"""Requests at once on each connection: a player's playlist, and a player that fills its buffer."""
+CONNECTIONS = 100
+
+CONFIG = """
+daemon off;
+user root;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+worker_processes 1;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    tcp_nodelay on;
+    keepalive_timeout 75s;
+    keepalive_requests 100000000;
+    types {{ video/mp4 mp4; }}
+    server {{
+        listen 127.0.0.1:{port} ssl http2 backlog=4096;
+        ssl_certificate {folder}/certificate.pem;
+        ssl_certificate_key {folder}/certificate.pem;
+        open_file_cache max=16;
+        root {folder}/files;
+    }}
+}}
+"""
+EDGE = """
+[log]
+format = "human"
+[edge]
+upstream = "http://127.0.0.1:{upstream}"
+[edge.http]
+host = "127.0.0.1"
+port = {plain}
+[edge.http.tls]
+port = {port}
+[[edge.http.tls.certificates]]
+certificate = "{folder}/certificate.pem"
+[edge.admin]
+port = {admin}
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One server, one size, one number of streams."""
+
+    server: str
+    size: str
+    streams: int
+    per_s: float
+    cpu_us: float
+    """User and system time of the serving process per request."""
+
+
+def measure(folder: Path, *, seconds: float) -> Iterator[Measured]:
+    """Both servers in turn for each size, so that a slow moment of the machine is one of both."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "files").mkdir()
+    for size in SIZES.values():
+        (folder / "files" / f"{size}.mp4").write_bytes(os.urandom(size))
+    _certificate(folder / "certificate.pem")
+    servers = {"nginx": _nginx(folder), "Headwater edge": _edge(folder)}
+    try:
+        for streams in STREAMS:
+            for name, size in SIZES.items():
+                for server, (_, port, working) in servers.items():
+                    yield _loaded(server, name, size, streams, port, working, seconds)
+    finally:
+        for peer, _, _ in servers.values():
+            peer.stop()
+
+
+def report(found: list[Measured]) -> list[str]:
+    """Lines of Markdown."""
+    lines = [
+        "| object | streams per connection | nginx, requests/s | Headwater, requests/s | ratio "
+        "| nginx, CPU us per request | Headwater | ratio |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for peer, ours in zip(found[::2], found[1::2], strict=True):
+        lines.append(
+            f"| {ours.size} | {ours.streams} | {peer.per_s:.0f} | {ours.per_s:.0f} | {ours.per_s / peer.per_s:.2f} "
+            f"| {peer.cpu_us:.1f} | {ours.cpu_us:.1f} | {ours.cpu_us / peer.cpu_us:.2f} |"
+        )
+    return lines
+
+
+def _loaded(
+    server: str, name: str, size: int, streams: int, port: int, working: Callable[[], int], seconds: float
+) -> Measured:
+    url = f"https://127.0.0.1:{port}/{size}.mp4"
+    command = [*pinned(CLIENT_CORE), H2LOAD, "-c", str(CONNECTIONS), "-m", str(streams), "-t", "1"]
+    subprocess.run([*command, "-n", "1000", url], check=True, capture_output=True, timeout=60)  # into the store
+    before = cpu_seconds(working())
+    said = subprocess.run(
+        [*command, "-D", str(int(seconds)), url], check=True, capture_output=True, text=True, timeout=seconds + 60
+    ).stdout
+    used = cpu_seconds(working()) - before
+    done = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed", said)
+    if done is None or done[1] != done[2] or int(done[1]) == 0:
+        raise RuntimeError(f"{server}: {said[-500:]}")
+    count = int(done[1])
+    return Measured(server, name, streams, count / int(seconds), used * 1e6 / count)
+
+
+def _nginx(folder: Path) -> tuple[Peer, int, Callable[[], int]]:
+    port = free_port()
+    config = folder / "nginx.conf"
+    config.write_text(CONFIG.format(folder=folder, port=port))
+    if not Path(NGINX).exists():
+        raise FileNotFoundError(f"{NGINX}: install nginx")
+    command = [*pinned(SERVER_CORE), NGINX, "-c", str(config)]
+    peer = started(command, folder / "nginx.log", lambda one: bool(children(one.pid)), what="nginx", timeout_s=10)
+    return peer, port, lambda: children(peer.pid)[0]
+
+
+class _Files(BaseHTTPRequestHandler):
+    """The edge's upstream: asked once for each file."""
+
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, folder: Path, *arguments: object) -> None:
+        self.folder = folder
+        super().__init__(*arguments)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        body = (self.folder / self.path.removeprefix("/")).read_bytes()
+        self.send_response(200)
+        for name, value in (("Content-Type", "video/mp4"), ("Cache-Control", "max-age=3600")):
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  (the base class's name)
+        """Say nothing."""
+
+
+def _edge(folder: Path) -> tuple[Peer, int, Callable[[], int]]:
+    upstream = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, folder / "files"))
+    Thread(target=upstream.serve_forever, daemon=True).start()
+    port = free_port()
+    config = folder / "edge.toml"
+    config.write_text(
+        EDGE.format(upstream=upstream.server_port, plain=free_port(), port=port, admin=free_port(), folder=folder)
+    )
+    command = [*pinned(SERVER_CORE), sys.executable, "-m", "headwater.config.cli", "edge", "--config", str(config)]
+    peer = started(command, folder / "edge.log", lambda one: "Watch" in one.text(), what="the edge", timeout_s=40)
+    return peer, port, lambda: peer.pid
+
+
+def _certificate(path: Path) -> None:
+    """For 127.0.0.1, with its key: ECDSA on P-256."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=2))
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    path.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + certificate.public_bytes(pem))

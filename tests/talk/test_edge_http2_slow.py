@@ -1,0 +1,209 @@
+"""HTTP/2 and time: windows that stay shut, readers that stop, requests that do not end, bodies that still grow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.h2_raw_kit import GET, HELLO, LIMITS, Frame, Raw
+
+from headwater.edge.growing import Growing
+from headwater.edge.http2 import frames
+from headwater.edge.http2.frames import Code, frame
+from headwater.edge.message import Entity, Outcome, Response
+
+LIST = "/live/x/v/index.m3u8"
+
+
+@pytest.fixture
+def raw() -> Iterator[Raw]:
+    one = Raw()
+    yield one
+    one.close()
+
+
+def kinds(found: list[Frame]) -> list[int]:
+    return [one.kind for one in found]
+
+
+def body_of(found: list[Frame], stream: int) -> bytes:
+    return b"".join(one.payload for one in found if one.kind == frames.DATA and one.stream == stream)
+
+
+def ended(found: list[Frame]) -> list[int]:
+    """Streams in the order in which they ended."""
+    sent = (frames.DATA, frames.HEADERS)
+    return [one.stream for one in found if one.kind in sent and one.flags & frames.END_STREAM]
+
+
+def stored(raw: Raw, path: str, size: int, **fields: str) -> bytes:
+    """An object in the store."""
+    body = bytes(range(256)) * (size // 256 + 1)
+    raw.get(1, path)
+    raw.answer(path, body[:size], **fields)
+    raw.send(frames.window_update(0, 1 << 20))
+    raw.take()
+    return body[:size]
+
+
+def test_tiny_windows_are_noise(raw: Raw) -> None:
+    raw.hello(INITIAL_WINDOW_SIZE=0)
+    raw.get(1, "/a")
+    raw.answer("/a", b"x" * 60_000)
+    sent = 0
+    while not raw.pipe.closing and sent < 1_000:
+        raw.send(frames.window_update(1, 1))
+        sent += 1
+    assert sent < 210
+
+
+def test_a_stream_whose_window_stays_shut_is_reset_and_the_others_go_on(raw: Raw) -> None:
+    raw.hello(INITIAL_WINDOW_SIZE=1_000)
+    stored(raw, "/a", 40_000)
+    raw.send(frames.reset(1, 8))
+    raw.get(3, "/a")
+    raw.take()
+    raw.step(LIMITS.write_stall_s - 1)
+    assert raw.take() == []
+    raw.step(2)
+    assert [(one.kind, one.stream, one.code) for one in raw.take()] == [(frames.RST_STREAM, 3, 8)]
+    assert raw.core.tally.slow_closed == 1
+    raw.get(5, "/healthz")
+    assert ended(raw.take()) == [5]
+
+
+def test_a_stream_that_is_read_a_little_at_a_time_has_its_time(raw: Raw) -> None:
+    raw.hello(INITIAL_WINDOW_SIZE=1_000)
+    stored(raw, "/a", 40_000)
+    raw.send(frames.reset(1, 8))
+    raw.get(3, "/a")
+    raw.take()
+    seconds = 0
+    while not any(one.kind == frames.RST_STREAM for one in raw.take()):
+        raw.step(1)
+        seconds += 1
+        raw.send(frames.window_update(3, 256))
+    assert LIMITS.write_stall_s < seconds < 25
+
+
+def test_the_connections_window_that_stays_shut(raw: Raw) -> None:
+    raw.hello()
+    raw.get(1, "/a")
+    raw.answer("/a", b"x" * 200_000)
+    raw.step(LIMITS.write_stall_s + 1)
+    assert raw.pipe.aborted
+    assert raw.core.tally.slow_closed == 1
+
+
+def test_a_transport_that_is_not_read(raw: Raw) -> None:
+    raw.hello(INITIAL_WINDOW_SIZE=1 << 24)
+    raw.send(frames.window_update(0, 1 << 24))
+    raw.pipe.stuck = True
+    raw.get(1, "/a")
+    raw.answer("/a", b"x" * 3_000_000)
+    assert len(raw.pipe.written) < LIMITS.write_high_bytes + 200_000, "no more is written than is asked for"
+    raw.send(frame(frames.PING, 0, 0, b"12345678") * 50)
+    raw.step(LIMITS.write_stall_s - 1)
+    raw.pipe.read(50_000)
+    raw.step(2)
+    assert not raw.pipe.closing, "slow, but reading"
+    raw.step(LIMITS.write_stall_s + 1)
+    assert raw.pipe.aborted
+    assert raw.core.tally.slow_closed == 1
+
+
+def test_a_transport_that_is_read_again_goes_on(raw: Raw) -> None:
+    raw.hello(INITIAL_WINDOW_SIZE=1 << 24)
+    raw.send(frames.window_update(0, 1 << 24))
+    raw.pipe.stuck = True
+    raw.get(1, "/a")
+    raw.answer("/a", b"x" * 1_000_000)
+    raw.pipe.stuck, raw.pipe.unsent = False, 0
+    raw.connection.resume_writing()
+    found = raw.take()
+    assert len(body_of(found, 1)) == 1_000_000
+    assert ended(found) == [1]
+
+
+def test_silence_and_requests_that_do_not_end() -> None:
+    for data, seconds in ((b"", 10), (frames.PREFACE, 10), (HELLO + b"\0\0", 10), (HELLO, 30)):
+        raw = Raw().send(data)
+        raw.step(seconds - 1)
+        assert not raw.pipe.closing
+        raw.step(2)
+        assert raw.pipe.closing, data
+        assert raw.take()[-1].kind == frames.GOAWAY
+        raw.close()
+
+
+def test_pings_do_not_keep_a_connection_and_held_requests_do(raw: Raw) -> None:
+    raw.hello()
+    for _ in range(4):
+        raw.step(7)
+        raw.send(frame(frames.PING, 0, 0, b"12345678"))
+    raw.get(1, "/held")
+    raw.step(100)
+    assert not raw.pipe.closing
+    raw.answer("/held")
+    raw.step(29)
+    assert not raw.pipe.closing
+    raw.step(2)
+    assert raw.pipe.closing
+
+
+def test_a_request_whose_body_does_not_come(raw: Raw) -> None:
+    raw.hello().send(raw.block(1, [(":method", "POST"), *GET[1:], (":path", "/")], ends=False))
+    raw.step(11)
+    found = raw.take()
+    assert raw.fields(found[0])[":status"] == "408"
+    assert found[-1].kind == frames.RST_STREAM
+    assert raw.refused == {"slow-request": 1}
+
+
+@pytest.mark.parametrize("how", ["ends with a piece", "ends later", "breaks"])
+@pytest.mark.parametrize("span", [None, (2, 7), (1, None)])
+def test_a_body_that_is_still_growing(raw: Raw, how: str, span: tuple[int, int | None] | None) -> None:
+    raw.hello()
+    growing = Growing(10)
+    growing.append(b"012")
+    entity = Entity(200, (("Content-Type", "video/mp4"),), b"", received=0.0)
+    raw.get(1, "/held")
+    stream = raw.connection._session.streams[1]
+    assert stream.ticket is not None
+    stream.ticket.cancel()
+    raw.connection._reply(stream, Response(entity, Outcome.FETCH, 0, growing=growing, span=span))
+    growing.append(b"3456")
+    if how == "ends with a piece":
+        growing.append(b"789")
+    elif how == "ends later":
+        growing.append(b"789")
+        growing.finish()
+    else:
+        growing.finish(broken=True)
+    found = raw.take()
+    whole = b"0123456789" if how != "breaks" else b"0123456"
+    first, end = span or (0, None)
+    assert body_of(found, 1) == whole[first:end]
+    assert raw.fields(found[0])["content-length"] == str((end or 10) - first)
+    if how == "breaks" and end is None:
+        assert (found[-1].kind, found[-1].code) == (frames.RST_STREAM, Code.INTERNAL_ERROR)
+    else:
+        assert ended(found) == [1]
+    assert growing.readers == 0
+    assert raw.connection._session.streams == {}
+
+
+def test_a_reader_that_leaves_a_growing_body_watches_no_more(raw: Raw) -> None:
+    raw.hello()
+    growing = Growing(None)
+    raw.get(1, "/held")
+    stream = raw.connection._session.streams[1]
+    assert stream.ticket is not None
+    stream.ticket.cancel()
+    entity = Entity(200, (), b"", received=0.0)
+    raw.connection._reply(stream, Response(entity, Outcome.FETCH, 0, growing=growing))
+    assert "content-length" not in raw.fields(raw.take()[0])
+    raw.send(frames.reset(1, 8))
+    assert growing.readers == 0
+    growing.append(b"late")
+    assert raw.take() == []
