@@ -166,7 +166,7 @@ class Connection(asyncio.Protocol):
         if self._ending or not owed:
             self._drop_ticket()
             return False
-        return True
+        return self._transport is not None and self._transport.can_write_eof()  # over TLS there is no half
 
     def pause_writing(self) -> None:
         """The viewer reads slower than it is answered: no further answer is written."""

@@ -126,10 +126,18 @@ class Sender:
             raise ConnectionFault(Code.FLOW_CONTROL_ERROR, "the connection's window is too large")
 
     def forget(self, stream: Stream) -> None:
-        """It is closed."""
+        """It is closed: no queue keeps it."""
         if stream.blocked:
             stream.blocked = False
             self.blocked.pop(stream.id, None)
+        elif stream.queued:
+            stream.queued = False
+            self._queued -= 1
+            for queue in self._ready:
+                if stream in queue:
+                    queue.remove(stream)
+        elif stream.head is not None:
+            self._heads.remove(stream)
 
     def _queue(self, stream: Stream) -> None:
         stream.queued = True
@@ -142,8 +150,7 @@ class Sender:
         heads, out = self._heads, self.out
         while heads and self.room > 0:
             stream = heads.popleft()
-            if stream.head is None:  # closed meanwhile
-                continue
+            assert stream.head is not None  # what is closed is not kept
             out.append(stream.head)
             self.room -= len(stream.head)
             stream.head = None
@@ -161,8 +168,6 @@ class Sender:
         stream = queue.popleft()
         stream.queued = False
         self._queued -= 1
-        if stream.dead:
-            return 0
         rest = len(stream.body) - stream.position
         if not rest and stream.more:
             stream.refill()

@@ -160,6 +160,30 @@ def test_a_request_whose_body_does_not_come(raw: Raw) -> None:
     assert raw.refused == {"slow-request": 1}
 
 
+def test_streams_that_are_reset_leave_the_queues(raw: Raw) -> None:
+    raw.hello()
+    raw.get(1, "/a")
+    raw.answer("/a", b"x" * 65_535)
+    raw.take()
+    sender = raw.connection._session.sender
+    for number in range(3, 203, 2):
+        raw.get(number, "/a")
+        assert sender.stuck
+        raw.send(frames.reset(number, 8))
+        assert not sender.stuck
+        raw.now += 0.1
+    raw.connection.pause_writing()
+    for number in range(203, 303, 2):
+        raw.get(number, "/healthz")
+        raw.send(frames.reset(number, 8))
+        raw.now += 0.01
+    assert not sender.waiting
+    raw.connection.resume_writing()
+    raw.send(frames.window_update(0, 1 << 20))
+    raw.get(303, "/a")
+    assert ended(raw.take()) == [303]
+
+
 @pytest.mark.parametrize("how", ["ends with a piece", "ends later", "breaks"])
 @pytest.mark.parametrize("span", [None, (2, 7), (1, None)])
 def test_a_body_that_is_still_growing(raw: Raw, how: str, span: tuple[int, int | None] | None) -> None:
