@@ -31,7 +31,7 @@ from .pinproxy import PinProxy
 from .purgeproxy import PurgeProxy
 from .running import DRAIN_S, StartError, bound, within
 from .settings import Settings
-from .sockets import ListenSockets
+from .sockets import Listeners
 from .supervisor import ChildFailed
 
 Reload = Callable[[], Settings]
@@ -53,7 +53,8 @@ class EdgeCrew:
         self._upstream = upstream
         self._count = count
         self._reload = reload
-        self._sockets = ListenSockets(edge.http.host, edge.http.port)
+        tls = edge.http.tls
+        self._sockets = Listeners(edge.http.host, edge.http.port, tls.port if tls.enabled else None)
         self._identity = Identity(f"headwater-{secrets.token_hex(6)}", secrets.token_bytes(KEY_BYTES))
         self._folder: PrivateFolder | None = None
         self._current: Generation | None = None
@@ -131,7 +132,7 @@ class EdgeCrew:
     @property
     def listening(self) -> welcome.EdgePorts:
         """The ports that are bound."""
-        return welcome.EdgePorts(http=self._sockets.port, admin=self._admin.port)
+        return welcome.EdgePorts(self._sockets.port, self._admin.port, self._sockets.tls_port)
 
     # -- hot restart
 
@@ -178,13 +179,17 @@ class EdgeCrew:
         kept = (
             ("http.host", edge.http.host, (now.http.host,)),
             ("http.port", edge.http.port, (now.http.port, self._sockets.port)),
+            ("http.tls.port", edge.http.tls.port, (now.http.tls.port, self._sockets.tls_port)),
+            ("http.tls.certificates", edge.http.tls.enabled, (now.http.tls.enabled,)),
             ("admin.host", edge.admin.host, (now.admin.host,)),
             ("admin.port", edge.admin.port, (now.admin.port, self._admin.port)),
         )
         for key, wanted, bound_to in kept:
             if wanted not in bound_to:
                 log.warning("a setting has changed that takes a restart", setting=f"edge.{key}")
-        http = edge.http.model_copy(update={"host": now.http.host, "port": now.http.port})
+        both = edge.http.tls.enabled and now.http.tls.enabled
+        tls = edge.http.tls.model_copy(update={"port": now.http.tls.port}) if both else now.http.tls
+        http = edge.http.model_copy(update={"host": now.http.host, "port": now.http.port, "tls": tls})
         return settings.model_copy(update={"edge": edge.model_copy(update={"http": http, "admin": now.admin})})
 
     # -- the end

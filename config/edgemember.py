@@ -67,6 +67,7 @@ class Orders:
                     "viewer_key": base64.b64encode(post.viewer_key).decode(),
                     "cache_bytes": post.cache_bytes,
                     "listening": post.listening,
+                    "tls_listening": post.tls_listening,
                 },
             }
         )
@@ -85,6 +86,7 @@ class Orders:
                 base64.b64decode(post["viewer_key"]),
                 post["cache_bytes"],
                 tuple(post["listening"]),
+                tuple(post["tls_listening"]),
             ),
             tuple(document["others"]),
         )

@@ -19,7 +19,7 @@ from .edgemember import RETIRE, Orders
 from .edgeplan import NODE, EdgePlan
 from .running import DRAIN_S
 from .settings import Settings
-from .sockets import NodeSocket
+from .sockets import NodeSocket, Share
 from .spare import Spare
 from .supervisor import Message, Supervisor
 
@@ -55,7 +55,7 @@ class Member:
             at_once=True,
             max_pause_s=MAX_PAUSE_S,
             start_s=START_S,
-            pass_fds=orders.post.listening,
+            pass_fds=(*orders.post.listening, *orders.post.tls_listening),
             spare=spare.take,
             name=f"edge {orders.name}",
         )
@@ -79,25 +79,25 @@ class Generation:
         settings: Settings,
         identity: Identity,
         plan_with: Callable[[str], EdgePlan],
-        listening: Sequence[tuple[int, ...]],
+        listening: Sequence[Share],
         folder: Path,
         node_ready: Callable[[Member], None],
     ) -> None:
-        """`plan_with`: gives the plan for the path of the node's socket; `listening`: descriptors for each worker.
+        """`plan_with`: gives the plan for the path of the node's socket; `listening`: for each worker.
         Raises OSError."""
         self.number = number
         self._socket = NodeSocket(folder / f"{number}.sock")
         plan = plan_with(str(self._socket.path))
-        every = (self._socket.descriptor, *(descriptor for share in listening for descriptor in share))
+        every = (self._socket.descriptor, *(one for share in listening for one in (*share.http, *share.tls)))
         self._spare = Spare(every)
 
         def orders(name: str, place: Place) -> Orders:
             is_node = place is Place.NODE
-            mine = (self._socket.descriptor,) if is_node else listening[int(name)]
+            mine = Share((self._socket.descriptor,)) if is_node else listening[int(name)]
             cache_bytes = plan.node_cache_bytes if is_node else plan.worker_cache_bytes
-            post = Post(place, identity.cdn_id, identity.viewer_key, cache_bytes, mine)
+            post = Post(place, identity.cdn_id, identity.viewer_key, cache_bytes, mine.http, mine.tls)
             edge = plan.node if is_node else plan.worker
-            others = tuple(descriptor for descriptor in every if descriptor not in mine)
+            others = tuple(descriptor for descriptor in every if descriptor not in (*mine.http, *mine.tls))
             control = folder / f"{number}-{name}.sock"
             return Orders(name, control, settings.model_copy(update={"edge": edge}), post, others)
 

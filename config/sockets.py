@@ -12,6 +12,7 @@ import errno
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 BACKLOG = 4_096
@@ -99,6 +100,62 @@ class ListenSockets:
 
     def close(self) -> None:
         """Let them go; the kernel stops listening when the workers have closed theirs too. Idempotent."""
+        self.trim(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Descriptors for one worker."""
+
+    http: tuple[int, ...]
+    tls: tuple[int, ...] = ()
+
+
+class Listeners:
+    """Where viewers come: over HTTP, and over TLS when `tls_port` is not None."""
+
+    def __init__(self, host: str, port: int, tls_port: int | None) -> None:
+        self._http = ListenSockets(host, port)
+        self._tls = ListenSockets(host, tls_port) if tls_port is not None else None
+
+    @property
+    def port(self) -> int:
+        """That is bound."""
+        return self._http.port
+
+    @property
+    def tls_port(self) -> int | None:
+        """That is bound; None without TLS."""
+        return self._tls.port if self._tls is not None else None
+
+    @property
+    def count(self) -> int:
+        """Workers that have had sockets of their own."""
+        return self._http.count
+
+    def bind(self, workers: int) -> None:
+        """Have sockets for `workers` workers. Raises OSError, whose text names the setting."""
+        self._http.bind(workers)
+        if self._tls is not None:
+            try:
+                self._tls.bind(workers)
+            except OSError as error:
+                where = f"edge.http.tls.port = {self._tls.port}"
+                raise OSError(error.errno, f"{where}: {error.strerror or error}") from error
+
+    def shares(self, workers: int) -> list[Share]:
+        """For each of `workers` workers."""
+        tls = self._tls.shares(workers) if self._tls is not None else [()] * workers
+        return [Share(*pair) for pair in zip(self._http.shares(workers), tls, strict=True)]
+
+    def trim(self, workers: int) -> None:
+        """Close all but those of the first `workers` workers."""
+        for sockets in (self._http, self._tls):
+            if sockets is not None:
+                sockets.trim(workers)
+
+    def close(self) -> None:
+        """Let them go. Idempotent."""
         self.trim(0)
 
 

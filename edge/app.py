@@ -14,7 +14,7 @@ from headwater.config.settings import Edge
 from headwater.config.settings_freshness import Freshness
 from headwater.config.stages import Stage, StageTimes
 
-from .bind import bound_unsent, listen, port_of
+from .bind import listen, port_of, tls_sockets
 from .caller import Callers
 from .core import TICK_S, Core, CoreLimits
 from .disk import Disk, disk_of
@@ -41,7 +41,7 @@ from .tiermetrics import TierMetrics
 from .tiers import Tiers
 from .tls import CertificateError, Certificates
 from .tlsmetrics import TlsMetrics
-from .tlsserver import TlsServer, listening_socket
+from .tlsserver import TlsServer
 from .upstreams import Upstreams
 from .viewers import KEY_BYTES
 from .wire import Wire
@@ -232,11 +232,7 @@ class EdgeServer:
         """Load the certificates and bind. Raises CertificateError, OSError."""
         http = self._settings.http
         self._certificates = Certificates(http.tls)
-        try:
-            listening = listening_socket(http.host, http.tls.port, http.backlog)
-        except OSError as error:
-            raise OSError(error.errno, f"edge.http.tls.port = {http.tls.port}: {error.strerror or error}") from error
-        bound_unsent(listening, limits.write_high_bytes)
+        listening = tls_sockets(http, self._post.tls_listening)
         self._tls = TlsServer(core, shared, limits, self._certificates, listening)
 
     def _on_tick(self) -> None:

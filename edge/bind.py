@@ -31,8 +31,36 @@ async def listen(http: EdgeHttp, inherited: Sequence[int], protocols: Protocols)
             servers.append(await make(protocols, sock=listening, backlog=http.backlog))
     for server in servers:
         for listening in server.sockets:
-            bound_unsent(listening, http.write_high_bytes)
+            _bound_unsent(listening, http.write_high_bytes)
     return servers
+
+
+def tls_sockets(http: EdgeHttp, inherited: Sequence[int]) -> list[socket.socket]:
+    """Sockets that listen for TLS: `inherited` ones, where there are none one at the port of `http.tls`.
+
+    Raises OSError when the address cannot be bound.
+    """
+    if inherited:
+        sockets = [socket.socket(fileno=descriptor) for descriptor in inherited]
+        for listening in sockets:
+            listening.listen(http.backlog)
+    else:
+        sockets = [_bound(http.host, http.tls.port, http.backlog)]
+    for listening in sockets:
+        listening.setblocking(False)
+        _bound_unsent(listening, http.write_high_bytes)
+    return sockets
+
+
+def _bound(host: str, port: int, backlog: int) -> socket.socket:
+    """Listening; `host` empty: every address."""
+    try:
+        if not host and socket.has_dualstack_ipv6():
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=backlog)
+        family, _, _, _, address = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)[0]  # noqa: S104
+        return socket.create_server(address[:2], family=family, backlog=backlog)
+    except OSError as error:
+        raise OSError(error.errno, f"edge.http.tls.port = {port}: {error.strerror or error}") from error
 
 
 def port_of(servers: Sequence[asyncio.Server]) -> int:
@@ -44,7 +72,7 @@ def port_of(servers: Sequence[asyncio.Server]) -> int:
     return 0
 
 
-def bound_unsent(listening: socket.socket, most: int) -> None:
+def _bound_unsent(listening: socket.socket, most: int) -> None:
     """Connections inherit it: the kernel takes no more than `most` bytes that it cannot send yet. Why: its own bound
     is some MiB for each reader that stops, and lets a slow one look quick."""
     if hasattr(socket, "TCP_NOTSENT_LOWAT") and listening.family != socket.AF_UNIX:

@@ -40,7 +40,9 @@ class Post:
     cache_bytes: int | None = None
     """Its share of `edge.cache_bytes`. Not in its settings, where no object may be larger than the cache."""
     listening: tuple[int, ...] = ()
-    """Descriptors of inherited sockets that listen already, in place of `edge.http.host` and `port`."""
+    """Descriptors of inherited sockets that are bound, in place of `edge.http.host` and `port`."""
+    tls_listening: tuple[int, ...] = ()
+    """The same for `edge.http.tls.port`."""
 
     @property
     def is_node(self) -> bool:

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import socket
 import ssl
+from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
@@ -47,17 +48,6 @@ _REASONS = {
 }
 
 
-def listening_socket(host: str, port: int, backlog: int) -> socket.socket:
-    """Bound and listening; `host` empty: every address. Raises OSError."""
-    if not host and socket.has_dualstack_ipv6():
-        sock = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=backlog)
-    else:
-        family, _, _, _, address = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)[0]  # noqa: S104
-        sock = socket.create_server(address[:2], family=family, backlog=backlog)
-    sock.setblocking(False)
-    return sock
-
-
 class _Chooser(asyncio.Protocol):
     """Stands for the protocol until the handshake has said which one it is (RFC 7301)."""
 
@@ -76,8 +66,14 @@ class TlsServer:
     """One listener."""
 
     def __init__(
-        self, core: Core, shared: Shared, limits: Limits, certificates: Certificates, listening: socket.socket
+        self,
+        core: Core,
+        shared: Shared,
+        limits: Limits,
+        certificates: Certificates,
+        listening: Sequence[socket.socket],
     ) -> None:
+        """`listening`: sockets that are bound, of which this becomes the owner; it listens from here on."""
         self.connections: dict[tuple[str, str], int] = {}
         """Handshakes done, by protocol and TLS version."""
         self.failed: dict[str, int] = {}
@@ -87,7 +83,7 @@ class TlsServer:
         self._limits = limits
         self._certificates = certificates
         self._blocks = Blocks(shared.wire)
-        self._listening: socket.socket | None = listening
+        self._listening = list(listening)
         self._loop = asyncio.get_running_loop()
         self._tasks: dict[asyncio.Task[None], socket.socket | None] = {}
         """Connections in their handshake, each with its socket until a transport has it."""
@@ -97,23 +93,23 @@ class TlsServer:
     @property
     def port(self) -> int:
         """What is bound; 0: nothing any more."""
-        return int(self._listening.getsockname()[1]) if self._listening is not None else 0
+        return int(self._listening[0].getsockname()[1]) if self._listening else 0
 
     def start(self) -> None:
         """Begin to take connections."""
         self._paused = None
-        if self._listening is not None:
-            self._loop.add_reader(self._listening.fileno(), self._accept)
+        for listening in self._listening:
+            self._loop.add_reader(listening.fileno(), self._accept, listening)
 
     def stop(self) -> None:
         """Take no more. Idempotent."""
         if self._paused is not None:
             self._paused.cancel()
             self._paused = None
-        if self._listening is not None:
-            self._loop.remove_reader(self._listening.fileno())
-            self._listening.close()
-            self._listening = None
+        self._take_none()
+        for listening in self._listening:
+            listening.close()
+        self._listening.clear()
         for task in list(self._tasks):
             task.cancel()
 
@@ -122,19 +118,21 @@ class TlsServer:
         self.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _accept(self) -> None:
+    def _take_none(self) -> None:
+        for listening in self._listening:
+            self._loop.remove_reader(listening.fileno())
+
+    def _accept(self, listening: socket.socket) -> None:
         for _ in range(ACCEPTS):
-            if self._listening is None:
-                return
             try:
-                sock, address = self._listening.accept()
+                sock, address = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
                 if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     raise
                 self._core.tally.refuse("files")
-                self._loop.remove_reader(self._listening.fileno())
+                self._take_none()
                 self._paused = self._loop.call_later(PAUSE_S, self.start)
                 return
             sock.setblocking(False)

@@ -26,6 +26,7 @@ from headwater.loadtest.bench.processes import Peer, children, fetched, free_por
 from headwater.loadtest.bench.server import Headwater
 from headwater.loadtest.follow import FollowError, PartFollower
 
+from .certificates import self_signed
 from .sources import SOURCES
 from .test_processes import UP, gone
 
@@ -51,12 +52,22 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headwater]:
         yield server
 
 
-@pytest.fixture
-def edge(origin: Headwater, tmp_path: Path) -> Iterator[EdgeNode]:
-    node = EdgeNode(tmp_path, "edge", {"origin": origin.url("", at="origin")}, workers=2)
-    wait_until(lambda: whole(node), timeout_s=90, what="all processes", peer=node.peer)
+@pytest.fixture(scope="module")
+def started(origin: Headwater, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeNode]:
+    """One edge for all tests, whatever they did to its processes."""
+    folder = tmp_path_factory.mktemp("edge")
+    certificates = f'[[edge.http.tls.certificates]]\ncertificate = "{self_signed(folder)}"'
+    tls = f"[edge.http.tls]\nport = {free_port()}\n{certificates}"
+    node = EdgeNode(folder, "edge", {"origin": origin.url("", at="origin")}, workers=2, extra=tls)
     yield node
     node.peer.kill()
+
+
+@pytest.fixture
+def edge(started: EdgeNode) -> EdgeNode:
+    """With all its processes."""
+    wait_until(lambda: whole(started), timeout_s=90, what="all processes", peer=started.peer)
+    return started
 
 
 def whole(edge: EdgeNode) -> bool:
@@ -194,6 +205,25 @@ async def test_a_killed_node_is_back_and_no_viewer_notices(edge: EdgeNode) -> No
         assert one.longest_pause < 2 * TARGET_S  # less than a part, once the process that takes its place is loaded
 
 
+def test_a_purge_reaches_the_node_and_every_worker(edge: EdgeNode) -> None:
+    seen = asyncio.run(watch(edge.base, 4))
+    assert not any(one.errors for one in seen)
+    purged = purge(edge, PLAYLIST)
+    assert purged.returncode == 0, purged.stderr
+    found = {name: int(count) for count, name in re.findall(r"(\d+) (\w+)", purged.stdout)}
+    assert found["playlists"] == 3, purged.stdout  # followed by the node and by both workers
+    assert found["objects"] >= 6, purged.stdout
+    refused = purge(edge, "live")
+    assert refused.returncode == 2 and "400" in refused.stderr, refused.stderr
+
+
+def purge(edge: EdgeNode, playlist: str) -> subprocess.CompletedProcess[str]:
+    """`headwater purge --stream`."""
+    command = [sys.executable, "-m", "headwater.config.cli", "purge", "--stream", playlist]
+    command += ["--admin", f"http://127.0.0.1:{edge.admin}"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
 # -- hot restart
 
 
@@ -268,7 +298,7 @@ async def test_sighup_under_load_breaks_nothing(edge: EdgeNode) -> None:
     async with load(edge.port, errors, clients):
         await asyncio.sleep(4)
         os.kill(edge.peer.pid, signal.SIGHUP)
-        await asyncio.to_thread(wait_until, lambda: hot(edge, "done") == 1, timeout_s=90, what="the restart")
+        await asyncio.to_thread(wait_until, partial(restarted, edge, 1), timeout_s=90, what="the restart")
         seen = await viewers
     after = processes(edge)
     assert errors == []
@@ -278,28 +308,31 @@ async def test_sighup_under_load_breaks_nothing(edge: EdgeNode) -> None:
     for one in seen:
         assert (one.errors, one.broken) == ([], 0)
         one.complete()
+    await asyncio.to_thread(over_tls, edge)
     # Of the first generation nobody is left: node, two workers, and the process that waits to take a place
     await asyncio.to_thread(wait_until, lambda: len(children(edge.peer.pid)) == 4, timeout_s=30, what="the end")
 
 
-async def test_settings_that_cannot_be_used_change_nothing(edge: EdgeNode) -> None:
-    before = processes(edge)
-    good = edge.config.read_text()
-    edge.config.write_text(good.replace("workers = 2", "wokers = 3"))
-    os.kill(edge.peer.pid, signal.SIGHUP)
-    await asyncio.to_thread(wait_until, lambda: hot(edge, "refused") == 1, timeout_s=10, what="the refusal")
-    assert "wokers" in edge.peer.text() and "nothing changes" in edge.peer.text()
-    assert processes(edge) == before
-    # One worker more or less: the sockets of all are still served
-    for workers, done in ((3, 1), (1, 2)):
-        edge.config.write_text(good.replace("workers = 2", f"workers = {workers}"))
-        os.kill(edge.peer.pid, signal.SIGHUP)
-        await asyncio.to_thread(wait_until, partial(restarted, edge, done), timeout_s=90, what="the restart")
-        assert len(processes(edge)) == workers + 1
-        for _ in range(20):
-            assert fetched(f"{edge.base}/healthz", 5)[0] == 200
-    assert edge.peer.stop() == 0, edge.peer.text()
-    assert "Traceback" not in edge.peer.text()
+def over_tls(edge: EdgeNode) -> None:
+    """Viewers over HTTP/2 find every worker."""
+    port = int(edge.config.read_text().partition("[edge.http.tls]\nport = ")[2].split()[0])
+    for _ in range(16):
+        url = f"https://127.0.0.1:{port}/live/workers/index.m3u8"
+        command = [
+            "curl",
+            "-sk",
+            "--http2",
+            "--max-time",
+            "10",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_version} %{http_code}",
+            url,
+        ]
+        assert subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout == "2 200"
+    for worker in "01":
+        assert edge.metric("headwater_edge_tls_connections_total", worker=worker, protocol="h2") > 0
 
 
 def test_up_restarts_its_edge_and_keeps_its_origin(tmp_path: Path) -> None:
@@ -325,28 +358,30 @@ def test_up_restarts_its_edge_and_keeps_its_origin(tmp_path: Path) -> None:
         peer.kill()
 
 
+async def test_settings_that_cannot_be_used_change_nothing(edge: EdgeNode) -> None:
+    before = processes(edge)
+    good = edge.config.read_text()
+    edge.config.write_text(good.replace("workers = 2", "wokers = 3"))
+    os.kill(edge.peer.pid, signal.SIGHUP)
+    await asyncio.to_thread(wait_until, lambda: hot(edge, "refused") == 1, timeout_s=10, what="the refusal")
+    assert "wokers" in edge.peer.text() and "nothing changes" in edge.peer.text()
+    assert processes(edge) == before
+    # One worker more or less: the sockets of all are still served
+    restarts = int(hot(edge, "done"))
+    for workers, done in ((3, restarts + 1), (1, restarts + 2)):
+        edge.config.write_text(good.replace("workers = 2", f"workers = {workers}"))
+        os.kill(edge.peer.pid, signal.SIGHUP)
+        await asyncio.to_thread(wait_until, partial(restarted, edge, done), timeout_s=90, what="the restart")
+        assert len(processes(edge)) == workers + 1
+        for _ in range(20):
+            assert fetched(f"{edge.base}/healthz", 5)[0] == 200
+    assert edge.peer.stop() == 0, edge.peer.text()
+    assert "Traceback" not in edge.peer.text()
+
+
 def restarted(edge: EdgeNode, times: int) -> bool:
     return hot(edge, "done") == times
 
 
 def hot(edge: EdgeNode, result: str) -> float:
     return edge.metric("headwater_edge_hot_restarts_total", result=result)
-
-
-def test_a_purge_reaches_the_node_and_every_worker(edge: EdgeNode) -> None:
-    seen = asyncio.run(watch(edge.base, 4))
-    assert not any(one.errors for one in seen)
-    purged = purge(edge, PLAYLIST)
-    assert purged.returncode == 0, purged.stderr
-    found = {name: int(count) for count, name in re.findall(r"(\d+) (\w+)", purged.stdout)}
-    assert found["playlists"] == 3, purged.stdout  # followed by the node and by both workers
-    assert found["objects"] >= 6, purged.stdout
-    refused = purge(edge, "live")
-    assert refused.returncode == 2 and "400" in refused.stderr, refused.stderr
-
-
-def purge(edge: EdgeNode, playlist: str) -> subprocess.CompletedProcess[str]:
-    """`headwater purge --stream`."""
-    command = [sys.executable, "-m", "headwater.config.cli", "purge", "--stream", playlist]
-    command += ["--admin", f"http://127.0.0.1:{edge.admin}"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)

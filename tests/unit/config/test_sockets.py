@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.config.sockets import ListenSockets, NodeSocket
+from headwater.config.sockets import Listeners, ListenSockets, NodeSocket
 
 
 @pytest.fixture
@@ -109,3 +109,22 @@ def test_the_socket_of_the_node(tmp_path: Path) -> None:
     node.close()
     node.close()
     assert not node.path.exists()
+
+
+def test_http_and_tls_are_shared_out_together() -> None:
+    plain, both = Listeners("127.0.0.1", 0, None), Listeners("127.0.0.1", 0, 0)
+    for listeners in (plain, both):
+        listeners.bind(3)
+    assert [(len(share.http), len(share.tls)) for share in plain.shares(3)] == [(1, 0)] * 3
+    assert [(len(share.http), len(share.tls)) for share in both.shares(3)] == [(1, 1)] * 3
+    assert plain.tls_port is None and both.tls_port not in (None, 0, both.port)
+    both.trim(2)
+    assert both.count == 2
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = Listeners("127.0.0.1", 0, other.getsockname()[1])
+        with pytest.raises(OSError, match=r"edge\.http\.tls\.port"):
+            taken.bind(1)
+    for listeners in (plain, both, taken):
+        listeners.close()
