@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import delay, http2, ingest, ladder, ladder_soak, load, prometheus, soak, srt, srt_watch
+from . import delay, hits, http2, ingest, ladder, ladder_soak, load, prometheus, soak, srt, srt_watch
 
 
 def _ingest(folder: Path, arguments: argparse.Namespace) -> int:
@@ -136,6 +136,13 @@ def _load_compare(folder: Path, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _hits(folder: Path, arguments: argparse.Namespace) -> int:
+    found = hits.measure(folder / "hits", seconds=min(arguments.seconds, 10))
+    print(f"\nEverything in the cache, HTTP/1.1, {hits.CONNECTIONS} connections, one core each\n")
+    print("\n".join(hits.report(found)))
+    return 0
+
+
 def _http2(folder: Path, arguments: argparse.Namespace) -> int:
     found = list(http2.measure(folder / "http2", seconds=min(arguments.seconds, 15)))
     print(f"\nTLS and HTTP/2, {http2.CONNECTIONS} connections, one core each\n")
@@ -159,6 +166,7 @@ BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
     "srt": _srt,
     "load-capacity": _load_capacity,
     "load-compare": _load_compare,
+    "hits": _hits,
     "h2": _http2,
     "soak": _soak,
     "ladder-soak": _ladder_soak,
@@ -167,7 +175,7 @@ BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
 }
 
 
-SHORT = ["ingest", "delay", "ladder", "srt", "load-capacity", "load-compare", "h2"]
+SHORT = ["ingest", "delay", "ladder", "srt", "load-capacity", "load-compare", "hits", "h2"]
 """What `all` are: the figures of docs/benchmarks.md; a soak is asked for by its name."""
 
 

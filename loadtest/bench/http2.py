@@ -11,12 +11,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from .caches import NGINX
+from .files import serve_files
 from .load import CLIENT_CORE, SERVER_CORE
 from .processes import Peer, children, cpu_seconds, free_port, pinned, started
 
@@ -96,7 +94,8 @@ def measure(folder: Path, *, seconds: float) -> Iterator[Measured]:
         for streams in STREAMS:
             for name, size in SIZES.items():
                 for server, (_, port, working) in servers.items():
-                    yield _loaded(server, name, size, streams, port, working, seconds)
+                    url = f"https://127.0.0.1:{port}/{size}.mp4"
+                    yield loaded(server, name, url, working, seconds, connections=CONNECTIONS, streams=streams)
     finally:
         for peer, _, _ in servers.values():
             peer.stop()
@@ -117,11 +116,19 @@ def report(found: list[Measured]) -> list[str]:
     return lines
 
 
-def _loaded(
-    server: str, name: str, size: int, streams: int, port: int, working: Callable[[], int], seconds: float
+def loaded(
+    server: str,
+    name: str,
+    url: str,
+    working: Callable[[], int],
+    seconds: float,
+    *,
+    connections: int,
+    streams: int = 1,
+    options: Sequence[str] = (),
 ) -> Measured:
-    url = f"https://127.0.0.1:{port}/{size}.mp4"
-    command = [*pinned(CLIENT_CORE), H2LOAD, "-c", str(CONNECTIONS), "-m", str(streams), "-t", "1"]
+    """What h2load gets from `url`, and what that costs the process `working()`."""
+    command = [*pinned(CLIENT_CORE), H2LOAD, "-c", str(connections), "-m", str(streams), "-t", "1", *options]
     subprocess.run([*command, "-n", "1000", url], check=True, capture_output=True, timeout=60)  # into the store
     before = cpu_seconds(working())
     said = subprocess.run(
@@ -146,36 +153,10 @@ def _nginx(folder: Path) -> tuple[Peer, int, Callable[[], int]]:
     return peer, port, lambda: children(peer.pid)[0]
 
 
-class _Files(BaseHTTPRequestHandler):
-    """The edge's upstream: asked once for each file."""
-
-    protocol_version = "HTTP/1.1"
-
-    def __init__(self, folder: Path, *arguments: object) -> None:
-        self.folder = folder
-        super().__init__(*arguments)  # type: ignore[arg-type]
-
-    def do_GET(self) -> None:
-        body = (self.folder / self.path.removeprefix("/")).read_bytes()
-        self.send_response(200)
-        for name, value in (("Content-Type", "video/mp4"), ("Cache-Control", "max-age=3600")):
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  (the base class's name)
-        """Say nothing."""
-
-
 def _edge(folder: Path) -> tuple[Peer, int, Callable[[], int]]:
-    upstream = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, folder / "files"))
-    Thread(target=upstream.serve_forever, daemon=True).start()
-    port = free_port()
+    upstream, port = serve_files(folder / "files"), free_port()
     config = folder / "edge.toml"
-    config.write_text(
-        EDGE.format(upstream=upstream.server_port, plain=free_port(), port=port, admin=free_port(), folder=folder)
-    )
+    config.write_text(EDGE.format(upstream=upstream, plain=free_port(), port=port, admin=free_port(), folder=folder))
     command = [*pinned(SERVER_CORE), sys.executable, "-m", "headwater.config.cli", "edge", "--config", str(config)]
     peer = started(command, folder / "edge.log", lambda one: "Watch" in one.text(), what="the edge", timeout_s=40)
     return peer, port, lambda: peer.pid
