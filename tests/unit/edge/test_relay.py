@@ -204,7 +204,7 @@ async def test_a_taker_may_pause_for_longer_than_an_upstream_may_stall() -> None
 @pytest.mark.parametrize("within", [True, False])
 async def test_nothing_is_handed_on_after_a_cancel(within: bool) -> None:
     taker = Taker()
-    async with serving(writing(*[LARGE] * 20), length=20 * len(LARGE)) as client:
+    async with serving(writing(*[LARGE] * 20, pause_s=0.05), length=20 * len(LARGE)) as client:
         taker.on_piece = (lambda: client.cancel()) if within else (lambda: None)
         future = client.get(taker)
         await until(lambda: taker.pieces)
