@@ -60,6 +60,8 @@ class EdgeCrew:
         self._current: Generation | None = None
         self._before: Generation | None = None
         """The one that makes way, during a hot restart."""
+        self._coming: Generation | None = None
+        """The one that starts: its workers may have viewers already."""
         self._numbers = 0
         self._restart: asyncio.Task[None] | None = None
         self._again = False
@@ -111,15 +113,23 @@ class EdgeCrew:
             self._folder.path,
             self._node_ready,
         )
-        await generation.start()
+        self._coming = generation
+        try:
+            await generation.start()
+        finally:
+            self._coming = None
         log.info("edge-generation-started", generation=generation.number, workers=workers)
         return generation
 
-    def _controls(self) -> list[Control]:
-        """Of all processes, nodes first; during a hot restart of both generations."""
-        generations = [one for one in (self._before, self._current) if one is not None]
-        members = [one.node for one in generations] + [worker for one in generations for worker in one.workers]
-        return [member.control for member in members]
+    def _controls(self) -> tuple[list[Control], list[Control]]:
+        """Of all nodes, and of all workers that run; during a hot restart of both generations."""
+        generations = [one for one in (self._before, self._current, self._coming) if one is not None]
+        workers = [worker for one in generations for worker in one.workers]
+        # A worker that has ended keeps nothing; a node has its disk
+        return (
+            [one.node.control for one in generations],
+            [worker.control for worker in workers if worker.supervisor.running],
+        )
 
     def _node_ready(self, node: Member) -> None:
         self._keep(self._pins.restore(node.control))
@@ -169,6 +179,7 @@ class EdgeCrew:
             log.error("hot restart failed: the processes before go on", reason=str(error))
             return Restart.FAILED
         self._before, self._current, self._settings = self._current, following, settings
+        self._keep(self._pins.restore(following.node.control))  # what was pinned while it started
         await self._before.retire()
         self._before = None
         return Restart.DONE

@@ -35,6 +35,8 @@ this bridges a worker's restart."""
 LATER_S = 2.0
 """What a worker waits longer than the node does, so that the node's own answer arrives first."""
 MAX_WAIT_S = 86_400.0
+MAX_CONNECTIONS = 10_000_000
+"""What `units.Count` allows."""
 NEVER_SHED_MS = 3_600_000
 
 
@@ -63,8 +65,11 @@ def plan(edge: Edge, upstream: str, workers: int, socket: str) -> EdgePlan:
 
 def _node(edge: Edge, upstream: str, workers: int) -> Edge:
     http = EdgeHttp(
-        connections=workers * (edge.upstream_connections + PER_FOLLOWER * edge.followers),
+        connections=min(MAX_CONNECTIONS, workers * (edge.upstream_connections + PER_FOLLOWER * edge.followers)),
         header_bytes=edge.http.header_bytes + 4 * KIB,  # what a worker adds
+        # A worker stops reading while its viewer does, and how long that may be is the worker's business
+        write_stall_s=MAX_WAIT_S,
+        write_least_bytes_s=1,
     )
     return edge.model_copy(
         update={
@@ -86,6 +91,7 @@ def _worker(edge: Edge, workers: int, socket: str) -> Edge:
             "upstream": None,
             "upstreams": (EdgeUpstream(url=f"unix:{socket}", name=NODE),),
             "upstream_timeout_s": min(edge.upstream_timeout_s + LATER_S, MAX_WAIT_S),
+            "upstream_stall_s": min(edge.upstream_stall_s + LATER_S, MAX_WAIT_S),
             "pins": (),
             "disk": EdgeDisk(),
             "held": share(edge.held, workers),

@@ -14,10 +14,14 @@ PATH = "/purge"
 MAX_BODY = 4_096
 
 
-class PurgeProxy:
-    """`members()`: the controls of the processes that run now, the node first; empty while there are none."""
+Members = Callable[[], tuple[Sequence[Control], Sequence[Control]]]
+"""The controls of nodes and of workers that run now; empty while there are none."""
 
-    def __init__(self, members: Callable[[], Sequence[Control]]) -> None:
+
+class PurgeProxy:
+    """Passes each purge on."""
+
+    def __init__(self, members: Members) -> None:
         self._members = members
 
     def routes(self) -> list[web.RouteDef]:
@@ -28,15 +32,15 @@ class PurgeProxy:
         body = await request.read()  # bounded by the application's client_max_size
         if len(body) > MAX_BODY:
             raise web.HTTPRequestEntityTooLarge(MAX_BODY, len(body))
-        members = self._members()
-        kind = request.headers.get("Content-Type", "")
-        if not members:
+        nodes, workers = self._members()
+        if not nodes:
             raise web.HTTPServiceUnavailable(text="starting or stopped\n")
-        first = await members[0].ask("POST", PATH, body, kind)
-        if first is not None and first.status != 200:  # a bad order is told as the node tells it
-            return web.Response(status=first.status, body=first.body, headers={"Content-Type": first.content_type})
-        rest = await asyncio.gather(*(member.ask("POST", PATH, body, kind) for member in members[1:]))
-        answers = [first, *rest]
+        kind = request.headers.get("Content-Type", "")
+        answers = list(await asyncio.gather(*(node.ask("POST", PATH, body, kind) for node in nodes)))
+        for told in answers:
+            if told is not None and told.status != 200:  # a bad order is told as the node tells it
+                return web.Response(status=told.status, body=told.body, headers={"Content-Type": told.content_type})
+        answers += await asyncio.gather(*(worker.ask("POST", PATH, body, kind) for worker in workers))
         done = [answer for answer in answers if answer is not None and answer.status == 200]
         if len(done) < len(answers):
             # A process that has just died keeps nothing; one that does not answer may.

@@ -172,7 +172,7 @@ class EdgeServer:
         limits = Limits.of(settings.http)
         guard = Guard(settings.limits, settings.proxy.trusted, limits.connections, core.tally, loop.time())
         callers = Callers(settings.proxy, guard, counted=not post.is_node)
-        shared = Shared(limits, Wire(post.cache_name(settings.node)), core.tally, loop, callers)
+        shared = Shared(limits, Wire(post.cache_name(settings.node), inner=post.is_node), core.tally, loop, callers)
         try:
             if self._keyring is not None:
                 self._keyring.start()
@@ -291,10 +291,13 @@ class EdgeServer:
             return
         self._stop_accepting()
         self._shared.draining = True
-        await self._shared.wait_empty(NEWS_S)
+        # Handshakes that are under way are no connections yet
+        settled = self._tls.settle(NEWS_S) if self._tls is not None else asyncio.sleep(0)
+        await asyncio.gather(self._shared.wait_empty(NEWS_S), settled)
         self._core.drain(asyncio.get_running_loop().time())
         await self._shared.wait_empty(DRAIN_S - NEWS_S - LAST_S)
         self._shared.drain()
+        self._core.drain(asyncio.get_running_loop().time())  # who was held since
         await self._shared.wait_empty(LAST_S)
         log.info("edge-retired", left=self._shared.connections)
 
@@ -311,6 +314,8 @@ class EdgeServer:
             self._tick = None
         self._leaving = True
         self._stop_accepting()
+        if self._tls is not None:
+            self._tls.cancel()
         if self.pins is not None:
             self.pins.stop()
             self.pins = None

@@ -38,7 +38,7 @@ def ask(core: Core, guest: Guest, request: Request, reply: Reply, now: float) ->
 class Laggard:
     """A reader that is behind: with some progress always, and all that was owed in its time. Seconds and bytes."""
 
-    __slots__ = ("_cutoff", "_gone", "_stall_s", "deadline")
+    __slots__ = ("_cutoff", "_gone", "_stall_s", "deadline", "goal")
 
     def __init__(self, now: float, gone: int, owed: int, stall_s: float, least_bytes_s: float) -> None:
         """`gone`: what it has taken so far, by any count that only grows; `owed`: what it has to take."""
@@ -47,6 +47,8 @@ class Laggard:
         self.deadline = now + stall_s
         """When `late` has to be asked."""
         self._cutoff = self.deadline + owed / least_bytes_s
+        self.goal = gone + owed
+        """What it has taken once all that was owed is read: from there on it is another one's business."""
 
     def late(self, now: float, gone: int) -> bool:
         """Whether it is to be cut off. False: it is slow, but reads, and has a new deadline."""

@@ -198,7 +198,10 @@ class Disk:
             error, found = found, drop_of(found)
             if found is not Drop.GONE:
                 self._say(found, error.strerror or str(error))
-        if isinstance(found, Drop):
+        if found is Drop.BUSY:  # the file is as good as before
+            self.drops[found] += 1
+            reading.end(None, b"")
+        elif isinstance(found, Drop):
             known = self.index.remove(key)
             if found is not Drop.GONE or known:  # before the scan is through, most of what is looked for is not there
                 self.drops[found] += 1

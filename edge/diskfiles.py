@@ -25,6 +25,8 @@ ABANDONED_S = 600.0
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 _NAME = re.compile(r"[0-9a-f]{40}")
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_SHORT = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+"""The process has too much of something; the disk is as good as before."""
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _numbers = itertools.count()
@@ -48,6 +50,8 @@ def drop_of(error: OSError) -> Drop:
     """What an error of the disk is called."""
     if error.errno in _FULL:
         return Drop.FULL
+    if error.errno in _SHORT:
+        return Drop.BUSY
     return Drop.GONE if isinstance(error, FileNotFoundError) else Drop.FAILED
 
 

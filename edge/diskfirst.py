@@ -16,7 +16,7 @@ from typing import Protocol
 
 from .control import LIFETIME_FIELDS
 from .diskformat import Record
-from .message import Cancel, Done, Purpose, Upstream, UpstreamAnswer, UpstreamRequest
+from .message import Cancel, Done, Failure, Purpose, Upstream, UpstreamAnswer, UpstreamRequest
 
 _CONFIRMED = frozenset(("date", "etag", "last-modified", *LIFETIME_FIELDS))
 
@@ -82,6 +82,10 @@ class _Look:
         request = replace(self._request, etag=record.etag, last_modified=record.last_modified, arriving=None)
 
         def done(answer: UpstreamAnswer) -> None:
+            if answer.failure is Failure.TOO_LARGE:  # another version, too large to be had whole: as if none were here
+                self._shelf.drop(record.key)
+                self._cancel = self._upstream.fetch(self._request, self._done)
+                return
             self._done(self._joined(record, body, answer))
 
         self._cancel = self._upstream.fetch(request, done)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 SMALL_BYTES = 4 << 10
 """Pieces of a bounded body are joined up to this. Why: it may go on for days, a few bytes at a time."""
@@ -256,4 +256,12 @@ class Reader:
         self._growing.forget(self)
 
 
-__all__ = ["AHEAD_BYTES", "Flow", "Growing", "Reader"]
+def finished(body: bytes | memoryview) -> Growing:
+    """A body that is all there, for who writes it in steps."""
+    growing = Growing(len(body))
+    growing.append(cast(bytes, body))  # a view will do: nothing is joined to a body without a bound
+    growing.finish()
+    return growing
+
+
+__all__ = ["AHEAD_BYTES", "Flow", "Growing", "Reader", "finished"]

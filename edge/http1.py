@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from typing import cast
 
 from .asking import Laggard, ask, refused_by, whose
@@ -18,6 +19,7 @@ from .body import Body
 from .caller import Caller
 from .core import Core
 from .entities import local
+from .growing import finished
 from .guard import Guest
 from .listener import Limits, Shared, peer_address
 from .message import Entity, Outcome, Request, Response, Ticket
@@ -163,10 +165,14 @@ class Connection(asyncio.Protocol):
             owed = self._body.here
         else:
             owed = self._ticket is None and (self._current is not None or bool(self._queue))
-        if self._ending or not owed:
+        transport = self._transport
+        # Over TLS there is no half of a connection
+        keep = owed and not self._ending and transport is not None and transport.can_write_eof()
+        if not keep:
             self._drop_ticket()
-            return False
-        return self._transport is not None and self._transport.can_write_eof()  # over TLS there is no half
+            self._ending = True
+            self._watch_reader()  # what was written may never be read
+        return keep
 
     def pause_writing(self) -> None:
         """The viewer reads slower than it is answered: no further answer is written."""
@@ -291,6 +297,9 @@ class Connection(asyncio.Protocol):
         keep_alive = item.keep_alive and not response.final and not shared.draining
         if self._guest is not None and entity.status < 400 and not entity.own:
             self._guest.watched = self._asked
+        if not item.bodiless and len(entity.body) > JOIN_LIMIT and transport.get_extra_info("ssl_object") is not None:
+            # TLS encrypts at once all that it is given: a copy of the body for each viewer, that nobody sees waiting.
+            response = replace(response, growing=finished(entity.body))
         if response.growing is not None:
             self.deadline = NEVER  # the upstream has its own limits; nothing behind this answer is begun before its end
             self._body = Body(self, transport, self._core.tally)

@@ -110,7 +110,7 @@ class Objects:
             return None
         text = wanted(request) if key in self.kept.growing or self.partial.has(key, now) else None
         flight = self._flights.get(key)
-        if text is None and flight is not None and flight.fill is not None:
+        if text is None and flight is not None and flight.fill is not None and target.full == key:
             text = flight.fill.seek(request)
         at = key if text is None else key_of(key, text)
         if text is not None and (part := self.store.get(at)) is not None and part.fresh_at(now):
@@ -122,8 +122,11 @@ class Objects:
         alone = self.alone.has(key, now)
         flight = self._flights.get(at)
         if flight is not None and not alone:
-            if flight.fill is None or target.full != key:
+            if flight.fill is None:
                 return flight.join(request, reply)
+            if target.full != key:  # what grows is no playlist: with directives it is another object
+                self._literal.set(key, now + LITERAL_S)
+                return self.ask(request, reply, target, now)
             if flight.fill.joinable:
                 return flight.fill.join(request, reply, now)
         purpose = Purpose.BLOCKING if "_HLS_" in key and read_key(key).asked else Purpose.OBJECT
@@ -321,6 +324,7 @@ class Objects:
             return
         whole = confirmed(stored, answer)
         _, life = self.judge.life(flight.key, 200, whole, model_of(flight.key, whole))
+        stored.surrogate = answer.get("surrogate-control") or stored.surrogate
         stored.received, stored.age = answer.at, upstream_age(answer)
         stored.headers, stored.gzip, stored.wire = freshened(stored, answer), None, {}
         self.store.weigh(flight.key, stored)

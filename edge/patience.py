@@ -47,13 +47,15 @@ class _Call:
 class _Ear:
     """`message.Arriving` of one request: notes that its body was taken."""
 
-    def __init__(self, call: _Call, arriving: Arriving) -> None:
+    def __init__(self, patient: Patient, call: _Call, arriving: Arriving) -> None:
+        self._patient = patient
         self._call = call
         self._arriving = arriving
         self.piece = arriving.piece
 
     def head(self, answer: UpstreamAnswer, length: int | None, flow: Flow) -> bool:
         """Status and fields."""
+        self._patient.heard()
         self._call.relayed = self._arriving.head(answer, length, flow)
         return self._call.relayed
 
@@ -77,6 +79,10 @@ class Patient:
         """The node broke off and has not answered since."""
         return self._silent is not None
 
+    def heard(self) -> None:
+        """The node answers."""
+        self._silent = None
+
     def fetch(self, request: UpstreamRequest, done: Done) -> Cancel:
         """Ask the node; `done` is called once, from a later event."""
         call = _Call(request, done, self._now)
@@ -92,7 +98,7 @@ class Patient:
         call.tries += 1
         request = call.request
         if request.arriving is not None:
-            request = replace(request, arriving=_Ear(call, request.arriving))
+            request = replace(request, arriving=_Ear(self, call, request.arriving))
         call.cancel = self._node.fetch(request, lambda answer: self._answered(call, answer))
 
     def _answered(self, call: _Call, answer: UpstreamAnswer) -> None:

@@ -124,7 +124,10 @@ def _canonical(what: What, text: str) -> str:
     if len(text) > MAX_URL or not text.isascii() or not text.isprintable():
         raise BadOrder(f"not an ASCII URL of at most {MAX_URL} characters")
     if "://" in text.partition("?")[0]:  # as it stands in a browser; the host is not in the key
-        parts = urlsplit(text)
+        try:
+            parts = urlsplit(text)
+        except ValueError:
+            raise BadOrder("not a URL") from None
         text = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if what is not What.URL and "?" in text:
         raise BadOrder(f"a {what.value} has no query")

@@ -21,6 +21,8 @@ window of a live stream is never asked for again; it would fill the memory up to
 SWEEP = 64
 """Entities that one `sweep` looks at: at most some tens of microseconds."""
 
+SHORT_KEY = 256
+"""Characters of a key that `OVERHEAD_BYTES` has room for; longer ones are counted."""
 OVERHEAD_BYTES = 1_024
 """Counted per entity on top of what it has to say: objects, keys, status lines."""
 HEADS = 5
@@ -76,7 +78,7 @@ class Store:
         """Keep `entity`, evicting others; False when it is larger than the whole store."""
         often = key in self._often
         self.remove(key)
-        size = _size(entity)
+        size = _size(key, entity)
         if size > self._limit:
             return False
         (self._live if key in self._marks else self._often if often else self._once)[key] = entity
@@ -89,7 +91,7 @@ class Store:
     def weigh(self, key: str, entity: Entity) -> None:
         """`entity` has another size now: a compressed variant was made. Nothing if it is not kept."""
         if self.peek(key) is entity:
-            size = _size(entity)
+            size = _size(key, entity)
             self._account(key, size - self._sizes[key])
             self._sizes[key] = size
             self._shrink(keep=key)
@@ -188,8 +190,9 @@ class Store:
             self.leaving(key, entity)
 
 
-def _size(entity: Entity) -> int:
-    return OVERHEAD_BYTES + _form(entity) + (_form(entity.gzip) if entity.gzip else 0)
+def _size(key: str, entity: Entity) -> int:
+    long = 2 * max(0, len(key) - SHORT_KEY)  # the key, and its path in the index
+    return OVERHEAD_BYTES + long + _form(entity) + (_form(entity.gzip) if entity.gzip else 0)
 
 
 def _form(entity: Entity) -> int:

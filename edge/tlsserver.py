@@ -34,8 +34,6 @@ ACCEPTS = 64
 """Connections taken in one turn of the loop."""
 PAUSE_S = 0.5
 """Without taking any, after the system had no file left for one."""
-CLOSE_S = 1.0
-"""For the peer to close its side once we have closed ours."""
 
 _REASONS = {
     "HTTP_REQUEST": "not-tls",
@@ -110,12 +108,21 @@ class TlsServer:
         for listening in self._listening:
             listening.close()
         self._listening.clear()
+
+    def cancel(self) -> None:
+        """End what is in its handshake."""
         for task in list(self._tasks):
             task.cancel()
+
+    async def settle(self, limit_s: float) -> None:
+        """Until no connection is in its handshake, or `limit_s` have passed."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=limit_s)
 
     async def close(self) -> None:
         """Stop, and wait for what was in its handshake."""
         self.stop()
+        self.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _take_none(self) -> None:
@@ -178,7 +185,10 @@ class TlsServer:
             sock,
             ssl=self._certificates.context,
             ssl_handshake_timeout=self._limits.header_s,
-            ssl_shutdown_timeout=CLOSE_S,
+            # It counts from our `close`, so it has to be long enough for all that is still to be sent then.
+            # Whoever does not read is cut off by its connection (`asking.Laggard`).
+            ssl_shutdown_timeout=self._limits.write_stall_s
+            + 2 * self._limits.write_high_bytes / self._limits.write_least_bytes_s,
         )
 
     async def _told(self, sock: socket.socket) -> str:

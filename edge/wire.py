@@ -20,7 +20,9 @@ _REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus
 class Wire:
     """Renders answers of the node called `node`."""
 
-    def __init__(self, node: str) -> None:
+    def __init__(self, node: str, *, inner: bool = False) -> None:
+        """`inner`: answers go to workers of the same edge, who judge them as we did."""
+        self._inner = inner
         self._cache_status = {
             (outcome, collapsed): _cache_status(node, outcome, collapsed)
             for outcome in Outcome
@@ -82,6 +84,8 @@ class Wire:
             ours = self._cache_status[response.outcome, response.collapsed]
             trail = entity.trail.encode("latin-1", "replace")
             fields.append(("Cache-Status", trail + b", " + ours if trail else ours))
+            if self._inner and entity.surrogate is not None:
+                fields.append(("Surrogate-Control", entity.surrogate.encode("latin-1", "replace")))
         return fields
 
     def date(self) -> bytes:

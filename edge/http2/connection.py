@@ -101,12 +101,18 @@ class Connection(asyncio.BufferedProtocol):
         self._make_room()
         session.feed(data, now)
         self._turning = False
+        if self._shared.draining:
+            session.go()  # behind all that came in this read, so that it is answered
         if session.reader.frames != before:
             self._partial = now
         self._flush(now)
 
     def eof_received(self) -> bool:
         """The viewer is gone: over TLS there is no half of a connection."""
+        if not self._ending:
+            self._ending = True
+            self._session.close()
+            self._watch(self._shared.clock())  # what was written may never be read
         return False
 
     def pause_writing(self) -> None:
@@ -172,7 +178,7 @@ class Connection(asyncio.BufferedProtocol):
             self._idle_since = self._shared.clock()
             self._make_room()
         self._session.answer(stream, self._blocks.block(response, length))
-        if response.final:
+        if response.final or (self._shared.draining and not self._turning):
             self._session.go()
         if not self._turning:
             self._flush(self._shared.clock())
@@ -228,7 +234,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _end(self, now: float) -> None:
         """Nothing follows what was written. What the peer still sends is read and dropped until it has closed its side
-        (`tlsserver.CLOSE_S`): unread bytes would make the kernel reset the connection before GOAWAY is read."""
+        or its time is up: unread bytes would make the kernel reset the connection before GOAWAY is read."""
         if not self._ending and self._transport is not None:
             self._ending = True
             self._transport.close()
@@ -261,11 +267,11 @@ class Connection(asyncio.BufferedProtocol):
         for stream in session.unfinished.values():
             deadline = min(deadline, stream.since + self._limits.header_s)
         for stream in session.sender.blocked.values():
-            if stream.laggard is None:
+            if stream.laggard is None or stream.sent >= stream.laggard.goal:
                 stream.laggard = self._laggard_of(now, stream.sent, stream.rest)
             deadline = min(deadline, stream.laggard.deadline)
         if self._stalled or session.sender.stuck:
-            if self._laggard is None:
+            if self._laggard is None or (not self._stalled and session.sender.sent >= self._laggard.goal):
                 self._laggard = self._laggard_of(
                     now, session.sender.sent, sum(s.rest for s in session.streams.values())
                 )
@@ -290,6 +296,10 @@ class Connection(asyncio.BufferedProtocol):
                 and not self._laggard.late(now, self._gone())
             ):
                 self.deadline = self._laggard.deadline
+                return
+            if self._laggard is not None and not transport.get_write_buffer_size():
+                self._laggard = None  # once: TLS has handed it down, the kernel may not have it yet
+                self.deadline = now + self._limits.write_stall_s
                 return
             transport.abort()
             return

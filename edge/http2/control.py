@@ -72,6 +72,7 @@ class Control:
         if flags & frames.ACK:
             if payload:
                 raise ConnectionFault(Code.FRAME_SIZE_ERROR, "an acknowledgement is empty")
+            self._make_noise()
             return
         self._make_noise()
         values = frames.read_settings(payload)
@@ -113,6 +114,7 @@ class Control:
         if stream is None:
             if self._idle(number):
                 raise ConnectionFault(Code.PROTOCOL_ERROR, "WINDOW_UPDATE on an idle stream")
+            self._make_noise()
             return
         if increment == 0:
             raise StreamFault(number, Code.PROTOCOL_ERROR, "a window that grows by 0")

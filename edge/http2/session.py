@@ -21,6 +21,7 @@ from .fields import Asked, Field, Malformed, check_trailers, decoder, read_reque
 from .frames import FRAME_BYTES, WINDOW_BYTES, Code, ConnectionFault, StreamFault
 from .hpack import HpackError
 from .reader import Reader
+from .sender import SMALL_BYTES
 from .stream import Stream
 
 MAX_BODY_BYTES = 64 << 10
@@ -194,6 +195,8 @@ class Session(Control):
                 # Section 5.1.1: a number below the last one that was never used is none that may come
                 code = Code.STREAM_CLOSED if number in self._closed else Code.PROTOCOL_ERROR
                 raise ConnectionFault(code, "HEADERS on a stream that is closed")
+            else:
+                self._make_noise()  # it may not know yet that the stream was reset
         except Malformed as error:
             raise StreamFault(number, Code.PROTOCOL_ERROR, str(error)) from None
 
@@ -206,6 +209,7 @@ class Session(Control):
     def _open(self, number: int, asked: Asked, *, ends: bool, itself: bool) -> None:
         self._last = number
         if self.going:  # section 6.8: it is for another connection
+            self._make_noise()
             return
         if itself:
             raise StreamFault(number, Code.PROTOCOL_ERROR, "a stream that depends on itself")
@@ -248,6 +252,8 @@ class Session(Control):
             if self._idle(number):
                 raise ConnectionFault(Code.PROTOCOL_ERROR, "DATA on an idle stream")
             if number in self._reset or self.going:
+                if length < SMALL_BYTES:
+                    self._make_noise()
                 return
         if stream is None or stream.ended:
             raise StreamFault(number, Code.STREAM_CLOSED, "DATA behind the end")
@@ -298,7 +304,7 @@ class Session(Control):
         if stream.ended and self.sender.send_whole(stream, block):
             del self.streams[stream.id]
             self._closed.append(stream.id)
-            stream.dead = True
+            stream.close()  # its place in a growing body too
             return
         ends = not stream.body and not stream.more
         stream.head = frames.header_frames(stream.id, block, ends=ends, most=self.sender.frame_bytes)

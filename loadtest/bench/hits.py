@@ -92,8 +92,8 @@ def report(found: Found) -> Iterator[str]:
             f"| {peer.per_s:.0f} | {ours.per_s:.0f} |"
         )
     yield ""
-    nginx, ours = found.idle_kib
-    yield f"Resident memory per idle connection: nginx {nginx:.1f} KiB, Headwater {ours:.1f} KiB"
+    nginx, edge = found.idle_kib
+    yield f"Resident memory per idle connection: nginx {nginx:.1f} KiB, Headwater {edge:.1f} KiB"
 
 
 def _best(pair: tuple[Server, Server], name: str, size: int, seconds: float) -> tuple[Measured, Measured]:

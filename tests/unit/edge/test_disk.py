@@ -246,6 +246,7 @@ async def test_a_disk_that_hangs_is_waited_for_no_longer_than_a_second(
         assert [line["error"] for line in lines] == ["a read takes more than 0.05 s"]
     await until(lambda: not setup.disk._reading)
     assert setup.disk.hits == 0
+    monkeypatch.undo()
     assert await setup.read("/a.m4s") == BODY
 
 
