@@ -149,6 +149,21 @@ def test_a_private_answer_that_takes_long_is_never_joined() -> None:
     assert first.got == b"secret"
 
 
+@pytest.mark.parametrize("private", [False, True])
+def test_a_request_with_directives_is_none_for_a_body_that_grows(*, private: bool) -> None:
+    house = FillHouse(object_bytes=10_000)
+    first = house.get(SEGMENT)
+    upload = house.origin.begin(SEGMENT, 100.0, None, **({"cache_control": "private"} if private else {}))
+    for piece in range(3):
+        upload.piece(bytes(10_000), 100.1 + piece / 10)
+    house.run(PRIVATE_MARK_S + 1)
+    other = house.get(SEGMENT + "?_HLS_msn=1")
+    upload.piece(b"more", 200.0)
+    assert first.got == bytes(30_000) + b"more"
+    assert not other.answers
+    assert house.origin.targets[-1] == SEGMENT + "?_HLS_msn=1"
+
+
 # -- breaking off
 
 

@@ -231,3 +231,64 @@ def test_a_reader_that_leaves_a_growing_body_watches_no_more(raw: Raw) -> None:
     assert growing.readers == 0
     growing.append(b"late")
     assert raw.take() == []
+
+
+def grown(raw: Raw, number: int, growing: Growing, span: tuple[int, int | None] | None = None) -> None:
+    """A request that is answered with a body which still comes."""
+    raw.get(number, "/held")
+    stream = raw.connection._session.streams[number]
+    assert stream.ticket is not None
+    stream.ticket.cancel()
+    entity = Entity(200, (), b"", received=0.0)
+    raw.connection._reply(stream, Response(entity, Outcome.FETCH, 0, growing=growing, span=span))
+
+
+def test_a_short_range_of_a_growing_body_leaves_no_reader(raw: Raw) -> None:
+    raw.hello()
+    growing = Growing(None)
+    growing.append(b"0123456789")
+    grown(raw, 1, growing, (0, 1))
+    assert body_of(raw.take(), 1) == b"0"
+    assert growing.readers == 0
+
+
+def test_a_growing_body_that_is_read_as_it_comes_is_never_cut_off(raw: Raw) -> None:
+    """The window is used up again and again, but not for long: each time is another one."""
+    raw.hello()
+    growing = Growing(None)
+    grown(raw, 1, growing)
+    raw.take()
+    taken = 0
+    for _ in range(120):
+        growing.append(bytes(40_000))
+        raw.step(0.5)
+        found = raw.take()
+        taken += len(body_of(found, 1))
+        assert frames.RST_STREAM not in kinds(found) and not raw.pipe.closing
+        raw.send(frames.window_update(1, 40_000) + frames.window_update(0, 40_000))
+    assert taken > 4_000_000
+
+
+def test_a_process_that_makes_way_ends_with_the_next_answer(raw: Raw) -> None:
+    raw.hello()
+    raw.get(1, "/healthz")
+    raw.take()
+    raw.shared.draining = True
+    raw.get(3, "/healthz")
+    found = raw.take()
+    assert ended(found) == [3]
+    assert found[-1].kind == frames.GOAWAY
+    assert raw.pipe.closing
+
+
+@pytest.mark.parametrize(
+    "noise", [frames.frame(frames.SETTINGS, frames.ACK, 0, b""), frames.window_update(1, 1_000)], ids=["ack", "window"]
+)
+def test_frames_that_mean_nothing_are_noise(raw: Raw, noise: bytes) -> None:
+    raw.hello()
+    raw.get(1, "/healthz")
+    sent = 0
+    while not raw.pipe.closing and sent < 1_000:
+        raw.send(noise)
+        sent += 1
+    assert 100 < sent < 210

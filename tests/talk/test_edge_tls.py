@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -297,3 +298,36 @@ def test_names_and_ends(tmp_path: Path) -> None:
     nobody = certificate(tmp_path, "n")
     certificates = Certificates(settings(nobody, certificate(tmp_path, "a", "a.example", days=3)))
     assert set(certificates.expiries()) == {"0", "a.example"}
+
+
+@on_both_loops
+async def test_a_slow_reader_over_tls_gets_all_of_a_large_answer(house: House) -> None:
+    house.front = "tls"
+    size = 6 << 20
+    body = os.urandom(size)
+    house.upstream.files["/large.mp4"] = lambda: web.Response(body=body, headers={"Cache-Control": "max-age=60"})
+    edge = await house.edge()
+    await (await house.peer()).ask("/large.mp4")
+    assert edge._core is not None
+    tally, before = edge._core.tally, edge._core.tally.bytes_sent
+
+    def read_slowly() -> int:
+        with socket.socket() as plain:
+            plain.settimeout(10)
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+            plain.connect(("127.0.0.1", edge.tls_port))
+            with client_context("http/1.1").wrap_socket(plain) as sock:
+                sock.sendall(b"GET /large.mp4 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                time.sleep(2.0)
+                sent.append(tally.bytes_sent - before)
+                got = b""
+                while b"\r\n\r\n" not in got:
+                    got += sock.recv(1 << 16)
+                count = len(got.partition(b"\r\n\r\n")[2])
+                while count < size and (piece := sock.recv(1 << 16)):
+                    count += len(piece)
+                return count
+
+    sent: list[int] = []
+    assert await asyncio.get_running_loop().run_in_executor(None, read_slowly) == size
+    assert sent[0] < size, "no more is encrypted than is read"

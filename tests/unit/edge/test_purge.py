@@ -286,6 +286,7 @@ def test_a_purge_costs_what_it_finds() -> None:
         ({"url": "/a", "hard": True}, "unknown: hard"),
         ({"url": 5}, "url is a text, soft is true or false"),
         ({"url": "/a", "soft": 1}, "url is a text, soft is true or false"),
+        ({"url": "http://[x/a"}, "not a URL"),
         ({"url": "a"}, "the request-target is not a path"),
         ({"url": "/a/../b"}, "the path has a dot segment"),
         ({"url": "/\u00e9"}, "not an ASCII URL of at most 2048 characters"),

@@ -107,3 +107,11 @@ def test_an_unknown_status_is_passed_on() -> None:
 )
 def test_accept_encoding(value: str, expected: bool) -> None:
     assert accepts_gzip(value) is expected
+
+
+def test_only_workers_of_the_same_edge_hear_what_the_origin_says_to_caches() -> None:
+    entity = stored(surrogate="private")
+    for inner in (False, True):
+        raw = Wire("e", inner=inner).head(Response(entity, Outcome.HIT, 0), keep_alive=True, http10=False)
+        assert (b"\r\nSurrogate-Control: private\r\n" in raw) is inner
+        entity.wire.clear()
