@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+from aiohttp import web
 
 from . import report
 from .report import Report
@@ -23,6 +24,12 @@ class Answer:
     status: int
     content_type: str
     body: bytes
+
+    def response(self) -> web.Response:
+        """The same, for whoever asked first."""
+        if self.status == 204:
+            return web.Response(status=204)
+        return web.Response(status=self.status, body=self.body, headers={"Content-Type": self.content_type})
 
 
 class Control:

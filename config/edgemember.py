@@ -21,10 +21,8 @@ from aiohttp import web
 
 from headwater.edge import pinapi, purgeapi
 from headwater.edge.app import EdgeServer
-from headwater.edge.diskfiles import DiskError
-from headwater.edge.keyring import KeyFileError
 from headwater.edge.post import Place, Post
-from headwater.edge.tls import CertificateError
+from headwater.edge.unusable import Unusable
 
 from . import facts, report
 from .admin import AdminServer
@@ -118,12 +116,9 @@ class EdgeMember:
             self._watch.start()
             await self._server.start()
             check_open_files("edge.http.connections", self._orders.settings.edge.http.connections)
-        except (KeyFileError, DiskError) as error:
+        except Unusable as error:
             await self.close()
-            raise StartError(f"{error.setting}: {error}", code=2) from error
-        except CertificateError as error:
-            await self.close()
-            raise StartError(str(error), code=2) from error
+            raise StartError(error.line, code=2) from error
         except OSError as error:
             await self.close()
             raise StartError(f"edge {self._orders.name}: {error.strerror or error}") from error

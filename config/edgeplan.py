@@ -21,7 +21,7 @@ from .settings import Edge, EdgeHttp
 from .settings_freshness import EdgeDisk
 from .settings_upstream import EdgeUpstream
 from .settings_viewers import Proxy, Tokens, ViewerLimits
-from .units import KIB
+from .units import KIB, MAX_COUNT
 
 NODE = "node"
 """What the node is called: as the workers' upstream, and in the label `worker` of metrics."""
@@ -35,8 +35,6 @@ this bridges a worker's restart."""
 LATER_S = 2.0
 """What a worker waits longer than the node does, so that the node's own answer arrives first."""
 MAX_WAIT_S = 86_400.0
-MAX_CONNECTIONS = 10_000_000
-"""What `units.Count` allows."""
 NEVER_SHED_MS = 3_600_000
 
 
@@ -65,7 +63,7 @@ def plan(edge: Edge, upstream: str, workers: int, socket: str) -> EdgePlan:
 
 def _node(edge: Edge, upstream: str, workers: int) -> Edge:
     http = EdgeHttp(
-        connections=min(MAX_CONNECTIONS, workers * (edge.upstream_connections + PER_FOLLOWER * edge.followers)),
+        connections=min(MAX_COUNT, workers * (edge.upstream_connections + PER_FOLLOWER * edge.followers)),
         header_bytes=edge.http.header_bytes + 4 * KIB,  # what a worker adds
         # A worker stops reading while its viewer does, and how long that may be is the worker's business
         write_stall_s=MAX_WAIT_S,

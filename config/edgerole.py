@@ -41,9 +41,7 @@ class EdgeRole:
 
     async def start(self) -> None:
         """Bind everything. Raises StartError; what was started is closed then."""
-        from headwater.edge.diskfiles import DiskError
-        from headwater.edge.keyring import KeyFileError
-        from headwater.edge.tls import CertificateError
+        from headwater.edge.unusable import Unusable
 
         try:
             await bound("edge.admin.port", self._admin.start())
@@ -51,12 +49,9 @@ class EdgeRole:
             self._book.start()
             await bound("edge.http.port", self._server.start())
             check_open_files("edge.http.connections", self._connections)
-        except (KeyFileError, DiskError) as error:
+        except Unusable as error:
             await self.close()
-            raise StartError(f"{error.setting}: {error}", code=2) from error
-        except CertificateError as error:
-            await self.close()
-            raise StartError(str(error), code=2) from error
+            raise StartError(error.line, code=2) from error
         except BaseException:
             await self.close()
             raise

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from headwater.edge.jsonbody import read_body
+
 from .control import Answer, Control
 
 PATH = "/pins"
-MAX_BODY = 4_096
 JSON = "application/json"
 
 
@@ -32,21 +33,21 @@ class PinProxy:
             await node.ask("POST", PATH, json.dumps({"path": path}).encode(), JSON)
 
     async def _show(self, request: web.Request) -> web.Response:
-        return _as_response(await self._passed_on(request, b""))
+        return (await self._passed_on(request, b"")).response()
 
     async def _add(self, request: web.Request) -> web.Response:
-        body = await _body(request)
+        body = await read_body(request)
         answer = await self._passed_on(request, body)
         if answer.status == 201:
             self._kept[str(json.loads(answer.body)["path"])] = None
-        return _as_response(answer)
+        return answer.response()
 
     async def _remove(self, request: web.Request) -> web.Response:
-        body = await _body(request)
+        body = await read_body(request)
         answer = await self._passed_on(request, body)
         if answer.status == 204:
             self._kept.pop(str(json.loads(body)["path"]), None)
-        return _as_response(answer)
+        return answer.response()
 
     async def _passed_on(self, request: web.Request, body: bytes) -> Answer:
         node = self._node()
@@ -56,16 +57,3 @@ class PinProxy:
         if answer is None:
             raise web.HTTPServiceUnavailable(text="the node is starting or stopped\n")
         return answer
-
-
-async def _body(request: web.Request) -> bytes:
-    body = await request.read()  # bounded by the application's client_max_size
-    if len(body) > MAX_BODY:
-        raise web.HTTPRequestEntityTooLarge(MAX_BODY, len(body))
-    return body
-
-
-def _as_response(answer: Answer) -> web.Response:
-    if answer.status == 204:
-        return web.Response(status=204)
-    return web.Response(status=answer.status, body=answer.body, headers={"Content-Type": answer.content_type})

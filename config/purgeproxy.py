@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
+from headwater.edge.jsonbody import read_body
+
 from .control import Answer, Control
 
 PATH = "/purge"
-MAX_BODY = 4_096
 
 
 Members = Callable[[], tuple[Sequence[Control], Sequence[Control]]]
@@ -29,9 +30,7 @@ class PurgeProxy:
         return [web.post(PATH, self._purge)]
 
     async def _purge(self, request: web.Request) -> web.Response:
-        body = await request.read()  # bounded by the application's client_max_size
-        if len(body) > MAX_BODY:
-            raise web.HTTPRequestEntityTooLarge(MAX_BODY, len(body))
+        body = await read_body(request)
         nodes, workers = self._members()
         if not nodes:
             raise web.HTTPServiceUnavailable(text="starting or stopped\n")
@@ -39,7 +38,7 @@ class PurgeProxy:
         answers = list(await asyncio.gather(*(node.ask("POST", PATH, body, kind) for node in nodes)))
         for told in answers:
             if told is not None and told.status != 200:  # a bad order is told as the node tells it
-                return web.Response(status=told.status, body=told.body, headers={"Content-Type": told.content_type})
+                return told.response()
         answers += await asyncio.gather(*(worker.ask("POST", PATH, body, kind) for worker in workers))
         done = [answer for answer in answers if answer is not None and answer.status == 200]
         if len(done) < len(answers):

@@ -16,5 +16,6 @@ Port = Annotated[int, Field(ge=0, le=65_535, json_schema_extra={"unit": "port"})
 Seconds = Annotated[float, Field(gt=0, le=86_400, json_schema_extra={"unit": "s"})]
 Milliseconds = Annotated[int, Field(ge=1, le=3_600_000, json_schema_extra={"unit": "ms"})]
 Bytes = Annotated[int, Field(ge=1, le=1 << 44, json_schema_extra={"unit": "bytes"})]
-Count = Annotated[int, Field(ge=1, le=10_000_000, json_schema_extra={"unit": "count"})]
+MAX_COUNT = 10_000_000
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT, json_schema_extra={"unit": "count"})]
 BitRate = Annotated[int, Field(ge=1_000, le=10_000_000_000, json_schema_extra={"unit": "bit/s"})]

@@ -18,6 +18,7 @@ On disk: diskformat (one object as a file), diskindex (which there are), diskfir
 Before look-up: tokens and jwts (playback tokens), gate (takes them off requests and judges them).
 Before requests: addresses, proxyproto and forwarded (whose connection it is), caller, guard (limits, who is kept),
 fields and asking (what both front ends have in common).
+At the start: unusable (what a setting names and cannot be used).
 Several upstreams: tiers (choice, failover, second requests), homes and rendezvous (where a stream lives), member
 and breaker (health of one), lineage, learn and paths (whose playlist names what), succession, join and scout (whose
 playlist a follower shows), loops (CDN-Loop).

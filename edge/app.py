@@ -18,13 +18,12 @@ from .bind import listen, port_of, tls_sockets
 from .caller import Callers
 from .core import TICK_S, Core, CoreLimits
 from .disk import Disk, disk_of
-from .diskfiles import DiskError
 from .diskfirst import DiskFirst
 from .freshness import VARY_HARMLESS
 from .gate import Gate
 from .guard import RESERVE, Guard
 from .http1 import Connection
-from .keyring import KeyFileError, Keyring
+from .keyring import Keyring
 from .keys import path_of
 from .listener import Limits, Shared
 from .message import Cancel, Done, Upstream, UpstreamAnswer, UpstreamRequest
@@ -39,9 +38,10 @@ from .refusals import RefusalLog
 from .storemetrics import StoreMetrics
 from .tiermetrics import TierMetrics
 from .tiers import Tiers
-from .tls import CertificateError, Certificates
+from .tls import Certificates
 from .tlsmetrics import TlsMetrics
 from .tlsserver import TlsServer
+from .unusable import Unusable
 from .upstreams import Upstreams
 from .viewers import KEY_BYTES
 from .wire import Wire
@@ -155,9 +155,8 @@ class EdgeServer:
     async def start(self) -> None:
         """Bind the listener and begin to serve.
 
-        Raises OSError when the address is taken, keyring.KeyFileError when a file with token keys is unusable,
-        diskfiles.DiskError when `edge.disk.dir` is,
-        tls.CertificateError when a certificate is.
+        Raises OSError when the address is taken, unusable.Unusable when a file with token keys, a certificate or
+        `edge.disk.dir` is.
         """
         settings, post, loop = self._settings, self._post, asyncio.get_running_loop()
         # RFC 8586 section 2: a pseudonym of this edge. Several nodes may bear the same name.
@@ -181,7 +180,7 @@ class EdgeServer:
             self._servers = await listen(settings.http, post.listening, lambda: Connection(core, shared, limits))
             if settings.http.tls.enabled:
                 self._start_tls(core, shared, limits)
-        except (OSError, KeyFileError, DiskError, CertificateError):
+        except (OSError, Unusable):
             await self.close()
             raise
         self._core, self._shared = core, shared

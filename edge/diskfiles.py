@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .diskformat import PREFIX_BYTES, Damaged, Drop, Head, Record, check_body, decode, encode, head_bytes, name_of
+from .unusable import Unusable
 
 TEMPORARY = ".writing-"
 PAUSE_S = 0.002
@@ -32,7 +33,7 @@ _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _numbers = itertools.count()
 
 
-class DiskError(Exception):
+class DiskError(Unusable):
     """The directory cannot be used; `str()` says why in one line."""
 
     setting = "edge.disk.dir"

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from .message import Request
+from .entities import local
+from .message import Entity, Method, Request
 
 Take = Callable[[Request, bytes], None]
 """Puts the value of a field into the request."""
+
+MAX_FIELDS = 128
+"""Header fields of one request; above it 431. Why: browsers send about fifteen."""
+MAX_BODY_BYTES = 64 << 10
+"""Of a request body, which is read and dropped: no method here has a use for one."""
+METHODS = {method.value.encode(): method for method in Method}
+"""Those that the edge answers, as they are written."""
+HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+"""What may stand in Host, or in its place."""
 
 MAX_REMEMBERED = 512
 """Accept-Encoding values whose meaning is remembered."""
@@ -37,6 +48,11 @@ def _weight(parameters: str) -> float:
         return float(value)
     except ValueError:
         return 0.0
+
+
+def body_too_large() -> Entity:
+    """The answer to a request with more than `MAX_BODY_BYTES` of content."""
+    return local(413, "no request here has a use for a body of this size")
 
 
 def again(known: Request, target: bytes) -> Request:
@@ -91,20 +107,21 @@ def _user_agent(request: Request, value: bytes) -> None:
     request.agent = value
 
 
-def _listed(before: bytes | None, value: bytes) -> bytes:
-    return value if before is None else b"%b,%b" % (before, value)  # RFC 9110, 5.3
+def listed(before: bytes | None, value: bytes) -> bytes:
+    """The list that several fields of one name are (RFC 9110 section 5.3)."""
+    return value if before is None else b"%b,%b" % (before, value)
 
 
 def _cmcd(request: Request, value: bytes) -> None:
-    request.cmcd = _listed(request.cmcd, value)
+    request.cmcd = listed(request.cmcd, value)
 
 
 def _x_forwarded_for(request: Request, value: bytes) -> None:
-    request.x_forwarded_for = _listed(request.x_forwarded_for, value)
+    request.x_forwarded_for = listed(request.x_forwarded_for, value)
 
 
 def _forwarded(request: Request, value: bytes) -> None:
-    request.forwarded = _listed(request.forwarded, value)
+    request.forwarded = listed(request.forwarded, value)
 
 
 TAKES: dict[bytes, Take] = {

@@ -38,8 +38,8 @@ class Connection(asyncio.Protocol):
     """One viewer connection."""
 
     __slots__ = (
-        "_asked", "_backlog", "_beginning", "_body", "_caller", "_core", "_current", "_deaf", "_ending", "_guest",
-        "_header", "_laggard", "_limits", "_parser", "_pumping", "_queue", "_reading", "_shared", "_ticket",
+        "_asked", "_backlog", "_beginning", "_body", "_caller", "_core", "_current", "_deaf", "_encrypted", "_ending",
+        "_guest", "_header", "_laggard", "_limits", "_parser", "_pumping", "_queue", "_reading", "_shared", "_ticket",
         "_transport", "deadline", "stalled",
     )  # fmt: skip
 
@@ -58,6 +58,7 @@ class Connection(asyncio.Protocol):
         """Of the current answer, while it is written as it comes."""
         self._backlog = b""
         """Read, but not parsed yet, because `_queue` is full."""
+        self._encrypted = False
         self._beginning = False
         self._pumping = False
         self._reading = True
@@ -84,6 +85,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A viewer came."""
         self._transport = cast(asyncio.Transport, transport)
+        self._encrypted = transport.get_extra_info("ssl_object") is not None
         self._transport.set_write_buffer_limits(high=self._limits.write_high_bytes, low=self._limits.write_low_bytes)
         self.deadline = self._shared.clock() + self._limits.header_s
         room = self._shared.enter(self)
@@ -297,7 +299,7 @@ class Connection(asyncio.Protocol):
         keep_alive = item.keep_alive and not response.final and not shared.draining
         if self._guest is not None and entity.status < 400 and not entity.own:
             self._guest.watched = self._asked
-        if not item.bodiless and len(entity.body) > JOIN_LIMIT and transport.get_extra_info("ssl_object") is not None:
+        if self._encrypted and not item.bodiless and len(entity.body) > JOIN_LIMIT:
             # TLS encrypts at once all that it is given: a copy of the body for each viewer, that nobody sees waiting.
             response = replace(response, growing=finished(entity.body))
         if response.growing is not None:

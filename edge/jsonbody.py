@@ -14,13 +14,19 @@ async def read_json(request: web.Request, usage: str) -> object:
     # A page of another site cannot send this type without asking first, and is not answered then.
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(text=f"{usage} as application/json\n")
-    if (request.content_length or 0) > MAX_BODY:
-        raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
-    body = await request.read()  # bounded by the application's client_max_size; a chunked one says no length before
-    if len(body) > MAX_BODY:
-        raise web.HTTPRequestEntityTooLarge(MAX_BODY, len(body))
+    body = await read_body(request)
     try:
         document: object = json.loads(body)
     except (ValueError, RecursionError):
         raise web.HTTPBadRequest(text=f"{usage}\n") from None
     return document
+
+
+async def read_body(request: web.Request) -> bytes:
+    """All of it. Raises the aiohttp error that answers who sends more than `MAX_BODY` bytes."""
+    if (request.content_length or 0) > MAX_BODY:
+        raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
+    body = await request.read()  # bounded by the application's client_max_size; a chunked one says no length before
+    if len(body) > MAX_BODY:
+        raise web.HTTPRequestEntityTooLarge(MAX_BODY, len(body))
+    return body

@@ -20,6 +20,7 @@ from .filemark import Mark, mark
 from .gate import Gate
 from .jwts import MAX_DOCUMENT_BYTES, KeySet, KeySetError
 from .tokens import MIN_SECRET_BYTES
+from .unusable import Unusable
 
 log = structlog.get_logger("headwater.edge")
 
@@ -35,7 +36,7 @@ MAX_FILE_BYTES = 64 << 10
 _LINE = re.compile(r"([A-Za-z0-9_-]{1,32})[ \t]+(\S+)")
 
 
-class KeyFileError(ValueError):
+class KeyFileError(Unusable, ValueError):
     """A key file cannot be used; the message names it and says why, without a secret."""
 
     setting = "edge.tokens"

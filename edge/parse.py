@@ -13,16 +13,12 @@ from typing import Protocol
 import httptools
 
 from .entities import local, method_not_allowed
-from .fields import TAKES, Take, again
+from .fields import HOST, MAX_BODY_BYTES, MAX_FIELDS, METHODS, TAKES, Take, again, body_too_large
 from .message import Entity, Method, Request
 
 SLICE_BYTES = 4 << 10
 """llhttp cannot be stopped between two requests of one piece of data: pieces are at most this large, so that one
 read makes no more than a few hundred parsed requests."""
-MAX_BODY_BYTES = 64 << 10
-"""Of a request body, which is read and dropped: no method here has a use for one."""
-MAX_FIELDS = 128
-"""Header fields of one request; above it 431. Why: browsers send about fifteen."""
 MAX_BLOCKS, MAX_BLOCK_BYTES = 1_024, 1_500
 """Header blocks that are remembered whole, and their size. Why: a player sends the same fields with every request."""
 MAX_REMEMBERED = 512
@@ -32,9 +28,7 @@ MAX_METHOD_BYTES = 32
 """What is looked at of a method that is not known."""
 
 _LINE = re.compile(rb"GET (/[!-~]*) HTTP/1\.1")
-_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _BLOCKS: dict[bytes, Request] = {}
-_METHODS = {method.value.encode(): method for method in Method}
 _REASONS = {405: "method", 413: "body", 414: "head", 431: "head"}
 
 
@@ -238,7 +232,7 @@ class Parser:
             return
         if field is _host:
             # RFC 9112 section 3.2: a Host that is no host counts as one too many
-            self._hosts += 1 if _HOST.fullmatch(value) else 2
+            self._hosts += 1 if HOST.fullmatch(value) else 2
         elif field is _transfer_encoding:
             self._te = True
         else:
@@ -259,7 +253,7 @@ class Parser:
         # RFC 9112 section 6.1: HTTP/1.0 has no transfer codings; who sends one frames wrongly
         elif self._te and version == "1.0":
             self._refusal = Refusal.of(400, "Transfer-Encoding in HTTP/1.0", "malformed")
-        method = _METHODS.get(self._http.get_method())
+        method = METHODS.get(self._http.get_method())
         if method is not None:
             self._request.method = method
         elif self._refusal is None:
@@ -269,7 +263,7 @@ class Parser:
         """Content, dropped."""
         self._body_bytes += len(piece)
         if self._body_bytes > MAX_BODY_BYTES:
-            self._refuse(Refusal.of(413, "no request here has a use for a body of this size", "body"))
+            self._refuse(Refusal(body_too_large(), "body"))
 
     def on_message_complete(self) -> None:
         """A request is whole."""

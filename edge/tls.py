@@ -16,6 +16,7 @@ from cryptography import x509
 from headwater.config.settings_tls import Certificate, Tls
 
 from .filemark import Mark, mark
+from .unusable import Unusable
 
 log = structlog.get_logger("headwater.edge")
 
@@ -26,7 +27,7 @@ CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 MAX_PEM_BYTES = 256 << 10
 
 
-class CertificateError(ValueError):
+class CertificateError(Unusable, ValueError):
     """A certificate cannot be used. The message says why; `key` names the setting, below edge.http.tls, and `file`."""
 
     def __init__(self, key: str, file: Path, reason: str) -> None:
@@ -34,6 +35,11 @@ class CertificateError(ValueError):
         self.key = f"edge.http.tls.{key}"
         self.file = file
         self.reason = reason
+
+    @property
+    def line(self) -> str:
+        """The message names the setting itself."""
+        return str(self)
 
 
 class Loaded:

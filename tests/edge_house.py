@@ -14,10 +14,10 @@ import pytest
 import uvloop
 from prometheus_client import CollectorRegistry
 from tests.edge_kit import LiveUpstream
-from tests.peers.certificates import self_signed
 
 from headwater.config.settings import Edge, EdgeHttp
 from headwater.edge.app import EdgeServer
+from headwater.loadtest.bench.certificates import self_signed
 
 LIST = "/live/x/v/index.m3u8"
 

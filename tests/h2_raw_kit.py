@@ -155,3 +155,27 @@ class Raw:
         assert self.core.tally.held == 0, "nothing waits for who is gone"
         assert self.shared.connections == 0
         self.loop.close()
+
+
+def kinds(found: list[Frame]) -> list[int]:
+    return [one.kind for one in found]
+
+
+def body_of(found: list[Frame], stream: int) -> bytes:
+    return b"".join(one.payload for one in found if one.kind == frames.DATA and one.stream == stream)
+
+
+def ended(found: list[Frame]) -> list[int]:
+    """Streams in the order in which they ended."""
+    sent = (frames.DATA, frames.HEADERS)
+    return [one.stream for one in found if one.kind in sent and one.flags & frames.END_STREAM]
+
+
+def stored(raw: Raw, path: str, size: int, **fields: str) -> bytes:
+    """An object in the store."""
+    body = bytes(range(256)) * (size // 256 + 1)
+    raw.get(1, path)
+    raw.answer(path, body[:size], **fields)
+    raw.send(frames.window_update(0, 1 << 20))
+    raw.take()
+    return body[:size]

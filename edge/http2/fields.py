@@ -6,22 +6,18 @@ import re
 from collections.abc import Callable
 
 from headwater.edge.entities import local, method_not_allowed
-from headwater.edge.fields import TAKES, Take
+from headwater.edge.fields import HOST, MAX_FIELDS, METHODS, TAKES, Take, listed
 from headwater.edge.message import Entity, Method, Request
 
 from .hpack import ENTRY_BYTES, Decoder, static_table
 
-MAX_FIELDS = 128
-"""Fields of one request; above it 431, as over HTTP/1."""
 DEFAULT_URGENCY = 3
 """RFC 9218 section 4.1."""
 
 _NAME = re.compile(rb":?[!#$%&'*+\-.^_`|~0-9a-z]+")
 _VALUE = re.compile(rb"[^\x00\r\n]*")
-_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _URGENCY = re.compile(rb"(?:^|,)[ \t]*u=([0-7])[ \t]*(?:$|[,;])")
 _INCREMENTAL = re.compile(rb"(?:^|,)[ \t]*i(?:=\?1)?[ \t]*(?:$|[,;])")
-_METHODS = {method.value.encode(): method for method in Method}
 _KNOWN_METHODS = frozenset((b"POST", b"PUT", b"DELETE", b"PATCH", b"CONNECT", b"TRACE"))
 _FORBIDDEN = frozenset((b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"))
 """Section 8.2.2."""
@@ -106,7 +102,7 @@ def _host(draft: Draft, value: bytes) -> None:
 
 
 def _priority(draft: Draft, value: bytes) -> None:
-    draft.priority = value if draft.priority is None else b"%b,%b" % (draft.priority, value)
+    draft.priority = listed(draft.priority, value)
 
 
 def _content_length(draft: Draft, value: bytes) -> None:
@@ -170,7 +166,7 @@ def read_request(fields: list[Field], *, whole: bool, header_bytes: int) -> Aske
     if not draft.path or draft.scheme is None:
         raise Malformed("no path, or no scheme")
     _check_host(draft)
-    known = _METHODS.get(method)
+    known = METHODS.get(method)
     if known is None:
         if method in _KNOWN_METHODS:
             return _refused(draft, method_not_allowed(), "method")
@@ -203,7 +199,7 @@ def _check_host(draft: Draft) -> None:
     authority, host = draft.authority, draft.host
     if authority is not None and host is not None and authority.lower() != host.lower():
         raise Malformed("Host is another one than :authority")
-    if _HOST.fullmatch(authority or host or b"") is None:
+    if HOST.fullmatch(authority or host or b"") is None:
         raise Malformed("a host that is none")
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from headwater.edge.entities import local
-from headwater.edge.fields import again
+from headwater.edge.fields import MAX_BODY_BYTES, again, body_too_large
 from headwater.edge.message import Entity
 
 from . import frames
@@ -24,8 +23,6 @@ from .reader import Reader
 from .sender import SMALL_BYTES
 from .stream import Stream
 
-MAX_BODY_BYTES = 64 << 10
-"""Of a request body, which is read and dropped: no method here has a use for one."""
 MAX_BLOCK_FRAMES = 16
 """HEADERS and CONTINUATION of one header block. Why: one is usual; empty ones must not go on for ever."""
 MAX_KNOWN, MAX_KNOWN_BYTES = 16, 1_500
@@ -291,8 +288,7 @@ class Session(Control):
             self._host.requested(stream)
 
     def _too_large(self, stream: Stream) -> None:
-        entity = local(413, "no request here has a use for a body of this size")
-        self._host.refused(stream, entity, "body")
+        self._host.refused(stream, body_too_large(), "body")
 
     # -- out
 

@@ -13,7 +13,7 @@
     caches      nginx and Varnish as caches of a live origin
     load        what one generator drives; our edge beside nginx and Varnish
     hits        what a cached answer costs our edge and nginx; http2: the same over TLS and HTTP/2
-    files       what both are caches of then
+    files       what both are caches of then; certificates: self-signed ones
     soak        thirty minutes of one stream
     ladder_soak twenty minutes of a ladder
     prometheus  Debian's Prometheus with our alerts and dashboards, before an origin and two edges

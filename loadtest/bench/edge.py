@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .metrics import samples
-from .processes import fetched, free_port, started
+from .processes import fetched, free_port, pinned, started
 
 
 class EdgeNode:
     """One edge. `upstreams`: base URLs by name; `workers`: processes that serve viewers; `own`: lines of [edge],
-    `extra`: more tables, as TOML."""
+    `extra`: more tables, as TOML; `core`: the one that it runs on."""
 
     def __init__(
         self,
@@ -23,6 +23,7 @@ class EdgeNode:
         workers: int = 1,
         own: str = "",
         extra: str = "",
+        core: int | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port, self.admin = free_port(), free_port()
@@ -45,7 +46,7 @@ port = {self.admin}
 {extra}
 """
         )
-        command = [sys.executable, "-m", "headwater.config.cli", "edge", "--config", str(config)]
+        command = [*pinned(core), sys.executable, "-m", "headwater.config.cli", "edge", "--config", str(config)]
         self.peer = started(
             command, folder / f"{name}.log", lambda _: self._ready(), what=f"{name} is ready", timeout_s=40
         )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import caches
+from .edge import EdgeNode
 from .files import serve_files
 from .http2 import Measured, loaded
 from .load import SERVER_CORE
-from .processes import free_port, pinned, resident_bytes, started
+from .processes import resident_bytes
 
 SIZES = {"1.5 kB": 1_500, "40 kB": 40_000, "160 kB": 160_000}
 CONNECTIONS = 64
@@ -37,17 +37,6 @@ FIELDS = (
     "Sec-Fetch-Mode: cors",
     "Sec-Fetch-Site: cross-site",
 )
-EDGE = """
-[log]
-format = "human"
-[edge]
-upstream = "http://127.0.0.1:{upstream}"
-[edge.http]
-host = "127.0.0.1"
-port = {port}
-[edge.admin]
-port = {admin}
-"""
 
 
 @dataclass(frozen=True)
@@ -104,7 +93,7 @@ def _best(pair: tuple[Server, Server], name: str, size: int, seconds: float) -> 
                 server.name,
                 name,
                 f"http://127.0.0.1:{server.port}/{size}.m4s",
-                lambda pid=server.pid: pid,  # type: ignore[misc]
+                server.pid,
                 seconds,
                 connections=CONNECTIONS,
                 options=options,
@@ -125,13 +114,9 @@ def _nginx(upstream: int, folder: Path, stack: ExitStack) -> Server:
 
 
 def _edge(upstream: int, folder: Path, stack: ExitStack) -> Server:
-    port = free_port()
-    config = folder / "edge.toml"
-    config.write_text(EDGE.format(upstream=upstream, port=port, admin=free_port()))
-    command = [*pinned(SERVER_CORE), sys.executable, "-m", "headwater.config.cli", "edge", "--config", str(config)]
-    peer = started(command, folder / "edge.log", lambda one: "Watch" in one.text(), what="the edge", timeout_s=40)
-    stack.callback(peer.stop)
-    return Server("Headwater edge", port, peer.pid)
+    edge = EdgeNode(folder, "edge", {"files": f"http://127.0.0.1:{upstream}"}, core=SERVER_CORE)
+    stack.callback(edge.peer.stop)
+    return Server("Headwater edge", edge.port, edge.peer.pid)
 
 
 def _idle_kib(server: Server) -> float:

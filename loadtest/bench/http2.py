@@ -6,24 +6,20 @@ memory (`sendfile` has no use under TLS); our edge has them in its store.
 
 from __future__ import annotations
 
-import datetime
 import os
 import re
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 from .caches import NGINX
+from .certificates import self_signed
+from .edge import EdgeNode
 from .files import serve_files
 from .load import CLIENT_CORE, SERVER_CORE
-from .processes import Peer, children, cpu_seconds, free_port, pinned, started
+from .processes import children, cpu_seconds, free_port, pinned, started
 
 H2LOAD = "/usr/bin/h2load"
 SIZES = {"1.5 kB": 1_500, "60 kB": 60_000}
@@ -54,19 +50,10 @@ http {{
 }}
 """
 EDGE = """
-[log]
-format = "human"
-[edge]
-upstream = "http://127.0.0.1:{upstream}"
-[edge.http]
-host = "127.0.0.1"
-port = {plain}
 [edge.http.tls]
 port = {port}
 [[edge.http.tls.certificates]]
-certificate = "{folder}/certificate.pem"
-[edge.admin]
-port = {admin}
+certificate = "{certificate}"
 """
 
 
@@ -88,17 +75,14 @@ def measure(folder: Path, *, seconds: float) -> Iterator[Measured]:
     (folder / "files").mkdir()
     for size in SIZES.values():
         (folder / "files" / f"{size}.mp4").write_bytes(os.urandom(size))
-    _certificate(folder / "certificate.pem")
-    servers = {"nginx": _nginx(folder), "Headwater edge": _edge(folder)}
-    try:
+    certificate = self_signed(folder)
+    with ExitStack() as stack:
+        servers = {"nginx": _nginx(folder, stack), "Headwater edge": _edge(folder, certificate, stack)}
         for streams in STREAMS:
             for name, size in SIZES.items():
-                for server, (_, port, working) in servers.items():
+                for server, (port, pid) in servers.items():
                     url = f"https://127.0.0.1:{port}/{size}.mp4"
-                    yield loaded(server, name, url, working, seconds, connections=CONNECTIONS, streams=streams)
-    finally:
-        for peer, _, _ in servers.values():
-            peer.stop()
+                    yield loaded(server, name, url, pid, seconds, connections=CONNECTIONS, streams=streams)
 
 
 def report(found: list[Measured]) -> list[str]:
@@ -120,21 +104,21 @@ def loaded(
     server: str,
     name: str,
     url: str,
-    working: Callable[[], int],
+    pid: int,
     seconds: float,
     *,
     connections: int,
     streams: int = 1,
     options: Sequence[str] = (),
 ) -> Measured:
-    """What h2load gets from `url`, and what that costs the process `working()`."""
+    """What h2load gets from `url`, and what that costs the process `pid`."""
     command = [*pinned(CLIENT_CORE), H2LOAD, "-c", str(connections), "-m", str(streams), "-t", "1", *options]
     subprocess.run([*command, "-n", "1000", url], check=True, capture_output=True, timeout=60)  # into the store
-    before = cpu_seconds(working())
+    before = cpu_seconds(pid)
     said = subprocess.run(
         [*command, "-D", str(int(seconds)), url], check=True, capture_output=True, text=True, timeout=seconds + 60
     ).stdout
-    used = cpu_seconds(working()) - before
+    used = cpu_seconds(pid) - before
     done = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed", said)
     if done is None or done[1] != done[2] or int(done[1]) == 0:
         raise RuntimeError(f"{server}: {said[-500:]}")
@@ -142,7 +126,8 @@ def loaded(
     return Measured(server, name, streams, count / int(seconds), used * 1e6 / count)
 
 
-def _nginx(folder: Path) -> tuple[Peer, int, Callable[[], int]]:
+def _nginx(folder: Path, stack: ExitStack) -> tuple[int, int]:
+    """Its port, and the process that serves."""
     port = free_port()
     config = folder / "nginx.conf"
     config.write_text(CONFIG.format(folder=folder, port=port))
@@ -150,32 +135,14 @@ def _nginx(folder: Path) -> tuple[Peer, int, Callable[[], int]]:
         raise FileNotFoundError(f"{NGINX}: install nginx")
     command = [*pinned(SERVER_CORE), NGINX, "-c", str(config)]
     peer = started(command, folder / "nginx.log", lambda one: bool(children(one.pid)), what="nginx", timeout_s=10)
-    return peer, port, lambda: children(peer.pid)[0]
+    stack.callback(peer.stop)
+    return port, children(peer.pid)[0]
 
 
-def _edge(folder: Path) -> tuple[Peer, int, Callable[[], int]]:
+def _edge(folder: Path, certificate: Path, stack: ExitStack) -> tuple[int, int]:
+    """The same of our edge."""
     upstream, port = serve_files(folder / "files"), free_port()
-    config = folder / "edge.toml"
-    config.write_text(EDGE.format(upstream=upstream, plain=free_port(), port=port, admin=free_port(), folder=folder))
-    command = [*pinned(SERVER_CORE), sys.executable, "-m", "headwater.config.cli", "edge", "--config", str(config)]
-    peer = started(command, folder / "edge.log", lambda one: "Watch" in one.text(), what="the edge", timeout_s=40)
-    return peer, port, lambda: peer.pid
-
-
-def _certificate(path: Path) -> None:
-    """For 127.0.0.1, with its key: ECDSA on P-256."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
-        .sign(key, hashes.SHA256())
-    )
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    path.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + certificate.public_bytes(pem))
+    tls = EDGE.format(port=port, certificate=certificate)
+    edge = EdgeNode(folder, "edge", {"files": f"http://127.0.0.1:{upstream}"}, extra=tls, core=SERVER_CORE)
+    stack.callback(edge.peer.stop)
+    return port, edge.peer.pid

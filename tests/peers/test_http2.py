@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from headwater.loadtest.bench.certificates import self_signed
 from headwater.loadtest.bench.chromium import browser, figures, wait_playing
 from headwater.loadtest.bench.ingest import publishers
 from headwater.loadtest.bench.processes import free_port
 from headwater.loadtest.bench.server import Headwater
 
-from .certificates import self_signed
 from .sources import SOURCES
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]

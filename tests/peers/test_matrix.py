@@ -9,9 +9,9 @@ import pytest
 from tests.rtmp_replay import replay
 
 from headwater.ingest.media import Packet
+from headwater.loadtest.bench.certificates import self_signed
 from headwater.loadtest.bench.server import Headwater
 
-from .certificates import self_signed
 from .checks import *  # noqa: F403  # the tests of every outcome
 from .matrix import Outcome, run_case
 from .sources import SOURCES

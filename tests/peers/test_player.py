@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from headwater.loadtest.bench.certificates import self_signed
 from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
 from headwater.loadtest.bench.processes import Peer
 from headwater.loadtest.bench.server import Headwater
 
-from .certificates import self_signed
 from .sources import SOURCES, Source
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(240)]

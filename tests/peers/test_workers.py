@@ -21,12 +21,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from headwater.loadtest.bench.certificates import self_signed
 from headwater.loadtest.bench.edge import EdgeNode
 from headwater.loadtest.bench.processes import Peer, children, fetched, free_port, running, wait_until
 from headwater.loadtest.bench.server import Headwater
 from headwater.loadtest.follow import FollowError, PartFollower
 
-from .certificates import self_signed
 from .sources import SOURCES
 from .test_processes import UP, gone
 

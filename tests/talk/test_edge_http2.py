@@ -6,47 +6,16 @@ import dataclasses
 import gc
 import itertools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from tests.edge_kit import LiveStream
-from tests.h2_raw_kit import GET, HELLO, LIMITS, SETTINGS, Frame, Raw
+from tests.h2_raw_kit import GET, HELLO, LIMITS, SETTINGS, Raw, body_of, ended, kinds, stored
 
 from headwater.edge.http2 import frames
 from headwater.edge.http2.frames import Code, frame
 
 LIST = "/live/x/v/index.m3u8"
-
-
-@pytest.fixture
-def raw() -> Iterator[Raw]:
-    one = Raw()
-    yield one
-    one.close()
-
-
-def kinds(found: list[Frame]) -> list[int]:
-    return [one.kind for one in found]
-
-
-def body_of(found: list[Frame], stream: int) -> bytes:
-    return b"".join(one.payload for one in found if one.kind == frames.DATA and one.stream == stream)
-
-
-def ended(found: list[Frame]) -> list[int]:
-    """Streams in the order in which they ended."""
-    sent = (frames.DATA, frames.HEADERS)
-    return [one.stream for one in found if one.kind in sent and one.flags & frames.END_STREAM]
-
-
-def stored(raw: Raw, path: str, size: int, **fields: str) -> bytes:
-    """An object in the store."""
-    body = bytes(range(256)) * (size // 256 + 1)
-    raw.get(1, path)
-    raw.answer(path, body[:size], **fields)
-    raw.send(frames.window_update(0, 1 << 20))
-    raw.take()
-    return body[:size]
 
 
 def over(raw: Raw) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import os
 import socket
 import ssl
@@ -14,37 +13,22 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from tests.edge_house import LIST, House, Peer, on_both_loops, until
 from tests.h2_kit import Http2Peer, client_context
 
 from headwater.config.settings_tls import Tls
 from headwater.edge import tls
 from headwater.edge.tls import CertificateError, Certificates, CertificateSet, check
+from headwater.loadtest.bench.certificates import issued
 
 
 def certificate(folder: Path, file: str, *names: str, days: int = 30) -> dict[str, str]:
     """Files of a certificate for `names`, and the setting that names them."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0] if names else "nobody")])
-    now = datetime.datetime.now(datetime.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=days))
-    )
-    if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in names]), False)
-    pem = serialization.Encoding.PEM
-    (folder / f"{file}.crt").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(pem))
-    plain = serialization.NoEncryption()
-    (folder / f"{file}.key").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    key, chain = issued(*names, days=days)
+    (folder / f"{file}.crt").write_bytes(chain)
+    (folder / f"{file}.key").write_bytes(key)
     return {"certificate": str(folder / f"{file}.crt"), "private_key": str(folder / f"{file}.key")}
 
 

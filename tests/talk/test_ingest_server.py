@@ -16,7 +16,6 @@ import uvloop
 from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import SecretStr
 from tests.codec_vectors import ASC_LC, AVCC_BASELINE
-from tests.peers.certificates import self_signed
 from tests.rtmp_client import Publisher, chunk_header
 from tests.timeline_kit import IDR, SLICE, Judge
 
@@ -24,6 +23,7 @@ from headwater.config.settings import Ingest, Origin, Publish, Rtmp, RtmpLimits
 from headwater.config.settings_srt import Srt
 from headwater.ingest.media import Codec, Cut, Kind, Sample, StreamEnded, StreamEvent, Track
 from headwater.ingest.server import IngestServer, IngestStartError
+from headwater.loadtest.bench.certificates import self_signed
 
 VIDEO_CONFIG = b"\x17\x00\x00\x00\x00" + AVCC_BASELINE
 AUDIO_CONFIG = b"\xaf\x00" + ASC_LC

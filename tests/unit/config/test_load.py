@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.peers.certificates import self_signed
 
 from headwater.config.describe import Loaded, environment_name
 from headwater.config.load import ConfigError, check_files, from_handover, handover, load
+from headwater.loadtest.bench.certificates import self_signed
 
 
 @pytest.fixture(autouse=True)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from tests.peers.certificates import self_signed
 
 from headwater.config.settings_upstream import EdgeUpstream
 from headwater.edge import fetch
 from headwater.edge.fetch import Fetcher, FetchLimits
 from headwater.edge.message import Failure, Purpose, UpstreamAnswer, UpstreamRequest
+from headwater.loadtest.bench.certificates import self_signed
 
 LIMITS = FetchLimits(connections=4, followers=2, object_bytes=1_000, timeout_s=0.4, connect_timeout_s=0.4)
 

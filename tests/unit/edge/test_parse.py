@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from headwater.edge.fields import MAX_BODY_BYTES, MAX_FIELDS
 from headwater.edge.message import Method
-from headwater.edge.parse import MAX_BODY_BYTES, MAX_FIELDS, Head, Parser, Refusal
+from headwater.edge.parse import Head, Parser, Refusal
 
 LIMIT = 1_000
 

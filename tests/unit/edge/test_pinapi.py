@@ -8,35 +8,22 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry
+from tests.admin_kit import AdminApi
 from tests.edge_kit import Script, make_core
 
-from headwater.config.admin import AdminServer
-from headwater.config.settings import Admin
-from headwater.config.status import Status
 from headwater.edge.pinapi import routes
 from headwater.edge.pins import Pins
 
 
-def no_status() -> Status:
-    """Nobody looks at the status page here."""
-    raise AssertionError
-
-
-class Api:
+class Api(AdminApi):
     """A listener, and a client of it. `pins` may be None."""
 
     def __init__(self) -> None:
         self.pins: Pins | None = Pins(make_core(Script()), ("/fixed.m3u8",), 30.0)
-        self.server = AdminServer(
-            Admin(port=0), CollectorRegistry(), lambda: None, no_status, routes(lambda: self.pins)
-        )
+        super().__init__(routes(lambda: self.pins))
 
     async def call(self, method: str, body: object = None, kind: str = "application/json") -> tuple[int, str]:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        url = f"http://127.0.0.1:{self.server.port}/pins"
-        async with aiohttp.request(method, url, data=data, headers={"Content-Type": kind}) as answer:
-            return answer.status, await answer.text()
+        return await self.ask(method, "/pins", body, kind)
 
 
 @pytest.fixture

@@ -5,40 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry
+from tests.admin_kit import AdminApi
 from tests.edge_kit import Script, Viewer, make_core
 
-from headwater.config.admin import AdminServer
-from headwater.config.settings import Admin
-from headwater.config.status import Status
 from headwater.edge.core import Core
 from headwater.edge.purge import Order, Purged
 from headwater.edge.purgeapi import routes
 
 
-def no_status() -> Status:
-    """Nobody looks at the status page here."""
-    raise AssertionError
-
-
-class Api:
+class Api(AdminApi):
     """A listener, and a client of it. `core` may be None."""
 
     def __init__(self) -> None:
         self.script = Script()
         self.core: Core | None = make_core(self.script)
-        self.server = AdminServer(Admin(port=0), CollectorRegistry(), lambda: None, no_status, routes(self.purge))
+        super().__init__(routes(self.purge))
 
     def purge(self, order: Order) -> Purged | None:
         return None if self.core is None else self.core.purge(order, 2.0)[1]
 
     async def call(self, body: object, kind: str = "application/json") -> tuple[int, str]:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        url = f"http://127.0.0.1:{self.server.port}/purge"
-        async with aiohttp.request("POST", url, data=data, headers={"Content-Type": kind}) as answer:
-            return answer.status, await answer.text()
+        return await self.ask("POST", "/purge", body, kind)
 
 
 @pytest.fixture

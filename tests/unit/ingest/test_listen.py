@@ -9,10 +9,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
-from tests.peers.certificates import self_signed
 
 from headwater.config.settings import Ingest, Publish, Rtmp
 from headwater.ingest.listen import IngestStartError, bind_host, open_socket, tls_context
+from headwater.loadtest.bench.certificates import self_signed
 
 KEYS = (Publish(name="*", key=SecretStr("any-name-key")),)
 

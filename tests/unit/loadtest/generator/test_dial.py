@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import uvloop
 from tests.live_server import LiveServer
-from tests.peers.certificates import self_signed
 
+from headwater.loadtest.bench.certificates import self_signed
 from headwater.loadtest.generator.dial import Dialer
 from headwater.loadtest.generator.plan import Arrival
 from headwater.loadtest.players.address import Origin

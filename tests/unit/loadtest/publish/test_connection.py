@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests.peers.certificates import self_signed
 from tests.publish_server import CONNECTED, CREATED, HANDSHAKE, PUBLISHED
 
+from headwater.loadtest.bench.certificates import self_signed
 from headwater.loadtest.publish import connection as module
 from headwater.loadtest.publish.connection import ConnectFailed, Connection
 from headwater.loadtest.publish.flv import TagKind
