@@ -6,6 +6,7 @@ A head is rendered once per entity and kind of answer; per request only Age (and
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -20,14 +21,21 @@ _REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus
 class Wire:
     """Renders answers of the node called `node`."""
 
-    def __init__(self, node: str, *, inner: bool = False) -> None:
-        """`inner`: answers go to workers of the same edge, who judge them as we did."""
+    def __init__(
+        self,
+        node: str,
+        *,
+        inner: bool = False,
+        wall: Callable[[], float] = time.time,  # noqa: TID251  (Date is wall-clock time by definition)
+    ) -> None:
+        """`inner`: answers go to workers of the same edge, who judge them as we did. `wall`: seconds since 1970."""
         self._inner = inner
         self._cache_status = {
             (outcome, collapsed): _cache_status(node, outcome, collapsed)
             for outcome in Outcome
             for collapsed in (False, True)
         }
+        self._wall = wall
         self._date = b""
         self._date_second = -1
 
@@ -90,7 +98,7 @@ class Wire:
 
     def date(self) -> bytes:
         """Now as an HTTP-date, made once per second."""
-        second = int(time.time())  # noqa: TID251  (Date is wall-clock time by definition)
+        second = int(self._wall())
         if second != self._date_second:
             self._date_second = second
             self._date = formatdate(second, usegmt=True).encode("ascii")

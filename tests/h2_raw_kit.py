@@ -88,7 +88,7 @@ class Raw:
         self.script = Script()
         self.core = make_core(self.script)
         callers = make_callers(self.core.tally, **guard)  # type: ignore[arg-type]
-        self.shared = Shared(limits, Wire("edge"), self.core.tally, self.loop, callers)
+        self.shared = Shared(limits, Wire("edge", wall=lambda: 1.8e9), self.core.tally, self.loop, callers)
         self.shared.clock = lambda: self.now
         caller = Caller(callers, "192.0.2.1", self.now)
         assert callers.guard.connect(caller.guest, 1, self.now) is None
