@@ -190,6 +190,13 @@ class Core:
             return None
         return self._objects.ask(request, reply, target, now)
 
+    def stored(self, key: str, now: float) -> Entity | None:
+        """What a plain request for the path `key` is answered with from the store; None: it has to be handled."""
+        if self.gate is not None or key in self._followers:
+            return None
+        entity = self._objects.store.get(key)
+        return entity if entity is not None and entity.fresh_at(now) else None
+
     def _take_report(self, request: Request) -> cmcd.Report | cmcd.Fault | None:
         """What the player tells, taken out of the request: nothing after this sees it."""
         fields, request.cmcd = request.cmcd, None

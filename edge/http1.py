@@ -12,44 +12,38 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import replace
-from typing import cast
 
+from .arrival import NEVER, Arrival
 from .asking import Laggard, ask, refused_by, whose
 from .body import Body
 from .caller import Caller
 from .core import Core
-from .entities import local
 from .growing import finished
 from .guard import Guest
-from .listener import Limits, Shared, peer_address
+from .heads import Head, Refusal
+from .listener import Limits, Shared
 from .message import Entity, Outcome, Request, Response, Ticket
-from .parse import Head, Parser, Refusal
-from .proxyproto import BadProxyHeader, read_header
+from .parse import Parser
+from .repeats import Repeat
 from .wire import JOIN_LIMIT
 
 LINGER_S = 2.0
 """After a refusal, how long the rest of what the peer sends is read and dropped. Why: closing with unread bytes
 makes the kernel reset the connection, and the peer never sees the answer."""
 
-NEVER = float("inf")
 
-
-class Connection(asyncio.Protocol):
+class Connection(Arrival):
     """One viewer connection."""
 
     __slots__ = (
-        "_asked", "_backlog", "_beginning", "_body", "_caller", "_core", "_current", "_deaf", "_encrypted", "_ending",
-        "_guest", "_header", "_laggard", "_limits", "_parser", "_pumping", "_queue", "_reading", "_shared", "_ticket",
-        "_transport", "deadline", "stalled",
+        "_asked", "_backlog", "_beginning", "_body", "_current", "_ending", "_guest", "_laggard", "_parser", "_pumping",
+        "_queue", "_reading", "_ticket", "stalled",
     )  # fmt: skip
 
     def __init__(self, core: Core, shared: Shared, limits: Limits, caller: Caller | None = None) -> None:
         """`caller`: who is known already, and was let in by the guard (`edge.tlsserver`)."""
-        self._core = core
-        self._shared = shared
-        self._limits = limits
+        super().__init__(core, shared, limits, caller)
         self._parser = Parser(self, limits.header_bytes)
-        self._transport: asyncio.Transport | None = None
         self._queue: deque[Head | Refusal] = deque()
         self._current: Head | Refusal | None = None
         """What is being answered: nothing behind it is begun before."""
@@ -58,62 +52,20 @@ class Connection(asyncio.Protocol):
         """Of the current answer, while it is written as it comes."""
         self._backlog = b""
         """Read, but not parsed yet, because `_queue` is full."""
-        self._encrypted = False
         self._beginning = False
         self._pumping = False
         self._reading = True
-        self._deaf = False
-        """No further request is read; the connection ends after those that are queued."""
         self._ending = False
         """The last answer was written."""
         self.stalled = False
         """The transport's buffer is full."""
         self._laggard: Laggard | None = None
         """Watches how what was written is read, while it is stalled or ending."""
-        self._caller = caller
-        """Whose connection it is; None until that is known."""
         self._guest: Guest | None = None
         """Whose request was begun last, and `_asked` when."""
         self._asked = 0.0
-        self._header: bytes | None = None
-        """What came of a PROXY header that is expected and not whole."""
-        self.deadline = NEVER
-        """Monotonic seconds at which the sweep calls `overdue`."""
 
-    # -- asyncio.Protocol
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A viewer came."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._encrypted = transport.get_extra_info("ssl_object") is not None
-        self._transport.set_write_buffer_limits(high=self._limits.write_high_bytes, low=self._limits.write_low_bytes)
-        self.deadline = self._shared.clock() + self._limits.header_s
-        room = self._shared.enter(self)
-        if self._caller is not None:
-            return
-        peer = peer_address(transport)
-        if not room:
-            self._core.tally.refuse("connections")
-            self._turn_away(local(503, "too many connections", retry_after=5))
-        elif self._shared.callers.expects_header(peer):
-            self._header = b""
-        else:
-            self._welcome(peer)
-
-    def _welcome(self, address: str) -> None:
-        """It is known whose connection it is."""
-        now = self._shared.clock()
-        self._caller = caller = Caller(self._shared.callers, address, now)
-        refusal = self._shared.guard.connect(caller.guest, self._shared.connections, now)
-        if refusal is not None:
-            self._turn_away(refusal)
-
-    def _turn_away(self, entity: Entity) -> None:
-        """No request of this connection is read."""
-        refusal = Refusal(entity, "")
-        refusal.linger = False
-        self._deaf = True
-        self._enqueue(refusal)
+    # -- asyncio.Protocol; `connection_made` is in `edge.arrival`
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The viewer left: whatever waits for it is forgotten, and no cycle stays for the collector."""
@@ -134,6 +86,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of requests."""
+        if (known := self._shared.repeats.get(data)) is not None and self._repeat(known):
+            return
         if self._deaf:
             return
         if self._header is not None:
@@ -144,21 +98,29 @@ class Connection(asyncio.Protocol):
         if data:
             self._feed(data)
 
-    def _take_header(self, data: bytes) -> bytes:
-        """Read the PROXY header at the start of `data`; what is behind it."""
-        self._header = data
-        try:
-            header = read_header(data)
-        except BadProxyHeader as error:
-            self._header = None
-            self.refuse(Refusal.of(400, f"PROXY protocol: {error}", "proxy-header"))
-            return b""
-        if header is None:
-            return b""
-        self._header = None
-        assert self._transport is not None  # data came
-        self._welcome(header.address or peer_address(self._transport))
-        return b"" if self._deaf else data[header.size :]
+    def _repeat(self, known: Repeat) -> bool:
+        """Answer what was asked before, byte for byte; False: it has to be read as if it were new."""
+        caller, shared, transport = self._caller, self._shared, self._transport
+        if self._current is not None or self._queue or self._deaf or self.stalled or self._parser.in_request:
+            return False
+        if caller is None or caller.proxies or self._header is not None or transport is None or shared.draining:
+            return False
+        now = shared.clock()
+        form = known.form(self._core.stored(known.key, now))
+        if form is None or (self._encrypted and len(form.body) > JOIN_LIMIT):
+            return False
+        guest, tally = caller.guest, self._core.tally
+        if (refused := refused_by(shared.guard, guest, known.head.request, now)) is not None:
+            self._current = known.head
+            self._reject(refused)
+            return True
+        guest.watched = now
+        tally.requests[Outcome.HIT] += 1
+        head = shared.wire.hit(form, form.age_at(now))
+        tally.bytes_sent += len(head) + len(form.body)
+        _write(transport, head, form.body)
+        self._go_on()
+        return True
 
     def eof_received(self) -> bool:
         """The viewer sends no more. Answers that are owed are still written, but nothing is held for it (rule 92)."""
@@ -264,13 +226,17 @@ class Connection(asyncio.Protocol):
         self._guest = guest = whose(caller, request, now)
         refused = refused_by(self._shared.guard, guest, request, now)
         if refused is not None:
-            self._core.tally.requests[Outcome.REJECT] += 1
-            self.reply(Response(refused, Outcome.REJECT, None, final=refused.status == 503))
+            self._reject(refused)
             return
         ticket = ask(self._core, guest, request, self.reply, now)
         if ticket is not None:
             self._ticket = ticket
             self.deadline = NEVER
+
+    def _reject(self, entity: Entity) -> None:
+        """Whoever asks has had enough."""
+        self._core.tally.requests[Outcome.REJECT] += 1
+        self.reply(Response(entity, Outcome.REJECT, None, final=entity.status == 503))
 
     def _pump(self) -> None:
         """Begin what is queued as long as it is answered at once, and read on when there is room."""
@@ -311,10 +277,9 @@ class Connection(asyncio.Protocol):
         head = shared.wire.head(response, keep_alive=keep_alive, http10=item.http10)
         body = b"" if item.bodiless else entity.body
         self._core.tally.bytes_sent += len(head) + len(body)
-        if len(body) <= JOIN_LIMIT:
-            transport.write(head + body)
-        else:
-            transport.writelines((head, body))
+        if response.outcome is Outcome.HIT and isinstance(item, Head) and item.raw is not None:
+            shared.repeats.learn(item, self._core.target_of(item.request), response)
+        _write(transport, head, body)
         if not keep_alive:
             self._end(lingering=item.linger if isinstance(item, Refusal) else entity.status == 400)
             return
@@ -397,3 +362,10 @@ class Connection(asyncio.Protocol):
         """End now, whatever is owed."""
         if self._transport is not None:
             self._transport.abort()
+
+
+def _write(transport: asyncio.Transport, head: bytes, body: bytes | memoryview) -> None:
+    if len(body) <= JOIN_LIMIT:
+        transport.write(head + body)
+    else:
+        transport.writelines((head, body))

@@ -17,6 +17,7 @@ from headwater.config.settings import EdgeHttp
 from .addresses import canonical
 from .caller import Callers
 from .message import Tally
+from .repeats import Repeats
 from .wire import Wire
 
 SHARDS = 16
@@ -91,6 +92,7 @@ class Shared:
         self.callers = callers
         self.guard = callers.guard
         self.draining = False
+        self.repeats = Repeats()
         self.clock = loop.time
         self._limits = limits
         self._tally = tally

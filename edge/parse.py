@@ -12,9 +12,10 @@ from typing import Protocol
 
 import httptools
 
-from .entities import local, method_not_allowed
+from .entities import method_not_allowed
 from .fields import HOST, MAX_BODY_BYTES, MAX_FIELDS, METHODS, TAKES, Take, again, body_too_large
-from .message import Entity, Method, Request
+from .heads import Head, Refusal
+from .message import Method, Request
 
 SLICE_BYTES = 4 << 10
 """llhttp cannot be stopped between two requests of one piece of data: pieces are at most this large, so that one
@@ -30,39 +31,6 @@ MAX_METHOD_BYTES = 32
 _LINE = re.compile(rb"GET (/[!-~]*) HTTP/1\.1")
 _BLOCKS: dict[bytes, Request] = {}
 _REASONS = {405: "method", 413: "body", 414: "head", 431: "head"}
-
-
-class Head:
-    """A request with what its connection needs to know."""
-
-    __slots__ = ("bodiless", "http10", "keep_alive", "request")
-
-    def __init__(self, request: Request, keep_alive: bool, http10: bool) -> None:
-        self.request = request
-        self.keep_alive = keep_alive
-        self.http10 = http10
-        self.bodiless = request.method is Method.HEAD
-
-
-class Refusal:
-    """In the place of a request: it is answered with `entity`, and the connection ends."""
-
-    __slots__ = ("bodiless", "entity", "http10", "keep_alive", "linger", "reason")
-
-    def __init__(self, entity: Entity, reason: str) -> None:
-        self.entity = entity
-        self.reason = reason
-        """Label of the metric."""
-        self.keep_alive = False
-        self.http10 = False
-        self.bodiless = False
-        self.linger = True
-        """Read on for a while, so that the peer sees the answer."""
-
-    @classmethod
-    def of(cls, status: int, words: str, reason: str, *, retry_after: int | None = None) -> Refusal:
-        """An error with its words for the peer."""
-        return cls(local(status, words, retry_after=retry_after), reason)
 
 
 class Receiver(Protocol):
@@ -102,7 +70,8 @@ class Parser:
 
     def __init__(self, receiver: Receiver, header_bytes: int) -> None:
         self._receiver: Receiver | None = receiver
-        self._http = httptools.HttpRequestParser(self)
+        self._http: httptools.HttpRequestParser | None = None
+        """While a request is under way; what comes again needs none, and an idle connection keeps none."""
         self._limit = header_bytes
         self._fed = 0
         self._completed = 0
@@ -124,10 +93,9 @@ class Parser:
 
     def close(self) -> None:
         """Let go of the receiver and of llhttp, which hold this object in turn."""
-        self._receiver = None
+        self._receiver = self._http = None
         self._done = True
         self._fed = 0
-        del self._http
 
     def feed(self, data: bytes, full: Callable[[], bool]) -> bytes:
         """Parse `data`; what is left of it once `full()` says to stop."""
@@ -150,6 +118,8 @@ class Parser:
             self._receiver.head_began()
         self._completed = 0
         self._fed += len(data)
+        if self._http is None:
+            self._http = httptools.HttpRequestParser(self)
         try:
             self._http.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -164,8 +134,10 @@ class Parser:
         except httptools.HttpParserError as error:
             self._refuse(Refusal.of(400, f"malformed request: {_words(error)}", "malformed"))
             return
-        if fresh and self._completed == 1 and not self._fed and not self._done:
-            self._remember_block(data)
+        if not self._fed:
+            self._http = None
+            if fresh and self._completed == 1 and not self._done:
+                self._remember_block(data)
         # A head that never ends calls back for nothing: count what was fed.
         if self._in_head and self._fed > self._limit + SLICE_BYTES:
             self._refuse(self._too_long())
@@ -180,7 +152,7 @@ class Parser:
         if line is None:
             return False
         request = again(known, line[1])
-        self._receiver.request(Head(request, True, False))
+        self._receiver.request(Head(request, True, False, data))
         return True
 
     def _remember_block(self, data: bytes) -> None:
@@ -240,11 +212,13 @@ class Parser:
 
     def on_headers_complete(self) -> None:
         """The head is whole: judge all that does not need the core."""
+        http = self._http
+        assert http is not None  # it calls
         self._in_head = False
         if self._head_bytes + len(self._url) > self._limit or self._fields > MAX_FIELDS:
             self._refusal = self._too_long()
             return
-        version = self._http.get_http_version()
+        version = http.get_http_version()
         if version not in ("1.1", "1.0"):
             self._refusal = Refusal.of(505, "HTTP/1.1 and HTTP/1.0 are served here", "malformed")
         # RFC 9112 section 3.2: exactly one Host in HTTP/1.1, never several
@@ -253,7 +227,7 @@ class Parser:
         # RFC 9112 section 6.1: HTTP/1.0 has no transfer codings; who sends one frames wrongly
         elif self._te and version == "1.0":
             self._refusal = Refusal.of(400, "Transfer-Encoding in HTTP/1.0", "malformed")
-        method = METHODS.get(self._http.get_method())
+        method = METHODS.get(http.get_method())
         if method is not None:
             self._request.method = method
         elif self._refusal is None:
@@ -267,7 +241,8 @@ class Parser:
 
     def on_message_complete(self) -> None:
         """A request is whole."""
-        if self._done or self._receiver is None:
+        http = self._http
+        if self._done or self._receiver is None or http is None:
             return
         self._fed = 0
         self._completed += 1
@@ -278,10 +253,10 @@ class Parser:
         request = self._request
         self._reports = request.cmcd is not None  # the core takes it out
         request.target = b"/" if self._url == b"*" and request.method is Method.OPTIONS else self._url
-        keep_alive = self._http.should_keep_alive() and not self._http.should_upgrade()
+        keep_alive = http.should_keep_alive() and not http.should_upgrade()
         if not keep_alive:
             self._done = True
-        self._receiver.request(Head(request, keep_alive, self._http.get_http_version() == "1.0"))
+        self._receiver.request(Head(request, keep_alive, http.get_http_version() == "1.0"))
 
 
 def _words(error: Exception) -> str:

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 
-from .message import Outcome, Response
+from .message import Entity, Outcome, Response
 
 JOIN_LIMIT = 64 << 10
 """Up to here head and body are joined and written at once; above, copying costs more than a second buffer."""
 
+_HIT = (Outcome.HIT, False)
 _REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 
 
@@ -42,10 +43,7 @@ class Wire:
     def head(self, response: Response, *, keep_alive: bool, http10: bool) -> bytes:
         """Status line and fields, the empty line included."""
         entity = response.entity
-        kind = (response.outcome, response.collapsed)
-        fixed = entity.wire.get(kind)
-        if fixed is None:
-            fixed = entity.wire[kind] = self._fixed(response, len(entity.body))
+        fixed = self._known(response)
         tail = b"\r\n"
         if not keep_alive:
             tail = b"Connection: close\r\n\r\n"
@@ -54,6 +52,19 @@ class Wire:
         if entity.own:
             return b"%bDate: %b\r\n%b" % (fixed, self.date(), tail)
         return b"%bAge: %d\r\n%b" % (fixed, response.age or 0, tail)
+
+    def hit(self, entity: Entity, age: int) -> bytes:
+        """`head` of a plain hit, with nothing to decide."""
+        fixed = entity.wire.get(_HIT) or self._known(Response(entity, Outcome.HIT, age))
+        return b"%bAge: %d\r\n\r\n" % (fixed, age)
+
+    def _known(self, response: Response) -> bytes:
+        entity = response.entity
+        kind = (response.outcome, response.collapsed)
+        fixed = entity.wire.get(kind)
+        if fixed is None:
+            fixed = entity.wire[kind] = self._fixed(response, len(entity.body))
+        return fixed
 
     def growing_head(self, response: Response, *, keep_alive: bool, http10: bool) -> bytes:
         """As `head`, for a body that still comes: RFC 9112 section 6.3."""

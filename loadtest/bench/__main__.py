@@ -130,8 +130,9 @@ def _load_capacity(folder: Path, arguments: argparse.Namespace) -> int:
 
 def _load_compare(folder: Path, arguments: argparse.Namespace) -> int:
     viewers = arguments.cache_viewers
-    found = list(load.compare(folder / "compare", viewers=viewers, seconds=arguments.seconds))
-    print(f"\n{viewers} viewers of one stream (800 kbit/s and AAC); {load.machine()}\n")
+    audio = not arguments.video_only
+    found = list(load.compare(folder / "compare", viewers=viewers, seconds=arguments.seconds, audio=audio))
+    print(f"\n{viewers} viewers of one stream (800 kbit/s{' and AAC' if audio else ''}); {load.machine()}\n")
     print("\n".join(load.compare_report(found)))
     return 0
 
@@ -193,6 +194,7 @@ def main() -> int:
     parser.add_argument("--callers", type=int, default=50, help="callers at once in `srt` (50)")
     parser.add_argument("--viewers", type=int, default=8_000, help="viewers in `load-capacity` (8000)")
     parser.add_argument("--cache-viewers", type=int, default=1_000, help="viewers in `load-compare` (1000)")
+    parser.add_argument("--video-only", action="store_true", help="no audio for the viewers in `load-compare`")
     parser.add_argument("--threads", type=int, default=1, help="of each of ffmpeg's encoders in `ladder` (1)")
     arguments = parser.parse_args()
     asked = [arguments.benches] if isinstance(arguments.benches, str) else arguments.benches

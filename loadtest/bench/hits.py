@@ -24,7 +24,7 @@ SIZES = {"1.5 kB": 1_500, "40 kB": 40_000, "160 kB": 160_000}
 CONNECTIONS = 64
 IDLE = 2_000
 """Connections that are opened, asked one thing, and kept."""
-ROUNDS = 2
+ROUNDS = 3
 """Both servers in turn, so that a slow moment of the machine is one of both; the better round counts."""
 FIELDS = (
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",

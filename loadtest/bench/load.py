@@ -102,8 +102,9 @@ class Compared:
     """Of the cache's processes, cores."""
 
 
-def compare(folder: Path, *, viewers: int, seconds: float) -> Iterator[Compared]:
+def compare(folder: Path, *, viewers: int, seconds: float, audio: bool = True) -> Iterator[Compared]:
     """The origin alone, then nginx, Varnish and our edge before it, one after the other, all with the same stream.
+    Viewers follow the video, and with `audio` its other rendition too.
 
     Our edge is the last one, because it follows a stream for a while after its viewers.
     """
@@ -116,7 +117,7 @@ def compare(folder: Path, *, viewers: int, seconds: float) -> Iterator[Compared]
         with publishers(source, server.rtmp, 1, folder):
             server.wait_playable(STREAM)
             time.sleep(FILL_S)
-            run = _Run(server, folder, seconds)
+            run = _Run(server, folder, seconds, ViewerClass(audio=audio))
             port = server.ports["origin"]
             yield run.watched(ORIGIN, server.url("", at="origin"), [server.pid], viewers=FEW)
             for name, make in (("nginx", caches.nginx), ("Varnish", caches.varnish)):
@@ -135,6 +136,7 @@ class _Run:
     server: Headwater
     folder: Path
     seconds: float
+    viewer: ViewerClass
 
     def watched(self, name: str, base: str, processes: list[int], *, viewers: int) -> Compared:
         """The viewers at one address."""
@@ -151,7 +153,7 @@ class _Run:
             upstream.append((second, answers, parts))
 
         found = drive(
-            f"{base}/live/{STREAM}/index.m3u8", arrivals(ViewerClass(), viewers, over_s=viewers / JOINS_PER_S),
+            f"{base}/live/{STREAM}/index.m3u8", arrivals(self.viewer, viewers, over_s=viewers / JOINS_PER_S),
             self.folder / f"generator-{name.split()[0]}", seconds=start + self.seconds, core=CLIENT_CORE, clock=SHIFTED,
             during=look,
         )  # fmt: skip

@@ -14,12 +14,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.edge_kit import UNIX, Script, make_callers, make_core
 from tests.fill_kit import Upload
+from tests.h1_raw_kit import Pipe, Raw
 
 from headwater.edge.gate import Gate
 from headwater.edge.http1 import Connection
 from headwater.edge.keys import BadTarget, Target, read_target
 from headwater.edge.listener import Limits, Shared
 from headwater.edge.message import UpstreamAnswer, UpstreamRequest
+from headwater.edge.repeats import Repeats
 from headwater.edge.tokens import mint
 from headwater.edge.wire import Wire
 
@@ -40,52 +42,18 @@ SEEDS = [
     b"OPTIONS * HTTP/1.1\r\nHost: a\r\nOrigin: b\r\n\r\nGET /%41?a=%20&b HTTP/1.1\r\nHost: a\r\n\r\n",
 ]  # fmt: skip
 
+PLAIN = [
+    b"GET /a.m4s HTTP/1.1\r\nHost: a\r\nUser-Agent: p\r\n\r\n",
+    b"GET /live/x/v/p1.m4s HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br\r\nOrigin: b\r\n\r\n",
+]
+"""What players send with every request."""
+
 TOKENS = [
     b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b"%00", b"%2e%2e/", b"/../", b"#", b"http://a/", b"Host: b\r\n",
     b"Content-Length: 4\r\n", b"Content-Length: 99999999999999999999\r\n", b"Transfer-Encoding: chunked\r\n",
     b"Transfer-Encoding: identity\r\n", b"Connection: close\r\n", b"Upgrade: h2c\r\nConnection: upgrade\r\n",
     b"FFFFFFFFFFFFFFFFF\r\n", b"0\r\n\r\n", b"HTTP/2.0", b"HTTP/0.9", b"\xff\xfe", b"x" * 3_000, b"&" * 100,
 ]  # fmt: skip
-
-
-class Pipe(asyncio.Transport):
-    """A transport that keeps what is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = bytearray()
-        self.closing = self.eof = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        assert not self.closing and not self.eof, "nothing is answered behind the end"
-        self.written += data
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        pass
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def write_eof(self) -> None:
-        self.eof = True
-
-    def close(self) -> None:
-        self.closing = True
-
-    def abort(self) -> None:
-        self.closing = True
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
 
 
 class Prompt(Script):
@@ -252,6 +220,31 @@ def behind_one(written: bytes) -> bytes:
         assert rest in (b"bodies", b""), "to the end of the connection"
         return b""
     return rest
+
+
+def test_what_comes_again_is_answered_as_if_it_were_new() -> None:
+    dice = random.Random(20_261_129)
+    for _ in range(CASES // 5):
+        data = dice.choice(SEEDS + PLAIN)
+        if dice.random() < 0.7:
+            data = mutate(dice, data, SEEDS + PLAIN)
+        assert answer_to_the_fourth(data, remembers=True) == answer_to_the_fourth(data, remembers=False), data
+
+
+def answer_to_the_fourth(data: bytes, *, remembers: bool) -> bytes:
+    """What the last of four connections that send the same is answered."""
+    raw = Raw(script := Prompt())
+    raw.now = 1.0
+    for _ in range(4):
+        if not remembers:
+            raw.shared.repeats = Repeats()
+        peer = raw.connect()
+        answer = peer.send(data)
+        script.settle()
+        answer += peer.take()
+    assert not remembers or data not in PLAIN or raw.shared.repeats.get(data) is not None
+    raw.close()
+    return answer
 
 
 @given(st.binary(max_size=400), st.lists(st.integers(0, 400), max_size=4))

@@ -40,6 +40,7 @@ SHELLS = {
     "headwater.config.supervisor": "processes",
     "headwater.config.token": "clock, reads key files",
     "headwater.edge.app": "server",
+    "headwater.edge.arrival": "asyncio protocol",
     "headwater.edge.body": "writes to a transport",
     "headwater.edge.disk": "threads, clock, logging",
     "headwater.edge.diskfiles": "files",

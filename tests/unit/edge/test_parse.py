@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from headwater.edge.fields import MAX_BODY_BYTES, MAX_FIELDS
+from headwater.edge.heads import Head, Refusal
 from headwater.edge.message import Method
-from headwater.edge.parse import Head, Parser, Refusal
+from headwater.edge.parse import Parser
 
 LIMIT = 1_000
 
