@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +43,8 @@ SETTLE_S = 8
 LOOK_S = 30
 DECODE_S = 6
 """Decoded at each look."""
+
+TROUBLE = re.compile(r"\b(warning|error|critical)\b", re.IGNORECASE)
 
 OBSERVE = """() => {
     const video = document.querySelector('video');
@@ -104,10 +107,13 @@ def run(
         page.wait_for_timeout(1_000 * SETTLE_S)
         page.evaluate(OBSERVE)
         began, start = time.monotonic(), figures(page)
+        diary = Diary(server, start)
         while (left := began + seconds - time.monotonic()) > 0:
             page.wait_for_timeout(1_000 * min(left, LOOK_S))
             _look(server, page, start, found)
             say(f"{time.monotonic() - began:.0f} s: {found.stalls} stalls, {found.latency_s:.1f} s behind live")
+            for line in diary.news(figures(page)):
+                say(f"    {line}")
         _judge(start, figures(page), time.monotonic() - began, found)
         found.packets = _packets(server)
     if found.packets["dropped"]:
@@ -115,6 +121,30 @@ def run(
     if not found.packets["lost"]:
         found.problems.append("the network lost nothing")
     return found
+
+
+class Diary:
+    """What page and server tell of trouble: without it nobody knows what a stall came from."""
+
+    def __init__(self, server: Headwater, start: dict[str, Any]) -> None:
+        self._server = server
+        self._told = len(server.text())
+        self._since_ms = max((error["at"] for error in start["errors"]), default=0)
+        self._reloads = start["reloads"]
+
+    def news(self, now: dict[str, Any]) -> Iterator[str]:
+        """Since the last call."""
+        for error in now["errors"]:
+            if error["at"] > self._since_ms:
+                fatal = ", fatal" if error["fatal"] else ""
+                yield f"page, {error['at'] / 1e3:.1f} s after it was opened: {error['kind']} {error['detail']}{fatal}"
+        self._since_ms = max((error["at"] for error in now["errors"]), default=self._since_ms)
+        if now["reloads"] > self._reloads:
+            yield f"page: the player began anew, {now['reloads'] - self._reloads} times"
+            self._reloads = now["reloads"]
+        text = self._server.text()
+        fresh, self._told = text[self._told :], len(text)
+        yield from (line for line in fresh.splitlines() if TROUBLE.search(line))
 
 
 def _look(server: Headwater, page: Page, start: dict[str, Any], found: Findings) -> None:
