@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import re
 import statistics
 import time
@@ -66,7 +67,7 @@ class Findings:
     seconds: float = 0
     stalls: int = 0
     latency_s: float = 0
-    """Of the player at the end."""
+    """Of the player at the end; NaN while it has nothing to play."""
     content_s: list[float] = field(default_factory=list)
     """From each flash to its tone, in the delivered stream."""
     picture_s: list[float] = field(default_factory=list)
@@ -150,7 +151,8 @@ class Diary:
 def _look(server: Headwater, page: Page, start: dict[str, Any], found: Findings) -> None:
     found.picture_s.append(statistics.median(page.evaluate("window.skews.splice(0)")))
     now = figures(page)
-    found.stalls, found.latency_s = now["stalls"] - start["stalls"], now["latency"]
+    found.stalls = now["stalls"] - start["stalls"]
+    found.latency_s = math.nan if now["latency"] is None else now["latency"]
     found.content_s += skews(server.url(f"/live/{STREAM}/index.m3u8"), DECODE_S)
 
 

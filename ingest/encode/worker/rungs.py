@@ -19,6 +19,7 @@ from headwater.ingest.encode.grid import MAX_DIVISOR, Place, RungGrid, Take
 from headwater.ingest.encode.model import Failed, FromWorker, Note, Opened, Plan, VideoRung
 from headwater.ingest.media import VIDEO_TIMESCALE, Hole, Sample
 
+from .heap import give_back
 from .lanes import Lanes, spread
 from .options import threads_for
 from .picture import Shaper, colour_of
@@ -81,6 +82,8 @@ class VideoRungs:
         self._frame: VideoFrame | None = None
         self._aspect = Fraction(1)
         self._shown = 0
+        self._closed = False
+        """An encoder was, and what it held is in the heap still."""
 
     def start(self, position: int) -> None:
         """What was delivered before, by this worker or another, ends at `position`."""
@@ -132,6 +135,9 @@ class VideoRungs:
                 raise result  # nobody knows what it left behind: the host replaces the whole worker
             self._deliver(rung, result)
             rung.end = take.dts + take.duration
+        if self._closed:
+            self._closed = False
+            give_back()
 
     def _encode(self, rung: _Rung, take: Take, arrived: float) -> list[Sample]:
         """Runs in the rung's lane."""
@@ -236,6 +242,7 @@ class VideoRungs:
     def _close(self, rung: _Rung) -> None:
         encoder, rung.encoder = rung.encoder, None
         if encoder is not None:
+            self._closed = True
             try:
                 self._deliver(rung, encoder.close())
             except (NoEncoder, av.FFmpegError) as error:

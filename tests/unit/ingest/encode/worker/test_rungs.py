@@ -10,6 +10,7 @@ from tests.worker_kit import SOURCE, START, Bench, Clip, check_samples, cuts_at_
 
 from headwater.ingest.encode.control import levels
 from headwater.ingest.encode.model import Adjust, Drain, Failed, Note, Opened, Progress, Resume, VideoRung
+from headwater.ingest.encode.worker import rungs
 from headwater.ingest.encode.worker.video import VideoEncoder
 from headwater.ingest.media import Codec, Hole, Rendition, Sample, TrackStarted
 
@@ -50,6 +51,15 @@ def test_a_level_changes_nothing_but_the_work() -> None:
         # It did change the work: other bytes where the level was in force, the same before.
         assert [s.payload for s in samples][:20] == [s.payload for s in plain.samples(name)][:20]
         assert [s.payload for s in samples][20:60] != [s.payload for s in plain.samples(name)][20:60]
+
+
+def test_memory_is_given_back_when_encoders_make_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[None] = []
+    monkeypatch.setattr(rungs, "give_back", lambda: given.append(None))
+    played()
+    assert not given
+    played((1, 1), (2, 1), (3, 0))
+    assert len(given) == 2
 
 
 def test_the_level_in_force_is_that_of_the_last_cut() -> None:
