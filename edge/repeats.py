@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .heads import Head
 from .keys import Target
-from .message import Entity, Method, Outcome, Response
+from .message import Entity, Outcome, Response
 
 MOST = 1_024
 """Requests that are remembered; each is at most `parse.MAX_BLOCK_BYTES` and a request line long."""
@@ -40,7 +40,14 @@ class Repeats:
     def learn(self, head: Head, target: Target, response: Response) -> None:
         """`head` was answered with `response`: remember it if the same bytes will mean the same."""
         request = head.request
-        if head.raw is None or not _plain(head, target) or response.outcome is not Outcome.HIT:
+        # The request may have been changed since it was read: a CMCD report was taken out, or a token.
+        asked = b"GET %b HTTP/1.1\r\n" % target.path.encode("ascii")
+        if (
+            head.raw is None
+            or not head.raw.startswith(asked)
+            or not _plain(head)
+            or response.outcome is not Outcome.HIT
+        ):
             return
         if response.entity.status != 200 or response.growing is not None or response.collapsed or response.final:
             return
@@ -49,9 +56,8 @@ class Repeats:
         self._known[head.raw] = Repeat(Head(request, True, False), target.path, gzip=request.gzip)
 
 
-def _plain(head: Head, target: Target) -> bool:
-    """Whether the answer depends on nothing but the path and the encodings that are accepted."""
+def _plain(head: Head) -> bool:
+    """Whether no field but Accept-Encoding has a say in the answer."""
     request = head.request
-    conditions = (request.range, request.if_none_match, request.if_modified_since, request.cmcd)
-    alone = request.method is Method.GET and not request.loop and target.full is target.path
-    return alone and conditions == (None, None, None, None)
+    said = (request.range, request.if_none_match, request.if_modified_since, request.cmcd)
+    return said == (None, None, None, None) and not request.loop

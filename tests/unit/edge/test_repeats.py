@@ -115,6 +115,15 @@ def test_what_depends_on_more_than_the_path_is_read_each_time(raw: Raw, field: b
     assert raw.shared.repeats.get(request) is None
 
 
+def test_a_report_in_the_query_is_read_each_time(raw: Raw) -> None:
+    request = GET.replace(PATH, PATH + b"?CMCD=bl%3D100%2Csid%3D%22a%22")
+    known(raw)
+    peer = raw.connect()
+    for _ in range(4):
+        assert b"; hit" in peer.send(request)
+    assert raw.shared.repeats.get(request) is None
+
+
 def test_a_piece_of_another_request_is_not_taken_for_one(raw: Raw) -> None:
     known(raw)
     peer = raw.connect()
