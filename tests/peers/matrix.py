@@ -34,7 +34,7 @@ HARMLESS = "Found duplicated MOOV Atom. Skipped it"
 
 FOLLOW_S = 9
 DECODE_S = 6
-RECORDED_BYTES = 200_000
+RECORDED_BYTES = 100_000
 
 
 @dataclass

@@ -5,8 +5,11 @@ Because a push only copies packets, what a viewer gets can be compared with the 
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +18,12 @@ import av
 from headwater.loadtest.bench.processes import FFMPEG
 
 SIZE = "320x180"
+
+
+@functools.cache
+def made_before() -> tempfile.TemporaryDirectory[str]:
+    """What this process has encoded: several test files push the same. Gone when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="headwater-sources-")
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,13 @@ class Source:
         path = folder / f"{self.name}.mp4"
         if path.exists():
             return path
+        encoded = Path(made_before().name) / f"{digest(repr(self).encode())}.mp4"
+        if not encoded.exists():
+            self._encode(encoded)
+        shutil.copyfile(encoded, path)
+        return path
+
+    def _encode(self, path: Path) -> None:
         command = [FFMPEG, "-hide_banner", "-v", "error", "-y"]
         maps: list[str] = []
         if self.video:
@@ -51,7 +67,6 @@ class Source:
         command += [*maps, *self.video, *self.audio, "-t", str(self.seconds), "-pix_fmt", "yuv420p"]
         subprocess.run([*command, str(temporary)], check=True, timeout=120)
         temporary.rename(path)
-        return path
 
     def push_command(self, path: Path, url: str, *, loop: bool = False, trust: Path | None = None) -> list[str]:
         """An ffmpeg that pushes the file to `url` in real time without touching a packet.
