@@ -195,7 +195,7 @@ class Core:
         if self.gate is not None or key in self._followers:
             return None
         entity = self._objects.store.get(key)
-        return entity if entity is not None and entity.fresh_at(now) else None
+        return entity if entity is not None and entity.status == 200 and entity.fresh_at(now) else None
 
     def _take_report(self, request: Request) -> cmcd.Report | cmcd.Fault | None:
         """What the player tells, taken out of the request: nothing after this sees it."""

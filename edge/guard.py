@@ -51,6 +51,10 @@ class Bucket:
         self._tokens = tokens - 1.0 if taken else tokens
         return taken
 
+    def has(self, now: float) -> bool:
+        """Whether `take` would find one."""
+        return min(self._burst, self._tokens + (now - self._at) * self._per_s) >= 1.0
+
     def fine(self, tokens: float) -> None:
         """Take more, as far as there are any."""
         self._tokens = max(0.0, self._tokens - tokens)

@@ -24,7 +24,7 @@ from .heads import Head, Refusal
 from .listener import Limits, Shared
 from .message import Entity, Outcome, Request, Response, Ticket
 from .parse import Parser
-from .repeats import Repeat
+from .repeats import Repeat, form_of
 from .wire import JOIN_LIMIT
 
 LINGER_S = 2.0
@@ -106,7 +106,7 @@ class Connection(Arrival):
         if caller is None or caller.proxies or self._header is not None or transport is None or shared.draining:
             return False
         now = shared.clock()
-        form = known.form(self._core.stored(known.key, now))
+        form = form_of(self._core.stored(known.key, now), gzip=known.gzip)
         if form is None or (self._encrypted and len(form.body) > JOIN_LIMIT):
             return False
         guest, tally = caller.guest, self._core.tally
@@ -278,7 +278,7 @@ class Connection(Arrival):
         body = b"" if item.bodiless else entity.body
         self._core.tally.bytes_sent += len(head) + len(body)
         if response.outcome is Outcome.HIT and isinstance(item, Head) and item.raw is not None:
-            shared.repeats.learn(item, self._core.target_of(item.request), response)
+            shared.repeats.learn(item, response)
         _write(transport, head, body)
         if not keep_alive:
             self._end(lingering=item.linger if isinstance(item, Refusal) else entity.status == 400)

@@ -86,6 +86,11 @@ def read_target(raw: bytes) -> Target | BadTarget:
     return Target(path, plain, _join(path, kept) if asked else plain, directives, asked)
 
 
+def plain_path(raw: bytes) -> str | None:
+    """A request-target that is a path in its canonical form, and nothing else; None: it is more than that."""
+    return raw.decode("ascii") if _PLAIN_PATH.fullmatch(raw) else None
+
+
 def read_key(key: str) -> Target:
     """A key taken apart: keys are canonical targets."""
     target = read_target(key.encode("ascii"))

@@ -1,15 +1,16 @@
-"""Requests that come again byte for byte, and were answered from the store: they need not be read anew. Sans-IO.
+"""Requests that ask for a path and nothing else: answered from the store in a shorter way, if they can be. Sans-IO.
 
-All viewers of a rendition ask for the same parts, those of one player with the same fields. Remembered is only which
-path such bytes ask for, and in which form; whether the answer is there still, and whether whoever asks has had enough,
-is looked at each time.
+All viewers of a rendition ask for the same parts, those of one player with the same fields. Over HTTP/1 what comes
+again byte for byte, and was answered from the store, is not read anew. Remembered is only which path such bytes ask
+for, and in which form; whether the answer is there still, and whether whoever asks has had enough, is looked at each
+time. Over HTTP/2 the same bytes mean something else on each connection; there such a request needs no stream.
 """
 
 from __future__ import annotations
 
 from .heads import Head
-from .keys import Target
-from .message import Entity, Outcome, Response
+from .keys import plain_path
+from .message import Entity, Method, Outcome, Request, Response
 
 MOST = 1_024
 """Requests that are remembered; each is at most `parse.MAX_BLOCK_BYTES` and a request line long."""
@@ -25,10 +26,6 @@ class Repeat:
         self.key = key
         self.gzip = gzip
 
-    def form(self, entity: Entity | None) -> Entity | None:
-        """What of `entity` is sent; None: that has to be made first."""
-        return entity.gzip if entity is not None and self.gzip and entity.compress else entity
-
 
 class Repeats:
     """One per listener."""
@@ -37,27 +34,30 @@ class Repeats:
         self._known: dict[bytes, Repeat] = {}
         self.get = self._known.get
 
-    def learn(self, head: Head, target: Target, response: Response) -> None:
+    def learn(self, head: Head, response: Response) -> None:
         """`head` was answered with `response`: remember it if the same bytes will mean the same."""
-        request = head.request
-        # The request may have been changed since it was read: a CMCD report was taken out, or a token.
-        asked = b"GET %b HTTP/1.1\r\n" % target.path.encode("ascii")
-        if (
-            head.raw is None
-            or not head.raw.startswith(asked)
-            or not _plain(head)
-            or response.outcome is not Outcome.HIT
-        ):
+        request, entity = head.request, response.entity
+        key = path_of(request)
+        if head.raw is None or key is None or response.outcome is not Outcome.HIT:
             return
-        if response.entity.status != 200 or response.growing is not None or response.collapsed or response.final:
+        if entity.status != 200 or response.growing is not None or response.collapsed or response.final:
+            return
+        # What came may have had more to it that was taken out since: a CMCD report, a token.
+        if not head.raw.startswith(b"GET %b HTTP/1.1\r\n" % request.target):
             return
         if len(self._known) >= MOST:
             self._known.clear()
-        self._known[head.raw] = Repeat(Head(request, True, False), target.path, gzip=request.gzip)
+        self._known[head.raw] = Repeat(Head(request, True, False), key, gzip=request.gzip)
 
 
-def _plain(head: Head) -> bool:
-    """Whether no field but Accept-Encoding has a say in the answer."""
-    request = head.request
+def path_of(request: Request) -> str | None:
+    """The key of a GET whose answer depends on its path, and of all fields on Accept-Encoding alone; None: on more."""
     said = (request.range, request.if_none_match, request.if_modified_since, request.cmcd)
-    return said == (None, None, None, None) and not request.loop
+    if request.method is not Method.GET or said != (None, None, None, None) or request.loop:
+        return None
+    return plain_path(request.target)
+
+
+def form_of(entity: Entity | None, *, gzip: bool) -> Entity | None:
+    """What of a stored entity is sent; None: that has to be made first. `gzip`: it is accepted."""
+    return entity.gzip if entity is not None and gzip and entity.compress else entity

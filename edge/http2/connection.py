@@ -16,8 +16,10 @@ from headwater.edge.core import Core
 from headwater.edge.entities import local
 from headwater.edge.listener import Limits, Shared
 from headwater.edge.message import Entity, Outcome, Response
+from headwater.edge.repeats import form_of
 
 from .block import PLAYLIST_URGENCY, Blocks
+from .fields import Asked
 from .frames import Code, ConnectionFault
 from .session import Session
 from .stream import Stream
@@ -148,6 +150,23 @@ class Connection(asyncio.BufferedProtocol):
                 ticket.cancel()
             else:
                 stream.ticket = ticket
+
+    def plain(self, number: int, asked: Asked) -> bool:
+        """A request for a path: answered here if that is in the store, and nothing is before the answer."""
+        caller, guard, sender = self._caller, self._shared.guard, self._session.sender
+        if caller is None or caller.proxies or asked.plain is None or guard.strained:
+            return False
+        now, guest = self._shared.clock(), caller.guest
+        entity = form_of(self._core.stored(asked.plain, now), gzip=asked.request.gzip)
+        if entity is None or (guest.bucket is not None and not guest.bucket.has(now)):
+            return False
+        if not sender.send_plain(number, self._blocks.hit(entity, entity.age_at(now)), entity.body):
+            return False
+        if guest.bucket is not None:
+            guest.bucket.take(now)
+        self._idle_since = guest.watched = now
+        self._core.tally.requests[Outcome.HIT] += 1
+        return True
 
     def refused(self, stream: Stream, entity: Entity, reason: str) -> None:
         """A request that is none for the core."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from headwater.edge.entities import local, method_not_allowed
 from headwater.edge.fields import HOST, MAX_FIELDS, METHODS, TAKES, Take, listed
 from headwater.edge.message import Entity, Method, Request
+from headwater.edge.repeats import path_of
 
 from .hpack import ENTRY_BYTES, Decoder, static_table
 
@@ -135,7 +136,7 @@ def decoder() -> Decoder[Field]:
 class Asked:
     """A request as its stream sees it."""
 
-    __slots__ = ("bodiless", "entity", "incremental", "length", "reason", "request", "urgency")
+    __slots__ = ("bodiless", "entity", "incremental", "length", "plain", "reason", "request", "urgency")
 
     def __init__(self, draft: Draft) -> None:
         self.request = draft.request
@@ -148,6 +149,8 @@ class Asked:
         self.entity: Entity | None = None
         """The edge's own answer, where the request does not get as far as the core; and the metric's label."""
         self.reason = ""
+        self.plain: str | None = None
+        """The key, of a request that depends on its path alone (`repeats.path_of`)."""
 
 
 def read_request(fields: list[Field], *, whole: bool, header_bytes: int) -> Asked:
@@ -173,7 +176,9 @@ def read_request(fields: list[Field], *, whole: bool, header_bytes: int) -> Aske
         return _refused(draft, local(501, "no method that is known here"), "malformed")
     draft.request.method = known
     draft.request.target = b"/" if draft.path == b"*" and known is Method.OPTIONS else draft.path
-    return Asked(draft)
+    asked = Asked(draft)
+    asked.plain = path_of(draft.request)
+    return asked
 
 
 def _drafted(fields: list[Field]) -> Draft:

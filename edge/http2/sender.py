@@ -105,6 +105,24 @@ class Sender:
             self._cut(stream, size)
         return True
 
+    def send_plain(self, number: int, block: bytes, body: bytes | memoryview) -> bool:
+        """As `send_whole`, for a stream that was only just opened and has nothing else to it."""
+        size, length, most = len(body), len(block), self.frame_bytes
+        if self._heads or self._queued or size > min(self.window, self.initial) or size >= self.room or length > most:
+            return False
+        flags = END_HEADERS if size else END_HEADERS | END_STREAM
+        out = self.out
+        out.append(FRAME.pack(length >> 8, length & 255, HEADERS, flags, number))
+        out.append(block)
+        for position in range(0, size, most):
+            stop = min(position + most, size)
+            out.append(frame_head(DATA, END_STREAM if stop == size else 0, number, stop - position))
+            out.append(body if size <= most else memoryview(body)[position:stop])
+        self.window -= size
+        self.sent += size
+        self.room -= size + length
+        return True
+
     def grown(self, stream: Stream) -> None:
         """There may be more of its content, or its end."""
         if not stream.queued and not stream.blocked and stream.head is None and not stream.dead:

@@ -36,6 +36,9 @@ class Host(Protocol):
     def requested(self, stream: Stream) -> None:
         """A request is whole."""
 
+    def plain(self, number: int, asked: Asked) -> bool:
+        """Answer a whole request for a path (`Asked.plain`) without a stream of its own; False: it needs one."""
+
     def refused(self, stream: Stream, entity: Entity, reason: str) -> None:
         """A request is answered without the core."""
 
@@ -48,6 +51,10 @@ class _Nobody:
 
     def requested(self, stream: Stream) -> None:
         """Nothing to do; likewise below."""
+
+    def plain(self, number: int, asked: Asked) -> bool:
+        """Nobody is there to be answered."""
+        return False
 
     def refused(self, stream: Stream, entity: Entity, reason: str) -> None:
         """Nobody is there to be answered."""
@@ -214,6 +221,9 @@ class Session(Control):
             raise StreamFault(number, Code.REFUSED_STREAM, "too many streams")
         if ends and asked.length:
             raise Malformed("content that is not there")
+        if ends and asked.plain is not None and not self._table_off and self._host.plain(number, asked):
+            self._closed.append(number)
+            return
         request = again(asked.request, asked.request.target)  # the core changes it
         stream = Stream(number, asked, request, self.sender.initial, WINDOW_BYTES, self._now)
         self.streams[number] = stream

@@ -8,15 +8,18 @@ import os
 import random
 import re
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.h2_raw_kit import GET, HELLO, SETTINGS, Frame, Raw
 
 from headwater.edge.http2 import frames
 from headwater.edge.http2.block import TABLE_OFF
+from headwater.edge.http2.connection import Connection
 from headwater.edge.http2.frames import frame, header_frames
 from headwater.edge.http2.hpack import TABLE_BYTES
 from headwater.edge.keys import Target, read_target
+from headwater.edge.message import Entity, Outcome
 
 CASES = 100_000 if os.environ.get("HEADWATER_FUZZ") == "deep" else 1_500
 
@@ -43,7 +46,24 @@ def seeds() -> list[bytes]:
     return found
 
 
-SEEDS = seeds()
+def plain() -> list[bytes]:
+    """Requests for paths, each readable by itself."""
+    raw = Raw()
+    raw.encoder.header_table_size = 0
+    found = [
+        raw.headers(21, "/a.mp4"),
+        raw.headers(23, "/b.txt", ("accept-encoding", "gzip")),
+        raw.headers(25, "/b.txt"),
+        raw.headers(27, "/c"),
+        raw.headers(29, "/a.mp4", ("range", "bytes=1-2")),
+        raw.headers(31, "/a.mp4", ("if-none-match", '"a"')),
+        raw.headers(33, "/nothing"),
+    ]
+    raw.close()
+    return found
+
+
+SEEDS, PLAIN = seeds(), plain()
 TOKENS = [
     b"\0\0\0", b"\x00\x40\x00", b"\xff" * 9, b"\x82\x84\x87", b"\xbe", b"\x3f\xe1\x1f", b"\x20",
     b"\x00\x00\x00\x04\x01",
@@ -132,6 +152,30 @@ def test_mutated_conversations() -> None:
         data = b"".join(dice.sample(SEEDS, dice.randint(1, len(SEEDS))))
         data = HELLO + mutate(dice, data) if dice.random() < 0.9 else mutate(dice, HELLO + data)
         check(data, [dice.randint(0, len(data)) for _ in range(3)])
+
+
+def test_what_needs_no_stream_is_answered_as_with_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    dice = random.Random(20_261_130)
+    for _ in range(CASES // 5):
+        data = b"".join(dice.sample(SEEDS, dice.randint(0, 2)) + [one for one in PLAIN if dice.random() < 0.6])
+        data = HELLO + (mutate(dice, data) if dice.random() < 0.7 else data)
+        short = answers_from_the_store(data)
+        with monkeypatch.context() as patched:
+            patched.setattr(Connection, "plain", lambda *_: False)
+            assert answers_from_the_store(data) == short, data
+
+
+def answers_from_the_store(data: bytes) -> tuple[Sent, dict[Outcome, int]]:
+    """What one connection is sent when everything is there."""
+    raw = Raw(requests_per_s_per_address=3)
+    for path, size, compress in (("/a.mp4", 5, False), ("/b.txt", 900, True), ("/c", 70_000, False)):
+        fields = (("Content-Type", "text/plain"), ("ETag", '"a"'))
+        entity = Entity(200, fields, b"x" * size, raw.now, lifetime=60, etag='"a"', compress=compress)
+        raw.core.store.put(path, entity)
+    raw.send(data)
+    sent, counts = raw.take(), dict(raw.core.tally.requests)
+    raw.close()
+    return sent, counts
 
 
 @given(st.lists(st.sampled_from([*SEEDS, *TOKENS]), max_size=8), st.lists(st.integers(0, 4_000), max_size=4))
