@@ -257,6 +257,13 @@ class EdgeServer:
         for counts in self._refusals:
             counts.look(now)
 
+    def reread(self) -> None:
+        """Look now, and not when it is their turn, whether certificates and token keys have changed."""
+        if self._keyring is not None:
+            self._keyring.hurry()
+        if self._certificates is not None:
+            self._certificates.hurry()
+
     def purge(self, order: Order) -> Purged | None:
         """Forget what `order` is about; None while nothing runs."""
         if self._core is None:
