@@ -36,7 +36,7 @@ SOURCE = dataclasses.replace(SOURCES["h264-aac"], name="workers", seconds=30)
 PLAYLIST = "/live/workers/source/index.m3u8"
 PART_S = 0.52
 TARGET_S = 4.0
-HANG_S = 3.0
+HANG_S = 4.0
 VIEWERS = 8
 """With so many both workers have some, but for one time in 128."""
 
@@ -226,16 +226,15 @@ async def test_a_worker_that_hangs_is_replaced_and_its_viewers_come_back(edge: E
     assert after["0"] != before["0"]
     assert (hung(edge, "0"), hung(edge, "1"), hung(edge, "node")) == (1, 0, 0)
     assert "a process hangs and is ended" in edge.peer.text()
-    broken = [one for one in seen if one.broken]
-    assert broken and len(broken) < VIEWERS
+    pauses = sorted(one.longest_pause for one in seen)
+    assert HANG_S - 2 * PART_S < pauses[-1] < HANG_S + 2 * TARGET_S
+    assert pauses[0] < HANG_S - 2 * PART_S, "the other worker's viewers notice nothing"
+    newest = max(one.parts[-1][0] for one in seen)
     for one in seen:
         assert one.errors == []
-        assert one.longest_pause < HANG_S + TARGET_S
-        # With a part of their own as their last one: they have come back
-        assert max(other.parts[-1] for other in seen)[0] - one.parts[-1][0] <= 1
-        if not one.broken:
+        assert newest - one.parts[-1][0] <= 1, "it has come back"
+        if not one.broken:  # who has to begin again does so at the newest segment
             one.complete()
-            assert one.longest_pause < TARGET_S, "the other worker's viewers notice nothing"
 
 
 async def test_a_node_that_hangs_is_a_pause_and_no_error(edge: EdgeNode) -> None:
@@ -247,7 +246,7 @@ async def test_a_node_that_hangs_is_a_pause_and_no_error(edge: EdgeNode) -> None
     for one in seen:
         assert (one.errors, one.broken) == ([], 0)
         one.complete()
-        assert HANG_S - 2 * PART_S < one.longest_pause < HANG_S + TARGET_S
+        assert HANG_S - 2 * PART_S < one.longest_pause < HANG_S + 2 * TARGET_S
 
 
 async def test_an_edge_that_was_stopped_as_a_whole_loses_no_process(edge: EdgeNode) -> None:

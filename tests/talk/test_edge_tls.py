@@ -157,6 +157,7 @@ async def test_a_renewed_certificate_is_used_and_a_broken_one_is_not(
     still.close()
 
 
+@on_both_loops
 async def test_a_renewed_certificate_is_used_at_once_when_somebody_asks_for_it(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from tests.crew_kit import Processes, install
 from headwater.config import crew as crew_module
 from headwater.config.crew import EdgeCrew
 from headwater.config.crewmetrics import Restart
+from headwater.config.folder import PathTooLong
 from headwater.config.load import ConfigError, Problem
 from headwater.config.running import StartError
 from headwater.config.settings import Settings
@@ -232,7 +233,7 @@ async def test_readiness_is_that_of_the_processes(house: House) -> None:
 
 async def test_a_folder_whose_path_is_too_long_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def too_long() -> None:
-        raise crew_module.PathTooLong("/very/long: set TMPDIR to a shorter one")
+        raise PathTooLong("/very/long: set TMPDIR to a shorter one")
 
     monkeypatch.setattr(crew_module, "PrivateFolder", too_long)
     with pytest.raises(StartError, match="TMPDIR"):
