@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.no_ipv6 import REASONS, without_ipv6
 
 from headwater.config.sockets import Listeners, ListenSockets, NodeSocket
 
@@ -92,36 +91,11 @@ def test_an_address_that_somebody_has_is_not_shared(*, reuse: bool) -> None:
             sockets.bind(2)
 
 
-IPV6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0))
-IPV4 = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))
-
-
-def without_ipv6(monkeypatch: pytest.MonkeyPatch, found: list[tuple[object, ...]], reason: int) -> None:
-    """A machine whose hosts file has `localhost` twice, and whose kernel refuses what is not IPv4."""
-
-    class OnlyIpv4(socket.socket):
-        def __init__(self, family: int = -1, kind: int = -1, proto: int = -1, fileno: int | None = None) -> None:
-            if family == socket.AF_INET6 and reason == errno.EAFNOSUPPORT:
-                raise OSError(reason, os.strerror(reason))
-            super().__init__(family, kind, proto, fileno)
-
-        def bind(self, address: Any) -> None:
-            if self.family == socket.AF_INET6:
-                raise OSError(reason, os.strerror(reason))
-            super().bind(address)
-
-    def addresses(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
-        return [(*entry[:4], (entry[4][0], port, *entry[4][2:])) for entry in found]  # type: ignore[index]
-
-    monkeypatch.setattr(socket, "getaddrinfo", addresses)
-    monkeypatch.setattr(socket, "socket", OnlyIpv4)
-
-
-@pytest.mark.parametrize("reason", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
+@pytest.mark.parametrize("reason", REASONS)
 def test_an_address_of_a_family_that_the_machine_has_not_is_passed_over(
     monkeypatch: pytest.MonkeyPatch, reason: int
 ) -> None:
-    without_ipv6(monkeypatch, [IPV6, IPV4], reason)
+    without_ipv6(monkeypatch, reason, "::1", "127.0.0.1")
     sockets = ListenSockets("localhost", 0)
     sockets.bind(2)
     assert [len(share) for share in sockets.shares(2)] == [1, 1]
@@ -129,9 +103,9 @@ def test_an_address_of_a_family_that_the_machine_has_not_is_passed_over(
     sockets.close()
 
 
-@pytest.mark.parametrize("reason", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
+@pytest.mark.parametrize("reason", REASONS)
 def test_where_no_address_is_left_the_reason_is_told(monkeypatch: pytest.MonkeyPatch, reason: int) -> None:
-    without_ipv6(monkeypatch, [IPV6], reason)
+    without_ipv6(monkeypatch, reason, "::1")
     with pytest.raises(OSError) as caught:
         ListenSockets("localhost", 0).bind(1)
     assert caught.value.errno == reason
