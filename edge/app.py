@@ -54,7 +54,7 @@ DRAIN_S = 8.0
 """Longest drain: two target durations of the default stream."""
 NEWS_S = 2.0
 """When a process makes way for another, how long held requests still wait for what they asked for. Why: the longest
-part target, so that no player is told less than it asked for."""
+part target, so that no player is told less than it asked for and asks again at once (rule 93)."""
 LAST_S = 1.0
 """For connections that were idle until the end of such a drain to take the end in."""
 
