@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from .load import ConfigError, from_handover
@@ -22,6 +24,8 @@ from .settings import Settings
 ORPHAN_S = 10.0
 """What a child without a parent has for its drain before it ends at once."""
 
+
+_ALIVE = b'{"event": "alive"}\n'
 
 _newest: list[bytes] = []
 """The newest hand-over, once there was another one than the first."""
@@ -60,6 +64,14 @@ def say(message: Mapping[str, object]) -> None:
     print(json.dumps(message), flush=True)
 
 
+def alive() -> None:
+    """A sign of life to the parent. None when the pipe is full, since a parent that does not read it does not count
+    either; and the loop must not wait for it."""
+    if select.select((), (1,), (), 0)[1]:
+        with suppress(OSError):  # the parent is gone: `_mind_parent` sees to that
+            os.write(1, _ALIVE)
+
+
 def _edge(document: object) -> int:
     from .edgerole import serve_edge
 
@@ -78,7 +90,7 @@ def _member(document: Mapping[str, Any]) -> int:
     from .edgemember import serve_member
 
     try:
-        return serve_member(document, say)
+        return serve_member(document, say, alive)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2

@@ -22,6 +22,7 @@ from .report import Report
 from .running import new_registry
 from .status import Facts, Snapshot, Status, StreamStatus, WorkerStatus
 from .statusbook import EVERY_S, METRICS, StatusBook
+from .supervisor import Cause
 
 PARENT = "parent"
 """The parent's own value of the label `worker`."""
@@ -157,5 +158,5 @@ class CrewBook:
         generation = self._generation()
         if generation is None:
             return {}
-        found = {one.name: Standing(one.supervisor.running, one.supervisor.restarts) for one in generation.members}
-        return {**found, SPARE: Standing(generation.spare, 0)}
+        found = {one.name: Standing(one.supervisor.running, one.supervisor.lost) for one in generation.members}
+        return {**found, SPARE: Standing(generation.spare, {Cause.DIED: generation.spares_lost})}

@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from .supervisor import Cause
+
 
 class Restart(enum.StrEnum):
     """How a hot restart ended; the value is the label of the metric."""
@@ -26,7 +28,7 @@ class Standing:
     """Of one process."""
 
     up: bool
-    restarts: int
+    restarts: Mapping[Cause, int]
 
 
 class CrewMetrics(Collector):
@@ -43,12 +45,13 @@ class CrewMetrics(Collector):
         up = GaugeMetricFamily("headwater_edge_worker_up", "1: the process runs and is ready", labels=["worker"])
         lost = CounterMetricFamily(
             "headwater_edge_worker_restarts",
-            "Times that the process had to be started again, since the last hot restart",
-            labels=["worker"],
+            "Times that the process had to be started again, since the last hot restart, by why",
+            labels=["worker", "cause"],
         )
         for name, standing in self._standing().items():
             up.add_metric([name], float(standing.up))
-            lost.add_metric([name], standing.restarts)
+            for cause, count in standing.restarts.items():
+                lost.add_metric([name, cause.value], count)
         yield from (up, lost)
         hot = CounterMetricFamily("headwater_edge_hot_restarts", "Hot restarts, by how they ended", labels=["result"])
         for result, count in self.restarts.items():

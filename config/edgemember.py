@@ -33,6 +33,7 @@ from .running import DRAIN_S, StartError, check_open_files, new_registry, run_ro
 from .settings import Settings
 from .statusbook import StatusBook
 from .supervisor import Message
+from .vigil import BEAT_S
 
 RETIRE = signal.SIGUSR1
 """Asks a process to make way."""
@@ -147,8 +148,18 @@ class EdgeMember:
         return None if self._server.ready else "starting or draining"
 
 
-def serve_member(document: Mapping[str, Any], say: Callable[[Message], None]) -> int:
-    """Run one process until a signal; the exit code. Raises load.ConfigError."""
+async def _beat(alive: Callable[[], None]) -> None:
+    """Signs of life for as long as the loop turns."""
+    while True:
+        alive()
+        await asyncio.sleep(BEAT_S)
+
+
+def serve_member(document: Mapping[str, Any], say: Callable[[Message], None], alive: Callable[[], None]) -> int:
+    """Run one process until a signal; the exit code. `alive` gives the parent a sign of life.
+
+    Raises load.ConfigError.
+    """
     orders = Orders.of(document)
     for descriptor in orders.others:
         with suppress(OSError):  # a process that was started for this post alone has not inherited it
@@ -169,6 +180,10 @@ def serve_member(document: Mapping[str, Any], say: Callable[[Message], None]) ->
         asyncio.get_running_loop().add_signal_handler(RETIRE, leave)
         await member.start()
         say({"event": "listening"})
-        await until(stop, drain, member.close)
+        beating = asyncio.get_running_loop().create_task(_beat(alive), name="signs of life")
+        try:
+            await until(stop, drain, member.close)
+        finally:
+            beating.cancel()
 
     return run_role(orders.settings, body)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -13,7 +12,7 @@ from headwater.ingest.encode.capacity import cores
 from . import demo, facts, welcome
 from .admin import AdminServer
 from .loopwatch import LoopWatch
-from .running import DRAIN_S, StartError, bound, check_open_files, new_registry, run_role, until, within
+from .running import DRAIN_S, StartError, bound, check_open_files, new_registry, on_hang_up, run_role, until, within
 from .settings import MAX_WORKERS, Settings
 from .statusbook import StatusBook
 
@@ -56,6 +55,14 @@ class EdgeRole:
             await self.close()
             raise
 
+    def hang_up(self) -> None:
+        """SIGHUP: read again what can be read again by a process that goes on. Settings are not of it."""
+        self._server.reread()
+        log.warning(
+            "SIGHUP: certificates and token keys are looked at; other settings take a restart, or a hot restart, which "
+            "needs edge.workers of 2 or more from the start"
+        )
+
     @property
     def listening(self) -> welcome.EdgePorts:
         """The ports that are bound."""
@@ -89,7 +96,8 @@ def workers_of(settings: Settings) -> int:
 def serve_edge(settings: Settings, *, said: Said | None = None, reload: Reload | None = None) -> int:
     """`headwater edge`, until a signal; the exit code.
 
-    `said` hears the bound ports in place of the start-up text. `reload`: for hot restarts, at SIGHUP.
+    `said` hears the bound ports in place of the start-up text. `reload`: for hot restarts, at SIGHUP; one process
+    alone has none.
     """
     if workers_of(settings) > 1:
         return run_role(settings, lambda stop: _crew(settings, stop, said, reload))
@@ -98,6 +106,7 @@ def serve_edge(settings: Settings, *, said: Said | None = None, reload: Reload |
 
 async def _alone(settings: Settings, stop: asyncio.Event, said: Said | None) -> None:
     role = EdgeRole(settings)
+    on_hang_up(stop, role.hang_up)
     await role.start()
     _say(settings, role.listening, said)
     await until(stop, role.drain, role.close)
@@ -107,7 +116,7 @@ async def _crew(settings: Settings, stop: asyncio.Event, said: Said | None, relo
     from .crew import EdgeCrew
 
     crew = EdgeCrew(settings, lambda now: upstream_of(now, now.origin.http.port), workers_of, reload)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, crew.hang_up)
+    on_hang_up(stop, crew.hang_up)
     starting = asyncio.ensure_future(crew.start())
     stopping = asyncio.ensure_future(stop.wait())
     # A signal must not have to wait for a child that does not start.

@@ -1,6 +1,6 @@
 """The node and the workers that run at one time with the same settings. A hot restart is a second generation.
 
-Whatever dies is started again at once, the others go on; the sockets that they listen on belong to the parent.
+Whatever dies or hangs is replaced at once, the others go on; the sockets that they listen on belong to the parent.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .settings import Settings
 from .sockets import NodeSocket, Share
 from .spare import Spare
 from .supervisor import Message, Supervisor
+from .vigil import LOOK_S, Vigil, Watched
 
 MAX_PAUSE_S = 4.0
 """Longest pause before a process that keeps dying is started again. Why: what came to its socket waits meanwhile."""
@@ -44,12 +45,16 @@ class Identity:
 class Member:
     """One process: its supervisor and the way to it. Belongs to the running loop."""
 
-    def __init__(self, orders: Orders, role: str, ready: Callable[[Member], None], spare: Spare) -> None:
+    def __init__(
+        self, orders: Orders, ready: Callable[[Member], None], heard: Callable[[str], None], spare: Spare
+    ) -> None:
+        """`ready`: called when it has started, each time; `heard`: with its name, at each message."""
         self.name = orders.name
         self.control = Control(orders.control)
         self._ready = ready
+        self._heard = heard
         self.supervisor = Supervisor(
-            role,
+            orders.post.place.value,
             orders.to_line,
             self._said,
             at_once=True,
@@ -60,7 +65,13 @@ class Member:
             name=f"edge {orders.name}",
         )
 
+    @property
+    def watched(self) -> Watched:
+        """For the vigil."""
+        return Watched(self.name, self.supervisor.pid, self.supervisor.running)
+
     def _said(self, message: Message) -> None:
+        self._heard(self.name)
         if message.get("event") == "listening":
             self._ready(self)
 
@@ -90,6 +101,8 @@ class Generation:
         plan = plan_with(str(self._socket.path))
         every = (self._socket.descriptor, *(one for share in listening for one in (*share.http, *share.tls)))
         self._spare = Spare(every)
+        self._vigil = Vigil(settings.edge.hang_s, START_S)
+        self._looking: asyncio.TimerHandle | None = None
 
         def orders(name: str, place: Place) -> Orders:
             is_node = place is Place.NODE
@@ -101,9 +114,10 @@ class Generation:
             control = folder / f"{number}-{name}.sock"
             return Orders(name, control, settings.model_copy(update={"edge": edge}), post, others)
 
-        self.node = Member(orders(NODE, Place.NODE), "node", node_ready, self._spare)
+        heard = self._vigil.heard
+        self.node = Member(orders(NODE, Place.NODE), node_ready, heard, self._spare)
         self.workers = [
-            Member(orders(str(index), Place.WORKER), "worker", lambda _: None, self._spare)
+            Member(orders(str(index), Place.WORKER), lambda _: None, heard, self._spare)
             for index in range(plan.workers)
         ]
 
@@ -118,6 +132,11 @@ class Generation:
         return self._spare.pid is not None
 
     @property
+    def spares_lost(self) -> int:
+        """How many of these came to nothing."""
+        return self._spare.lost
+
+    @property
     def ready(self) -> bool:
         """The node and a worker run."""
         return self.node.supervisor.running and any(worker.supervisor.running for worker in self.workers)
@@ -128,6 +147,7 @@ class Generation:
         try:
             await asyncio.gather(*starts)
             self._spare.start()
+            self._look()
         except BaseException:
             for start in starts:
                 start.cancel()
@@ -135,9 +155,26 @@ class Generation:
             await self.stop(1.0)
             raise
 
+    def _look(self) -> None:
+        """Replace whoever hangs."""
+        loop = asyncio.get_running_loop()
+        self._looking = loop.call_later(LOOK_S, self._look)
+        members = {member.name: member for member in (self.node, *self.workers)}
+        hung = self._vigil.look(loop.time(), [member.watched for member in members.values()])
+        if hung is not None:
+            log.error("a process hangs and is ended", worker=hung.name, pid=hung.pid, silent_s=hung.silent_s)
+            members[hung.name].supervisor.give_up()
+
+    async def _unwatch(self) -> None:
+        """From here on every process has its own time to end, and nobody takes its place."""
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        await self._spare.close()
+
     async def retire(self) -> None:
         """Make way for a generation that accepts on the same sockets; return when all have ended."""
-        await self._spare.close()
+        await self._unwatch()
         limit_s = DRAIN_S + GRACE_S
         await asyncio.gather(*(worker.supervisor.stop(limit_s, RETIRE) for worker in self.workers))
         await self._end_node()
@@ -145,13 +182,13 @@ class Generation:
 
     async def drain(self) -> None:
         """Answer what is held now, end."""
-        await self._spare.close()
+        await self._unwatch()
         await asyncio.gather(*(worker.supervisor.stop(DRAIN_S) for worker in self.workers))
         await self._end_node()
 
     async def stop(self, within_s: float) -> None:
         """End all within some seconds. Idempotent."""
-        await self._spare.close()
+        await self._unwatch()
         await asyncio.gather(*(worker.supervisor.stop(within_s) for worker in self.workers))
         await self._end_node()
 

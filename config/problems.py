@@ -141,8 +141,9 @@ RULES = (
     ),
     Rule(
         "headwater_edge_worker_restarts_total",
-        "Process {worker} of the edge was lost {n} time{s}",
-        "The log says how it ended: a signal from outside, or memory. The others went on.",
+        "Process {worker} of the edge {cause} {n} time{s}",
+        "The log says how it ended: a signal from outside, or memory. One that hung was ended by the edge itself: the "
+        "machine may be too slow; if not, report it. The others went on.",
     ),
     Rule(
         "headwater_edge_slow_readers_closed_total",

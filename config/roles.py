@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sys
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from .admin import AdminServer
 from .edgerole import Reload, upstream_of, workers_of
 from .load import ConfigError, handover
 from .loopwatch import LoopWatch
-from .running import DRAIN_S, StartError, bound, new_registry, run_role, until, within
+from .running import DRAIN_S, StartError, bound, new_registry, on_hang_up, run_role, until, within
 from .settings import Settings
 from .stages import StageTimes
 from .statusbook import StatusBook
@@ -124,6 +124,7 @@ def serve_origin(settings: Settings) -> int:
 
     async def body(stop: asyncio.Event) -> None:
         role = OriginRole(settings)
+        on_hang_up(stop, lambda: log.warning("SIGHUP: an origin reads nothing again; its settings take a restart"))
         await role.start()
         print(welcome.origin(settings, role.listening), flush=True)
         await until(stop, role.drain, role.close)
@@ -141,8 +142,7 @@ def serve_up(settings: Settings, *, with_demo: bool, reload: Reload | None = Non
 
     async def body(stop: asyncio.Event) -> None:
         up = _Up(settings, with_demo=with_demo)
-        if reload is not None and workers_of(settings) > 1:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, up.hang_up, reload)
+        on_hang_up(stop, partial(up.hang_up, reload))
         await up.run(stop)
 
     return run_role(settings, body)
@@ -153,9 +153,10 @@ class _Up:
 
     def __init__(self, settings: Settings, *, with_demo: bool) -> None:
         self._settings = settings
+        self._crew = workers_of(settings) > 1
         self._origin = OriginRole(settings)
         self._edge_ports: welcome.EdgePorts | None = None
-        start_s = CREW_START_S if workers_of(settings) > 1 else START_S
+        start_s = CREW_START_S if self._crew else START_S
         self._edge = Supervisor("edge", self._edge_document, self._edge_said, start_s=start_s)
         self._demo = Supervisor("publish", self._demo_document, lambda message: None) if with_demo else None
 
@@ -185,8 +186,12 @@ class _Up:
             await self._demo.start(wait=False)
         return self._edge_ports
 
-    def hang_up(self, reload: Reload) -> None:
-        """SIGHUP: the edge starts again with the settings as they are now; the origin goes on with its own."""
+    def hang_up(self, reload: Reload | None) -> None:
+        """SIGHUP: the edge starts again with the settings as they are now; the origin goes on with its own. An edge of
+        one process goes on with its own too, and says what it has read again."""
+        if reload is None or not self._crew:
+            self._edge.tell(self._edge_document())
+            return
         try:
             edge = reload().edge
         except ConfigError as error:
@@ -210,7 +215,7 @@ class _Up:
         if self._demo is not None:
             await self._demo.stop(DRAIN_S)
         # The edge first: its held requests are answered while the origin still answers its own.
-        await self._edge.stop(DRAIN_S + (CREW_S if workers_of(self._settings) > 1 else 0.0))
+        await self._edge.stop(DRAIN_S + (CREW_S if self._crew else 0.0))
         await self._origin.drain()
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import resource
 import signal
 import sys
@@ -77,6 +78,24 @@ async def until(
     finally:
         await close()
     log.info("stopped")
+
+
+def on_hang_up(stop: asyncio.Event, act: Callable[[], None]) -> None:
+    """At SIGHUP `act`, which goes on serving; where it comes from the end of our terminal, `stop`. Why: nobody can
+    reach a process any more whose window was closed, and it would keep the ports.
+
+    To be called on the running loop, by a process that still has its terminal.
+    """
+    terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
+
+    def hung_up() -> None:
+        # A terminal that is gone is none any more, and is so before the kernel sends the signal.
+        if terminals and not any(map(os.isatty, terminals)):
+            stop.set()
+        else:
+            act()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up)
 
 
 async def bound(key: str, start: Awaitable[None]) -> None:

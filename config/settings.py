@@ -266,6 +266,11 @@ class Edge(Section):
         "upstreams once for all of them. Why 1: a core holds thousands of viewers, and each process takes 70 MB; a "
         "machine that only serves viewers wants 0.",
     )
+    hang_s: Annotated[float, Field(ge=2, le=3_600, json_schema_extra={"unit": "s"})] = Field(
+        10,
+        description="Without a sign of life of the node or a worker before it is killed and replaced; used with "
+        "several workers. Why: it gives one twice a second, and a process that is only slow must not lose its viewers.",
+    )
     cache_bytes: Bytes = Field(
         1 * GIB,
         description="Memory for cached objects. With several workers the node gets half and they share the rest.",

@@ -19,6 +19,7 @@ BACKLOG = 4_096
 """Of the node's socket. Why: all workers' requests at once, while the node is away."""
 
 _NOT_HERE = frozenset((errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL))
+"""The machine does not have it: `localhost` is ::1 too in many a hosts file, whether or not there is IPv6."""
 
 
 class ListenSockets:
@@ -39,11 +40,19 @@ class ListenSockets:
             self._turns.append(self._bound_everywhere(self.port))
 
     def _claim(self) -> None:
+        """Find out that nobody has the port, or which one is free. Raises OSError."""
+        absent: OSError | None = None
         for family, address in self._addresses(self.port):
-            with _opened(family) as probe:
-                probe.bind(address)
-                self.port = int(probe.getsockname()[1])
-            return
+            try:
+                with _opened(family) as probe:
+                    probe.bind(address)
+                    self.port = int(probe.getsockname()[1])
+                return
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    raise
+                absent = error
+        raise absent or OSError(errno.EADDRNOTAVAIL, "no such address")
 
     def _addresses(self, port: int) -> Iterator[tuple[socket.AddressFamily, tuple[str, int]]]:
         found = socket.getaddrinfo(self._host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import json
 import signal
 import sys
@@ -30,6 +31,14 @@ START_S = 20.0
 MAX_LINE_BYTES = 1 << 16
 
 Message = Mapping[str, object]
+
+
+class Cause(enum.StrEnum):
+    """Why a child had to be started again; the value is the label of the metric."""
+
+    DIED = "died"
+    HUNG = "hung"
+    """It lived and did nothing, and was ended for that."""
 
 
 class ChildFailed(Exception):
@@ -81,8 +90,14 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._stopping = False
-        self.restarts = 0
-        """Tries since `start`, those that found no room for a process included."""
+        self._given_up = False
+        self.lost: dict[Cause, int] = dict.fromkeys(Cause, 0)
+        """Restarts since `start` by why: tries, those that found no room for a process included."""
+
+    @property
+    def restarts(self) -> int:
+        """All of `lost`."""
+        return sum(self.lost.values())
 
     @property
     def running(self) -> bool:
@@ -100,6 +115,14 @@ class Supervisor:
         process = self._process
         if process is not None and process.returncode is None and process.stdin is not None:
             process.stdin.write(line.encode() + b"\n")
+
+    def give_up(self) -> None:
+        """SIGKILL for a child that hangs; it is started again like one that died. Nothing when there is none."""
+        process = self._process
+        if process is not None and process.returncode is None:
+            self._given_up = True
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
 
     async def start(self, *, wait: bool) -> None:
         """Run the child from now on; with `wait` return when it is ready. Raises ChildFailed."""
@@ -160,6 +183,7 @@ class Supervisor:
 
     async def _keep(self, process: asyncio.subprocess.Process) -> None:
         pause_s = self._first_pause_s
+        cause = Cause.DIED
         loop = asyncio.get_running_loop()
         running: asyncio.subprocess.Process | None = process
         while True:
@@ -172,10 +196,11 @@ class Supervisor:
                     return
                 if loop.time() - began >= GOOD_RUN_S:
                     pause_s = self._first_pause_s
-                log.error("child ended", role=self._role, code=code, restart_in_s=pause_s)
+                cause, self._given_up = Cause.HUNG if self._given_up else Cause.DIED, False
+                log.error("child ended", role=self._role, cause=cause.value, code=code, restart_in_s=pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(max(2 * pause_s, self._pause_s), self._max_pause_s)
-            self.restarts += 1
+            self.lost[cause] += 1
             try:
                 running = await self._spawn(self._spare())
             except OSError as error:  # no process, memory or file to be had now

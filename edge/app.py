@@ -54,7 +54,7 @@ DRAIN_S = 8.0
 """Longest drain: two target durations of the default stream."""
 NEWS_S = 2.0
 """When a process makes way for another, how long held requests still wait for what they asked for. Why: the longest
-part target, so that no player is told less than it asked for."""
+part target, so that no player is told less than it asked for and asks again at once (rule 93)."""
 LAST_S = 1.0
 """For connections that were idle until the end of such a drain to take the end in."""
 
@@ -256,6 +256,13 @@ class EdgeServer:
         self.pins.handle_timeout(now)
         for counts in self._refusals:
             counts.look(now)
+
+    def reread(self) -> None:
+        """Look now, and not when it is their turn, whether certificates and token keys have changed."""
+        if self._keyring is not None:
+            self._keyring.hurry()
+        if self._certificates is not None:
+            self._certificates.hurry()
 
     def purge(self, order: Order) -> Purged | None:
         """Forget what `order` is about; None while nothing runs."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable, Sequence
 
 from headwater.config.settings import EdgeHttp
 
 Protocols = Callable[[], asyncio.Protocol]
+
+_NOT_HERE = frozenset((errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL))
+"""The machine does not have it: `localhost` is ::1 too in many a hosts file, whether or not there is IPv6."""
 
 
 async def listen(http: EdgeHttp, inherited: Sequence[int], protocols: Protocols) -> list[asyncio.Server]:
@@ -17,11 +21,11 @@ async def listen(http: EdgeHttp, inherited: Sequence[int], protocols: Protocols)
     Raises OSError when the address cannot be bound. Nothing is left listening then.
     """
     loop = asyncio.get_running_loop()
-    if not inherited:
-        server = await loop.create_server(
-            protocols, http.host or None, http.port, backlog=http.backlog, reuse_address=True
-        )
-        servers = [server]
+    if not inherited and not http.host:
+        servers = [await loop.create_server(protocols, None, http.port, backlog=http.backlog, reuse_address=True)]
+    elif not inherited:
+        own = _bound_by_name(http.host, http.port, http.backlog)
+        servers = [await loop.create_server(protocols, sock=one, backlog=http.backlog) for one in own]
     else:
         servers = []
         for descriptor in inherited:
@@ -45,22 +49,41 @@ def tls_sockets(http: EdgeHttp, inherited: Sequence[int]) -> list[socket.socket]
         for listening in sockets:
             listening.listen(http.backlog)
     else:
-        sockets = [_bound(http.host, http.tls.port, http.backlog)]
+        sockets = _bound(http.host, http.tls.port, http.backlog)
     for listening in sockets:
         listening.setblocking(False)
         _bound_unsent(listening, http.write_high_bytes)
     return sockets
 
 
-def _bound(host: str, port: int, backlog: int) -> socket.socket:
+def _bound(host: str, port: int, backlog: int) -> list[socket.socket]:
     """Listening; `host` empty: every address."""
     try:
         if not host and socket.has_dualstack_ipv6():
-            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=backlog)
-        family, _, _, _, address = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)[0]  # noqa: S104
-        return socket.create_server(address[:2], family=family, backlog=backlog)
+            return [socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=backlog)]
+        return _bound_by_name(host or "0.0.0.0", port, backlog)  # noqa: S104
     except OSError as error:
         raise OSError(error.errno, f"edge.http.tls.port = {port}: {error.strerror or error}") from error
+
+
+def _bound_by_name(host: str, port: int, backlog: int) -> list[socket.socket]:
+    """Listening at each address of `host` that the machine has, on one port. Raises OSError when there is none."""
+    bound: list[socket.socket] = []
+    absent: OSError | None = None
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, _, _, _, address in dict.fromkeys(found):
+        at = (str(address[0]), bound[0].getsockname()[1] if bound else port)
+        try:
+            bound.append(socket.create_server(at, family=family, backlog=backlog))
+        except OSError as error:
+            if error.errno not in _NOT_HERE:
+                for other in bound:
+                    other.close()
+                raise
+            absent = error
+    if not bound:
+        raise absent or OSError(errno.EADDRNOTAVAIL, "no such address")
+    return bound
 
 
 def port_of(servers: Sequence[asyncio.Server]) -> int:

@@ -131,6 +131,11 @@ class Keyring:
             else:
                 log.info("token-keys-read", file=str(path))
 
+    def hurry(self) -> None:
+        """Have the next `look` be one, and fetch what is fetched unless that was within `RETRY_S`."""
+        self._next = 0.0
+        self._wanted.set()
+
     async def close(self) -> None:
         """Fetch no more."""
         if self._task is not None:

@@ -110,6 +110,10 @@ class Certificates:
             found[name] = min(one.expires, found.get(name, one.expires))
         return found
 
+    def hurry(self) -> None:
+        """Have the next `look` be one."""
+        self._next = 0.0
+
     def look(self, now: float) -> None:
         """Read again what changed, beside the loop; to be called often, `now` in monotonic seconds."""
         if now < self._next or self._look is not None:

@@ -16,6 +16,7 @@ from headwater.config.crewmetrics import CrewMetrics, Standing
 from headwater.config.edgerole import EdgeRole
 from headwater.config.roles import OriginRole
 from headwater.config.settings import Settings
+from headwater.config.supervisor import Cause
 from headwater.edge.cmcd import State
 from headwater.edge.viewers import BUFFER_BOUNDS_S, LATENCY_BOUNDS_S, MAX_REPORTED, THROUGHPUT_BOUNDS_BPS
 from headwater.origin.conformance import RULES
@@ -96,7 +97,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, t
             finally:
                 await role.close()
         registry = CollectorRegistry()
-        CrewMetrics(lambda: {"0": Standing(True, 0)}, registry)
+        CrewMetrics(lambda: {"0": Standing(True, dict.fromkeys(Cause, 0))}, registry)
         found["crew"] = exported(registry)
         return found
 

@@ -105,6 +105,24 @@ def test_ctrl_c_of_a_terminal_reaches_all_and_ends_with_0(server: Server) -> Non
     assert "Traceback" not in server.peer.text()
 
 
+def test_sighup_ends_neither_server_nor_edge_and_says_what_it_takes(server: Server) -> None:
+    server.started()
+    before, port = server.children(), server.port("Watch")
+    for times in (1, 2):
+        os.kill(server.peer.pid, signal.SIGHUP)
+        wait_until(
+            lambda times=times: server.peer.text().count("edge.workers of 2 or more") == times,  # type: ignore[misc]
+            timeout_s=20,
+            what="the reason",
+            peer=server.peer,
+        )
+    os.kill(before["edge"], signal.SIGHUP)
+    wait_until(lambda: server.peer.text().count("edge.workers of 2 or more") == 3, timeout_s=20, what="another one")
+    assert server.children() == before
+    assert lives(port)
+    assert server.peer.stop() == 0, server.peer.text()
+
+
 def test_children_do_not_outlive_a_killed_parent(server: Server) -> None:
     server.started()
     edge = server.children()["edge"]

@@ -36,6 +36,7 @@ SOURCE = dataclasses.replace(SOURCES["h264-aac"], name="workers", seconds=30)
 PLAYLIST = "/live/workers/source/index.m3u8"
 PART_S = 0.52
 TARGET_S = 4.0
+HANG_S = 4.0
 VIEWERS = 8
 """With so many both workers have some, but for one time in 128."""
 
@@ -58,7 +59,8 @@ def started(origin: Headwater, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("edge")
     certificates = f'[[edge.http.tls.certificates]]\ncertificate = "{self_signed(folder)}"'
     tls = f"[edge.http.tls]\nport = {free_port()}\n{certificates}"
-    node = EdgeNode(folder, "edge", {"origin": origin.url("", at="origin")}, workers=2, extra=tls)
+    upstreams = {"origin": origin.url("", at="origin")}
+    node = EdgeNode(folder, "edge", upstreams, workers=2, own=f"hang_s = {HANG_S}", extra=tls)
     yield node
     node.peer.kill()
 
@@ -203,6 +205,64 @@ async def test_a_killed_node_is_back_and_no_viewer_notices(edge: EdgeNode) -> No
         assert (one.errors, one.broken) == ([], 0)
         one.complete()
         assert one.longest_pause < 2 * TARGET_S  # less than a part, once the process that takes its place is loaded
+
+
+def hung(edge: EdgeNode, name: str) -> float:
+    return edge.metric("headwater_edge_worker_restarts_total", worker=name, cause="hung")
+
+
+async def test_a_worker_that_hangs_is_replaced_and_its_viewers_come_back(edge: EdgeNode) -> None:
+    before = processes(edge)
+    loads: list[float] = []
+
+    def blow() -> None:
+        loads.append(edge.metric("headwater_edge_connections", worker="0"))
+        os.kill(before["0"], signal.SIGSTOP)
+
+    seen = await watch(edge.base, 18, blow)
+    after = processes(edge)
+    assert loads[0] > 0
+    assert after["1"] == before["1"] and after["node"] == before["node"]
+    assert after["0"] != before["0"]
+    assert (hung(edge, "0"), hung(edge, "1"), hung(edge, "node")) == (1, 0, 0)
+    assert "a process hangs and is ended" in edge.peer.text()
+    pauses = sorted(one.longest_pause for one in seen)
+    assert HANG_S - 2 * PART_S < pauses[-1] < HANG_S + 2 * TARGET_S
+    assert pauses[0] < HANG_S - 2 * PART_S, "the other worker's viewers notice nothing"
+    newest = max(one.parts[-1][0] for one in seen)
+    for one in seen:
+        assert one.errors == []
+        assert newest - one.parts[-1][0] <= 1, "it has come back"
+        if not one.broken:  # who has to begin again does so at the newest segment
+            one.complete()
+
+
+async def test_a_node_that_hangs_is_a_pause_and_no_error(edge: EdgeNode) -> None:
+    before = processes(edge)
+    seen = await watch(edge.base, 18, lambda: os.kill(before["node"], signal.SIGSTOP))
+    after = processes(edge)
+    assert {name for name, pid in after.items() if pid != before[name]} == {"node"}
+    assert hung(edge, "node") == 1
+    for one in seen:
+        assert (one.errors, one.broken) == ([], 0)
+        one.complete()
+        assert HANG_S - 2 * PART_S < one.longest_pause < HANG_S + 2 * TARGET_S
+
+
+async def test_an_edge_that_was_stopped_as_a_whole_loses_no_process(edge: EdgeNode) -> None:
+    """As a laptop that is closed, a container that is paused: nobody hung."""
+    before = processes(edge)
+    counts = [hung(edge, name) for name in before]
+    family = [edge.peer.pid, *before.values()]
+    for pid in family:
+        os.kill(pid, signal.SIGSTOP)
+    await asyncio.sleep(2 * HANG_S)
+    for pid in family:
+        os.kill(pid, signal.SIGCONT)
+    seen = await watch(edge.base, 2 * HANG_S)
+    assert processes(edge) == before
+    assert [hung(edge, name) for name in before] == counts
+    assert all(one.errors == [] and len(one.parts) > 4 for one in seen)
 
 
 def test_a_purge_reaches_the_node_and_every_worker(edge: EdgeNode) -> None:

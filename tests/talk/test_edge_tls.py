@@ -20,6 +20,7 @@ from tests.h2_kit import Http2Peer, client_context
 
 from headwater.config.settings_tls import Tls
 from headwater.edge import tls
+from headwater.edge.core import TICK_S
 from headwater.edge.tls import CertificateError, Certificates, CertificateSet, check
 from headwater.loadtest.bench.certificates import issued
 
@@ -154,6 +155,23 @@ async def test_a_renewed_certificate_is_used_and_a_broken_one_is_not(
     still = Peer(reader, writer)
     assert (await still.ask("/healthz")).status == 200, "connections go on"
     still.close()
+
+
+@on_both_loops
+async def test_a_renewed_certificate_is_used_at_once_when_somebody_asks_for_it(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "LOOK_S", 3_600.0)
+    edge = await house.edge(tls={"port": 0, "certificates": [certificate(tmp_path, "a", "old.example")]})
+    await asyncio.sleep(5 * TICK_S)
+    certificate(tmp_path, "b", "new.example")
+    for kind in ("crt", "key"):
+        os.replace(tmp_path / f"b.{kind}", tmp_path / f"a.{kind}")
+    await asyncio.sleep(5 * TICK_S)
+    assert await shown(edge.tls_port) == ["old.example"]
+    edge.reread()
+    await until(lambda: house.metric("headwater_edge_tls_reloads_total", result="ok") == 1)
+    assert await shown(edge.tls_port) == ["new.example"]
 
 
 @on_both_loops

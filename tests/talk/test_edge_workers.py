@@ -19,10 +19,12 @@ from headwater.config.edgeplan import plan
 from headwater.config.settings import Edge, EdgeHttp
 from headwater.config.settings_viewers import TokenKey, Tokens
 from headwater.config.sockets import ListenSockets, NodeSocket
+from headwater.edge import app
 from headwater.edge.app import EdgeServer
 from headwater.edge.post import Place, Post
 from headwater.edge.tokens import mint
 from headwater.edge.viewers import merge
+from headwater.origin.hls import reader
 
 LIST = "/live/x/v/index.m3u8"
 KEY = b"k" * 32
@@ -243,3 +245,55 @@ async def test_a_worker_that_makes_way_loses_no_request(crew: Crew) -> None:
     assert (await fresh.ask(LIST)).status == 200
     for server in before:
         await server.close()
+
+
+async def held_at_both(crew: Crew, count: int) -> list[Peer]:
+    """Viewers that wait for the next part at both workers, which begin to make way for two others then."""
+    await crew.start()
+    peers = [*await crew.spread(), *[await crew.peer() for _ in range(count - 2)]]
+    for peer in peers:
+        await peer.ask(LIST)
+    for peer in peers:
+        peer.get(f"{LIST}?_HLS_msn={crew.upstream.stream.model.position.last_msn + 1}&_HLS_part=0")
+    await until(lambda: sum(crew.metric(name, "headwater_edge_held") for name in "01") == count)
+    return peers
+
+
+async def test_a_worker_that_makes_way_answers_nobody_early_while_there_are_news(crew: Crew) -> None:
+    """Rules 80, 81 and 93: a player that is told nothing new asks again at once, and all of them do."""
+    peers = await held_at_both(crew, 20)
+    before = [crew.processes[name] for name in "01"]
+    for name, descriptors in zip("01", crew.sockets.shares(2), strict=True):
+        await crew.run(name, Place.WORKER, descriptors)
+    retiring = [asyncio.ensure_future(server.retire()) for server in before]
+    answers = [asyncio.ensure_future(peer.answer()) for peer in peers]
+    await asyncio.sleep(0.5)
+    assert not any(answer.done() for answer in answers)
+    msn = crew.upstream.stream.model.position.last_msn + 1
+    crew.upstream.step()
+    told = await asyncio.wait_for(asyncio.gather(*answers), 2)
+    assert {(answer.status, answer.headers["connection"]) for answer in told} == {(200, "close")}
+    for answer in told:
+        model = reader.read(answer.body.decode())
+        assert (model.position.last_msn, model.position.open_parts > 0) >= (msn - 1, True), "what was asked for"
+    await asyncio.wait_for(asyncio.gather(*retiring), 2)
+    for server in before:
+        await server.close()
+
+
+@pytest.mark.parametrize("end", ["retire", "drain"])
+async def test_without_news_a_worker_that_ends_answers_with_what_there_is(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(app, "NEWS_S", 0.4)
+    peers = await held_at_both(crew, 6)
+    position = crew.upstream.stream.model.position
+    began = asyncio.get_running_loop().time()
+    ending = [asyncio.ensure_future(getattr(crew.processes[name], end)()) for name in "01"]
+    answers = await asyncio.wait_for(asyncio.gather(*(peer.answer() for peer in peers)), 2)
+    waited = asyncio.get_running_loop().time() - began
+    assert {(answer.status, answer.headers["connection"]) for answer in answers} == {(200, "close")}
+    assert all(reader.read(answer.body.decode()).position == position for answer in answers)
+    # Nobody takes the place of who drains, so there is nothing to wait for
+    assert waited > 0.35 if end == "retire" else waited < 0.35
+    await asyncio.wait_for(asyncio.gather(*ending), 2)

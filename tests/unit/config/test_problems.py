@@ -9,7 +9,8 @@ from headwater.config.status import Series
 from headwater.edge.message import Failure
 
 LABELS = dict.fromkeys(
-    ("stream", "rendition", "reason", "rule", "result", "purpose", "outcome", "protocol", "kind", "worker"), "x"
+    ("stream", "rendition", "reason", "rule", "result", "purpose", "outcome", "protocol", "kind", "worker", "cause"),
+    "x",
 )
 
 

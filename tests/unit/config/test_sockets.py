@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.no_ipv6 import REASONS, without_ipv6
 
 from headwater.config.sockets import Listeners, ListenSockets, NodeSocket
 
@@ -88,6 +89,26 @@ def test_an_address_that_somebody_has_is_not_shared(*, reuse: bool) -> None:
         sockets = ListenSockets("127.0.0.1", other.getsockname()[1])
         with pytest.raises(OSError, match="in use"):
             sockets.bind(2)
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_an_address_of_a_family_that_the_machine_has_not_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    without_ipv6(monkeypatch, reason, "::1", "127.0.0.1")
+    sockets = ListenSockets("localhost", 0)
+    sockets.bind(2)
+    assert [len(share) for share in sockets.shares(2)] == [1, 1]
+    assert sockets.port
+    sockets.close()
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_where_no_address_is_left_the_reason_is_told(monkeypatch: pytest.MonkeyPatch, reason: int) -> None:
+    without_ipv6(monkeypatch, reason, "::1")
+    with pytest.raises(OSError) as caught:
+        ListenSockets("localhost", 0).bind(1)
+    assert caught.value.errno == reason
 
 
 def test_close_lets_the_port_go(sockets: ListenSockets) -> None:

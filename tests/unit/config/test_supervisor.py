@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.config.supervisor import ChildFailed, Message, Supervisor
+from headwater.config.supervisor import Cause, ChildFailed, Message, Supervisor
 
 ECHO = """
 import json, os, sys
@@ -167,3 +167,22 @@ async def test_a_lost_child_goes_on_in_a_process_that_is_loaded() -> None:
     assert supervisor.pid == loaded[0].pid
     await supervisor.stop(5)
     assert loaded[0].returncode is not None
+
+
+async def test_one_that_hangs_is_ended_replaced_and_counted_apart() -> None:
+    heard = Heard()
+    supervisor = child(WAIT, heard)
+    supervisor.give_up()  # nobody is there yet
+    await supervisor.start(wait=True)
+    first = (await heard.messages.get())["pid"]
+    assert isinstance(first, int)
+    os.kill(first, signal.SIGSTOP)
+    supervisor.give_up()
+    second = (await heard.messages.get())["pid"]
+    assert isinstance(second, int) and second != first
+    assert supervisor.lost == {Cause.DIED: 0, Cause.HUNG: 1}
+    os.kill(second, signal.SIGKILL)
+    assert (await heard.messages.get())["pid"] not in (first, second)
+    assert supervisor.lost == {Cause.DIED: 1, Cause.HUNG: 1}
+    assert supervisor.restarts == 2
+    await supervisor.stop(5)

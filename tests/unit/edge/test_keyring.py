@@ -117,6 +117,10 @@ def test_files_are_read_again_when_they_change_and_bad_ones_are_not_taken(file: 
     file.unlink()
     ring.look(30.0)
     assert len(gate.secrets) == 2
+    file.write_text(f"m {SECRET}\n")
+    ring.hurry()
+    ring.look(30.1)
+    assert gate.secrets[-1] == {"m": SECRET.encode()}, "at once, when somebody asks for it"
 
 
 async def test_a_key_set_behind_a_url_is_fetched_again_for_a_key_that_is_not_known(
@@ -155,6 +159,9 @@ async def test_a_key_set_behind_a_url_is_fetched_again_for_a_key_that_is_not_kno
         heard[0]()  # type: ignore[operator]
         await until(lambda: gate.sets == 2)
         assert len(asked) == 5
+        await asyncio.sleep(0.05)
+        ring.hurry()
+        await until(lambda: len(asked) == 6)
     finally:
         await ring.close()
         await runner.cleanup()
