@@ -51,6 +51,7 @@ class Asker:
     """Owns a lane, and remembers what it is told."""
 
     viewer = ViewerClass(headers=(("X-A", "b"),))
+    player = "somebody"
 
     def __init__(self) -> None:
         self.heard: list[object] = []
