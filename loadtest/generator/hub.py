@@ -18,7 +18,6 @@ from headwater.loadtest.players.playhead import State
 from headwater.loadtest.records import ViewerClass
 
 from .carrier import Carrier, Carriers
-from .connection import Connections
 from .dial import Dialer
 
 ROOM = 256 << 10
@@ -54,7 +53,10 @@ class Leaving:
 class Hub:
     """The port of all players of a process (`players.lane.Port`)."""
 
-    def __init__(self, dialer: Dialer, clock: Callable[[], float], timeout_s: float) -> None:
+    def __init__(
+        self, dialer: Dialer, clock: Callable[[], float], timeout_s: float, carriers: Callable[[Hub], Carriers]
+    ) -> None:
+        """`carriers`: makes what carries the requests, by the protocol of the viewers."""
         self.clock = clock
         """Unix time by the server's clock."""
         self.ledger = Ledger()
@@ -62,7 +64,7 @@ class Hub:
         self.room = memoryview(bytearray(ROOM))
         self.dialer = dialer
         self._answer = Answer(0, b"", 0, 0, 0.0)
-        self._carriers: Carriers = Connections(self)
+        self._carriers = carriers(self)
         self._timeout_s = timeout_s
         self._ring: list[dict[Player, None]] = [{} for _ in range(SLOTS)]
         self._places: dict[Player, int] = {}
