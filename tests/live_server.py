@@ -105,7 +105,7 @@ class LiveServer:
             while data := await reader.read(1 << 16):
                 for event in talk.receive_data(data):
                     if isinstance(event, h2.events.RequestReceived):
-                        target = str(dict(event.headers or ())[":path"])
+                        target = next(str(value) for name, value in event.headers or () if str(name) == ":path")
                         self.requests.append(target)
                         answer = asyncio.ensure_future(self._stream(talk, writer, event.stream_id, target))
                         self._tasks.add(answer)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from h2.config import H2Configuration
 from h2.connection import ConnectionInputs, ConnectionState, H2Connection, H2ConnectionStateMachine
@@ -18,7 +18,7 @@ from h2.events import Event
 from h2.exceptions import ProtocolError
 from h2.frame_buffer import FrameBuffer
 from h2.settings import SettingCodes, Settings
-from hpack import NeverIndexedHeaderTuple
+from hpack import Decoder, HeaderTuple, NeverIndexedHeaderTuple
 from hpack.huffman import HuffmanEncoder
 from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 
@@ -32,12 +32,21 @@ USUAL_WINDOW = 65_535
 MAX_FIELDS = 64 << 10
 """Bytes of the fields of an answer (SETTINGS_MAX_HEADER_LIST_SIZE)."""
 
+MAX_BLOCK, MAX_BLOCKS = 2 << 10, 4_096
+"""Bytes of a header block that is remembered, and how many are. Why: far more than differ within a second."""
+
 _STATUS = re.compile(rb"[1-5][0-9][0-9]\Z")
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+\Z")
+_VALUE = re.compile(rb"[^\x00\r\n]*\Z")
+_CONNECTION = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
 _DECIMAL = re.compile(rb"[0-9]{1,12}\Z")
 _CONFIG = H2Configuration(
-    validate_outbound_headers=False, normalize_outbound_headers=False, normalize_inbound_headers=False
+    validate_outbound_headers=False,
+    normalize_outbound_headers=False,
+    validate_inbound_headers=False,
+    normalize_inbound_headers=False,
 )
-"""What is sent is written here, and right; of what comes, it is cookies that would be made one."""
+"""What is sent is written here, and right; what comes is judged by `read_head`."""
 
 Fields = tuple[tuple[bytes, bytes], ...]
 
@@ -46,14 +55,36 @@ class Http2Error(Exception):
     """What came is no HTTP/2, or more than is taken."""
 
 
-class _Huffman:
+class _Huffman(HuffmanEncoder):
     """Remembers: thousands of viewers ask for the same paths, and a path costs more than all else in a request."""
 
-    def __init__(self) -> None:
-        self.encode = functools.lru_cache(maxsize=4_096)(HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH).encode)
+    @functools.lru_cache(maxsize=4_096)  # noqa: B019  (there is one, for ever)
+    def encode(self, bytes_to_encode: bytes | None) -> bytes:
+        """As the library says it."""
+        return super().encode(bytes_to_encode)
 
 
-_HUFFMAN = _Huffman()
+_HUFFMAN = _Huffman(REQUEST_CODES, REQUEST_CODES_LENGTH)
+_blocks: dict[bytes, Iterable[HeaderTuple]] = {}
+
+
+class _Decoder(Decoder):
+    """A header block that has nothing to do with the table means the same on all connections, and is read once."""
+
+    def decode(self, data: bytes, raw: bool = False) -> Iterable[HeaderTuple]:
+        """As the library says it."""
+        found = _blocks.get(data)
+        if found is not None:
+            return found
+        table = self.header_table
+        clean, size = not table.dynamic_entries, table.maxsize
+        found = super().decode(data, raw)
+        # Had it named an entry, it would have failed; had it made one, it would be there
+        if clean and not table.dynamic_entries and table.maxsize == size and len(data) <= MAX_BLOCK:
+            if len(_blocks) >= MAX_BLOCKS:
+                _blocks.clear()
+            _blocks[data] = found
+        return found
 
 
 class _Machine(H2ConnectionStateMachine):
@@ -95,6 +126,8 @@ class Session:
         self._frames = machine.incoming_buffer = _Frames(server=False)
         machine.state_machine = _Machine()
         machine.encoder.huffman_coder = _HUFFMAN
+        machine.decoder = _Decoder()
+        machine.decoder.max_header_list_size = MAX_FIELDS
         machine.local_settings = Settings(
             client=True,
             initial_values={
@@ -152,16 +185,18 @@ def fields_of(lines: bytes) -> Fields:
     return tuple((name.lower(), value) for name, _, value in pairs)
 
 
-def read_head(fields: Sequence[tuple[bytes, bytes]]) -> tuple[int, int]:
-    """Status and age of an answer's fields. Raises Http2Error, also for a body that is too long."""
-    status = age = 0
-    for name, value in fields:
-        if name == b":status" and _STATUS.match(value):
-            status = int(value)
-        elif name == b"age" and _DECIMAL.match(value):
+@functools.lru_cache(maxsize=MAX_BLOCKS)
+def read_head(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[int, int]:
+    """Status and age of an answer's fields. Raises Http2Error for what is malformed (8.2, 8.3), and a body too long."""
+    name, status = fields[0] if fields else (b"", b"")
+    if name != b":status" or not _STATUS.match(status):
+        raise Http2Error("bad status")
+    age = 0
+    for name, value in fields[1:]:
+        if not _NAME.match(name) or not _VALUE.match(value) or name in _CONNECTION:
+            raise Http2Error("bad field")
+        if name == b"age" and _DECIMAL.match(value):
             age = int(value)
         elif name == b"content-length" and (not _DECIMAL.match(value) or int(value) > MAX_BODY):
             raise Http2Error("the body is too long")
-    if not status:
-        raise Http2Error("bad status")
-    return status, age
+    return int(status), age

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 MAX_SERVERS = 8
-"""Connections of a viewer to different servers. Why: above its requests at a time, so that one of them is idle."""
+"""Connections of a viewer to different servers. Why: above its requests at a time, so that one of them can go."""
 MAX_UNSENT = 1 << 20
 """Bytes that wait to be written. Why: far more than requests are; a server that makes us answer and reads nothing."""
 
@@ -57,14 +57,15 @@ class SharedConnections:
             Exchange(found, lane).send(lane)
             return
         if len(kept) >= MAX_SERVERS:
-            next(one for one in list(kept.values()) if one.idle).close()
+            oldest = list(kept.values())
+            next((one for one in oldest if one.idle), oldest[0]).refused("reset")
         viewer = lane.owner.viewer
         made = kept[origin] = SharedConnection(self._hub, self, lane.owner.player, origin, self._more(viewer), viewer)
         Exchange(made, lane).send(lane)
         self._hub.dialer.dial(origin, lambda: made, made.refused)
 
     def gone(self, player: object) -> None:
-        """Close all that the player has."""
+        """Close all that the player has; its lanes have left them."""
         for connection in list(self._kept.get(player, {}).values()):
             connection.close()
 
@@ -244,7 +245,7 @@ class SharedConnection(asyncio.BufferedProtocol):
             return
         exchange.first = exchange.first or now
         try:
-            exchange.status, exchange.age = read_head(event.headers)
+            exchange.status, exchange.age = read_head(tuple(event.headers))
         except Http2Error:
             self._refuse(exchange, now)
 

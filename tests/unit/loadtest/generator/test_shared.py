@@ -8,7 +8,7 @@ import struct
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import h2.config
 import h2.connection
@@ -16,9 +16,11 @@ import h2.errors
 import h2.events
 import h2.settings
 import pytest
+from hpack import HeaderTuple, NeverIndexedHeaderTuple
 
 from headwater.loadtest.generator import hub as hub_module
 from headwater.loadtest.generator import shared
+from headwater.loadtest.generator.carrier import Carrier
 from headwater.loadtest.generator.hub import Hub
 from headwater.loadtest.generator.shared import SharedConnection, SharedConnections
 from headwater.loadtest.players.address import Origin, address
@@ -76,7 +78,10 @@ class Server:
         """The fields of all requests so far, in their order."""
         self.hear()
         asked = [event for event in self.events if isinstance(event, h2.events.RequestReceived)]
-        return [{"stream": str(event.stream_id)} | dict(event.headers) for event in asked]  # type: ignore[arg-type]
+        return [
+            {"stream": str(event.stream_id)} | {str(name): str(value) for name, value in event.headers or ()}
+            for event in asked
+        ]
 
     def streams(self) -> list[int]:
         return [int(request["stream"]) for request in self.requests()]
@@ -149,6 +154,10 @@ class Bench:
 
     def ask(self, lane: Lane, kind: Kind = Kind.PLAYLIST, url: str = PLACE.url, extra: bytes = b"") -> None:
         lane.ask(self.hub, kind, address(url), self.now, extra=extra)
+
+    def overdue(self, lane: Lane) -> None:
+        """The hub finds that the answer took too long."""
+        cast(Carrier, lane.connection).overdue(self.now)
 
     @property
     def server(self) -> Server:
@@ -324,13 +333,36 @@ def test_a_stream_that_the_server_resets() -> None:
     assert len(bench.heard) == 2
 
 
-@pytest.mark.parametrize("fields", [[("content-length", "99999999999")], [("age", "x"), ("content-length", "1x")]])
+@pytest.mark.parametrize(
+    "fields",
+    [[("content-length", "99999999999")], [("Age", "3")], [("connection", "close")], [("a", "b\rc")], [("a b", "c")]],
+)
 def test_an_answer_that_is_not_taken(fields: list[tuple[str, str]]) -> None:
     bench = warm()
     bench.ask(bench.lists)
+    bench.server.h2.config.validate_outbound_headers = bench.server.h2.config.normalize_outbound_headers = False
     bench.server.head(3, *fields)
     bench.server.say()
     assert bench.heard == ["malformed"]
+    assert bench.server.resets() == {3: CANCEL}
+    bench.ask(bench.lists)
+    bench.server.answer(5)
+    assert len(bench.heard) == 2, "of one answer, not of all"
+
+
+def test_answers_with_and_without_the_table() -> None:
+    """What is remembered of header blocks is what means the same on every connection."""
+    ages = []
+    for indexed in (False, True, False, True):
+        bench = Bench()
+        for number, age in ((1, "3"), (3, "4"), (5, "3")):
+            bench.ask(bench.lists)
+            bench.server.hear()
+            field = HeaderTuple("age", age) if indexed else NeverIndexedHeaderTuple("age", age)
+            bench.server.h2.send_headers(number, [(":status", "200"), field], end_stream=True)
+            bench.server.say()
+        ages.append([answer[3] for answer in bench.heard if isinstance(answer, tuple)])
+    assert ages == [[3, 4, 3]] * 4
 
 
 def test_a_body_that_is_longer_than_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -480,7 +512,7 @@ def test_a_time_out_cancels_and_keeps_the_connection() -> None:
     bench.now += 11.0
     bench.server.answer(3)
     bench.heard.clear()
-    bench.media.connection.overdue(bench.now)  # type: ignore[union-attr]
+    bench.overdue(bench.media)
     assert bench.heard == ["timeout"]
     assert bench.server.resets() == {5: CANCEL}
     bench.ask(bench.media)
@@ -493,7 +525,7 @@ def test_a_connection_that_fell_silent_is_asked_no_more() -> None:
     bench.ask(bench.lists)
     bench.ask(bench.media)
     bench.now += 11.0
-    bench.media.connection.overdue(bench.now)  # type: ignore[union-attr]
+    bench.overdue(bench.media)
     bench.ask(bench.media)
     assert len(bench.dials.made) == 2
     assert not bench.dials.made[0].wire.aborted
