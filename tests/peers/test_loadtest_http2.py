@@ -28,7 +28,12 @@ pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(120)]
 SOURCE = dataclasses.replace(SOURCES["h264-aac"], name="loadtest-http2", seconds=30)
 STREAM = "/live/crowd/index.m3u8"
 KEYS = '[edge.tokens]\nkeys = [{ id = "a", secret = "a-secret-of-some-length" }]\n'
-ASSERTED = ("fatal == 0", "errors == 0", "stalls == 0", "origin_requests_per_part < 1.3")
+ASSERTED = ("fatal == 0", "errors == 0", "stalls == 0")
+VIEWERS = 200
+TIMES = 3
+"""How often what was disturbed, as the generator itself says, is run."""
+SETTLED_S = 3.5
+"""All viewers are there, and what was published before they came is fetched."""
 
 
 @dataclass
@@ -44,14 +49,6 @@ class Serving:
     @property
     def url(self) -> str:
         return f"https://127.0.0.1:{self.tls}{self.token_path}"
-
-    def fetches(self) -> float:
-        """Objects that the node has asked the origin for."""
-        found = 0.0
-        for purpose in ("prefetch", "object"):
-            with contextlib.suppress(KeyError):
-                found += self.edge.metric("headwater_edge_upstream_fetches_total", worker="node", purpose=purpose)
-        return found
 
     def connections(self, worker: str, protocol: str) -> float:
         """TLS connections that a worker has taken."""
@@ -85,35 +82,47 @@ def loadtest(serving: Serving, report: Path, *words: str, trust: bool = False) -
     command += ["--metrics-url", serving.origin.url("/metrics", at="origin_admin"), "--quiet"]
     command += [word for text in ASSERTED for word in ("--assert", text)]
     environment = os.environ | ({"SSL_CERT_FILE": str(serving.certificate)} if trust else {})
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
+    for _ in range(TIMES):
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
+        assert report.exists(), ended.stderr
+        document: dict[str, Any] = json.loads(report.read_text())
+        if not document["run"]["invalid"]:
+            break
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    document: dict[str, Any] = json.loads(report.read_text())
     return document
+
+
+def upstream(document: dict[str, Any]) -> tuple[float, float]:
+    """Files that the origin was asked for since all viewers were there, and parts that it published in that time."""
+    samples = [sample["values"] for sample in document["run"]["server"] if sample["second"] > SETTLED_S]
+    asked, published = (samples[-1][name] - samples[0][name] for name in ("origin_requests", "parts"))
+    return asked, published
 
 
 def test_a_crowd_over_http2(serving: Serving, tmp_path: Path) -> None:
     assert fetched(f"{serving.edge.base}{STREAM}", 5)[0] == 403, "a token is needed"
-    fetches, parts = serving.fetches(), serving.origin.metric("headwater_origin_parts_total")
     markdown = tmp_path / "report.md"
-    words = ("--http2", "--viewers", "200", "--arrive", "3s", "--duration", "9s", "--mode", "safari")
+    words = ("--http2", "--viewers", str(VIEWERS), "--arrive", "2s", "--duration", "8s", "--mode", "safari")
     document = loadtest(serving, tmp_path / "h2.json", *words, "--markdown", str(markdown), trust=True)
-    fetches, parts = serving.fetches() - fetches, serving.origin.metric("headwater_origin_parts_total") - parts
     assert document["run"]["protocol"] == "h2"
     assert "HTTP/2 over TLS (h2)" in markdown.read_text()
     figures = document["figures"][0]
     counts = figures["counts"]
-    assert (counts["joined"], counts["started"], counts["connections"]) == (200, 200, 200)
-    assert figures["timings"]["part"]["count"] > 200
-    assert counts["parts"] > 200 * 5
-    # One at either end, and an init section
-    assert abs(fetches - parts) <= 3, (fetches, parts)
+    assert (counts["joined"], counts["started"], counts["connections"]) == (VIEWERS,) * 3
+    assert figures["timings"]["part"]["count"] > VIEWERS * 5
+    asked, published = upstream(document)
+    assert published >= 10
+    # The one of video and of audio more or less are what is on its way at either end
+    assert abs(asked - published) <= 2, (asked, published)
     assert all(serving.connections(worker, "h2") > 0 for worker in "01"), "both workers have viewers"
 
 
 def test_the_same_over_http1(serving: Serving, tmp_path: Path) -> None:
-    words = ("--insecure", "--viewers", "50", "--arrive", "1s", "--duration", "5s")
+    words = ("--insecure", "--viewers", "50", "--arrive", "1s", "--duration", "4s")
     document = loadtest(serving, tmp_path / "h1.json", *words)
     assert document["run"]["protocol"] == "http/1.1"
     counts = document["figures"][0]["counts"]
-    assert (counts["joined"], counts["started"], counts["connections"]) == (50, 50, 50)
+    assert (counts["joined"], counts["started"], counts["connections"]) == (50, 50, 100), (
+        "video and audio have one each"
+    )
     assert sum(serving.connections(worker, "http/1.1") for worker in "01") >= 50
