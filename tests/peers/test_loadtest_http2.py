@@ -25,7 +25,7 @@ from .sources import SOURCES
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(120)]
 
-SOURCE = dataclasses.replace(SOURCES["h264-aac"], name="loadtest-http2", seconds=30)
+SOURCE = dataclasses.replace(SOURCES["h264-aac"], name="loadtest-http2", seconds=10)
 STREAM = "/live/crowd/index.m3u8"
 KEYS = '[edge.tokens]\nkeys = [{ id = "a", secret = "a-secret-of-some-length" }]\n'
 ASSERTED = ("fatal == 0", "errors == 0", "stalls == 0")
