@@ -17,6 +17,17 @@ from dataclasses import dataclass, field
 LOWEST_US, HIGHEST_US, DIGITS = 1, 3_600_000_000, 3
 """Of every HdrHistogram. Why an hour: a frozen server must show as what it is; three digits are 0.1 %."""
 
+NO_HTTP2 = "no h2"
+"""How errors begin of requests that needed HTTP/2 where a server does not choose it (ALPN)."""
+
+
+class Protocol(enum.StrEnum):
+    """What the viewers of a run speak, all of them; by its name in ALPN."""
+
+    HTTP1 = "http/1.1"
+    HTTP2 = "h2"
+    """Over TLS, one connection per viewer and server."""
+
 
 class Mode(enum.StrEnum):
     """Which player a viewer behaves like."""
@@ -24,7 +35,7 @@ class Mode(enum.StrEnum):
     HLSJS = "hlsjs"
     """Blocking playlist reload, then the part it names."""
     SAFARI = "safari"
-    """The hinted part and the next playlist at the same time, on two connections."""
+    """The hinted part and the next playlist at the same time: two connections, or two streams of one."""
     LEGACY = "legacy"
     """Plain HLS: polls the playlist, loads whole segments."""
 
@@ -139,7 +150,7 @@ class Tick:
     playing: int
     counts: Mapping[Count, int] = field(default_factory=dict)
     errors: Mapping[str, int] = field(default_factory=dict)
-    """By kind: `status 404 part`, `reset playlist`, `timeout part`, `malformed playlist`… (bounded kinds)."""
+    """By kind: `status 404 part`, `reset playlist`, `timeout part`, `no h2 part`… (bounded kinds)."""
     timings: Mapping[Timing, bytes] = field(default_factory=dict)
     """Encoded HdrHistograms (V2, as `HdrHistogram.encode()` gives them)."""
     cpu: float = 0.0

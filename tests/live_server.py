@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
 from tests.viewers_kit import MULTIVARIANT, PARTS, UNIX, Stream
 
 PART_S = 0.2
+FRAME = 16_384
 
 
 @dataclass
@@ -44,9 +50,12 @@ class LiveServer:
         return sum(what in target and target.partition("?")[0].endswith(".m4s") for target in self.requests)
 
     @asynccontextmanager
-    async def serve(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-        """Runs; its address."""
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0, ssl=tls)
+    async def serve(self, tls: ssl.SSLContext | None = None, *, http2: bool = False) -> AsyncIterator[str]:
+        """Runs; its address. `http2`: speaks that and nothing else, to whoever offers it by ALPN."""
+        if http2:
+            assert tls is not None
+            tls.set_alpn_protocols(["h2"])
+        server = await asyncio.start_server(self._http2 if http2 else self._connection, "127.0.0.1", 0, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         self._tasks: set[asyncio.Task[None]] = set()
         try:
@@ -83,6 +92,41 @@ class LiveServer:
         finally:
             self._tasks.discard(task)
             writer.close()
+
+    async def _http2(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.peers.add(writer.get_extra_info("peername")[0])
+        talk = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        talk.initiate_connection()
+        writer.write(talk.data_to_send())
+        try:
+            while data := await reader.read(1 << 16):
+                for event in talk.receive_data(data):
+                    if isinstance(event, h2.events.RequestReceived):
+                        target = next(str(value) for name, value in event.headers or () if str(name) == ":path")
+                        self.requests.append(target)
+                        answer = asyncio.ensure_future(self._stream(talk, writer, event.stream_id, target))
+                        self._tasks.add(answer)
+                        answer.add_done_callback(self._tasks.discard)
+                writer.write(talk.data_to_send())
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def _stream(
+        self, talk: h2.connection.H2Connection, writer: asyncio.StreamWriter, stream: int, target: str
+    ) -> None:
+        body = await self._body(target)
+        with contextlib.suppress(h2.exceptions.ProtocolError):  # who asked is gone
+            talk.send_headers(stream, [(":status", "200"), ("content-length", str(len(body)))])
+            for at in range(0, len(body), FRAME):
+                talk.send_data(stream, body[at : at + FRAME])
+            talk.end_stream(stream)
+            writer.write(talk.data_to_send())
 
     async def _body(self, target: str) -> bytes:
         path, _, query = target.partition("?")

@@ -1,4 +1,4 @@
-"""One connection of a viewer: writes the request that stands on its lane, reads the response.
+"""HTTP/1.1: a connection for each lane. It writes the request that stands on its lane, and reads the response.
 
 All connections of a process receive into one buffer: what is not kept is never copied. A body of a part is counted.
 """
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, cast
 from headwater.loadtest.players.address import Origin
 from headwater.loadtest.players.lane import Lane, kept
 from headwater.loadtest.players.retry import TIMEOUT
+from headwater.loadtest.records import ViewerClass
 
+from .carrier import USER_AGENT
 from .response import ResponseError, ResponseReader
 
 if TYPE_CHECKING:
@@ -22,6 +24,33 @@ SLOW_RCVBUF = 16 << 10
 """Receive buffer of a slow reader's socket, bytes: else the kernel reads ahead for it."""
 SLOW_STEP_S = 0.1
 """A slow reader reads for this long at a time, and then pauses."""
+
+
+class Connections:
+    """Makes them; `carrier.Carriers`."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._suffixes: dict[tuple[ViewerClass, Origin], bytes] = {}
+
+    def carry(self, lane: Lane, origin: Origin) -> None:
+        """A new connection for the lane."""
+        viewer = lane.owner.viewer
+        connection = Connection(self._hub, lane, origin, self._suffix(viewer, origin), viewer.read_bps)
+        lane.connection = connection
+        self._hub.dialer.dial(origin, lambda: connection, connection.refused)
+
+    def gone(self, player: object) -> None:
+        """Its lanes shared nothing."""
+
+    def _suffix(self, viewer: ViewerClass, origin: Origin) -> bytes:
+        """End of the request line and the fields that are the same in all requests."""
+        found = self._suffixes.get((viewer, origin))
+        if found is None:
+            fields = [("Host", origin.authority), ("User-Agent", USER_AGENT), ("Accept", "*/*"), *viewer.headers]
+            lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
+            found = self._suffixes[viewer, origin] = f" HTTP/1.1\r\n{lines}".encode("latin-1")
+        return found
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -69,15 +98,6 @@ class Connection(asyncio.BufferedProtocol):
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_RCVBUF)
         self.send(self.lane)
 
-    def send(self, lane: Lane) -> None:
-        """Write the request; before the connection is there it waits for it."""
-        transport = self._transport
-        if transport is None:
-            return
-        self._first = 0.0
-        self._reader.expect(keep=kept(lane.kind))
-        transport.write(b"".join((b"GET ", lane.target, self._suffix, lane.extra, b"\r\n")))
-
     def get_buffer(self, sizehint: int) -> memoryview:
         """The buffer of all connections; a slow reader takes little of it."""
         if self.read_bps is None:
@@ -122,32 +142,20 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._fail("reset", now)
 
-    # -- the end of a request
+    # -- carrier.Carrier
 
-    def _finish(self, lane: Lane, now: float) -> None:
-        reader, answer = self._reader, self._hub.answer
-        head = reader.head
-        assert head is not None
-        answer.status, answer.age = head.status, head.age
-        answer.body, answer.size = reader.body, reader.size
-        answer.first = self._first
-        reader.body = b""
-        self._fresh = False
-        if head.close or self._transport is None:
-            self.close()
-        lane.busy = False
-        lane.owner.answered(lane, answer, now)
+    def takes(self, origin: Origin) -> bool:
+        """Whether it goes there."""
+        return self.origin is origin or self.origin == origin
 
-    def _fail(self, why: str, now: float) -> None:
-        lane = self.lane
-        self.close()
-        if lane is not None and lane.busy:
-            lane.busy = False
-            lane.owner.failed(lane, why, now)
-
-    def refused(self, why: str) -> None:
-        """There will be no connection."""
-        self._fail(why, self._hub.clock())
+    def send(self, lane: Lane) -> None:
+        """Write the request; before the connection is there it waits for it."""
+        transport = self._transport
+        if transport is None:
+            return
+        self._first = 0.0
+        self._reader.expect(keep=kept(lane.kind))
+        transport.write(b"".join((b"GET ", lane.target, self._suffix, lane.extra, b"\r\n")))
 
     @property
     def receiving(self) -> bool:
@@ -165,6 +173,28 @@ class Connection(asyncio.BufferedProtocol):
             self.lane = None
         if self._transport is not None:
             self._transport.abort()
+
+    # -- the end of a request
+
+    def _finish(self, lane: Lane, now: float) -> None:
+        reader = self._reader
+        head, body = reader.head, reader.body
+        assert head is not None
+        reader.body = b""
+        self._fresh = False
+        if head.close or self._transport is None:
+            self.close()
+        self._hub.answered(lane, head.status, head.age, body, reader.size, self._first, now)
+
+    def _fail(self, why: str, now: float) -> None:
+        lane = self.lane
+        self.close()
+        if lane is not None:
+            self._hub.failed(lane, why, now)
+
+    def refused(self, why: str) -> None:
+        """There will be no connection."""
+        self._fail(why, self._hub.clock())
 
     # -- slow readers
 

@@ -9,6 +9,9 @@ from collections.abc import Callable
 
 from headwater.loadtest.players.address import Origin
 from headwater.loadtest.players.retry import TIMEOUT
+from headwater.loadtest.records import NO_HTTP2
+
+from .http2 import ALPN
 
 MAX_DIALS = 512
 """Connections that are being made at once. Why: below every usual listen backlog; more wait, which counts for them."""
@@ -17,7 +20,10 @@ MAX_DIALS = 512
 class Dialer:
     """Of one process."""
 
-    def __init__(self, source_addresses: tuple[str, ...], *, insecure: bool, timeout_s: float) -> None:
+    def __init__(
+        self, source_addresses: tuple[str, ...], *, insecure: bool, timeout_s: float, http2: bool = False
+    ) -> None:
+        """`http2`: ask for it by ALPN, and make no connection without TLS."""
         self._sources = itertools.cycle(source_addresses) if source_addresses else None
         self._timeout_s = timeout_s
         self._free = asyncio.Semaphore(MAX_DIALS)
@@ -25,6 +31,7 @@ class Dialer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._context: ssl.SSLContext | None = None
         self._insecure = insecure
+        self._http2 = http2
 
     def dial(
         self, origin: Origin, made: Callable[[], asyncio.BufferedProtocol], refused: Callable[[str], None]
@@ -44,6 +51,9 @@ class Dialer:
         self, origin: Origin, made: Callable[[], asyncio.BufferedProtocol], refused: Callable[[str], None]
     ) -> None:
         loop = asyncio.get_running_loop()
+        if self._http2 and not origin.https:
+            refused(NO_HTTP2)
+            return
         try:
             async with self._free, asyncio.timeout(self._timeout_s):
                 host = await self._resolve(origin.host, origin.port)
@@ -86,4 +96,7 @@ class Dialer:
             if self._insecure:
                 self._context.check_hostname = False
                 self._context.verify_mode = ssl.CERT_NONE
+            if self._http2:
+                # As browsers do: a server without HTTP/2 says so, and does not just end the handshake
+                self._context.set_alpn_protocols([ALPN, "http/1.1"])
         return self._context

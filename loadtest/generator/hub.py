@@ -9,7 +9,7 @@ import heapq
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from headwater.loadtest.players.address import Address, Origin
+from headwater.loadtest.players.address import Address
 from headwater.loadtest.players.lane import Answer, Lane, kept
 from headwater.loadtest.players.ledger import Ledger
 from headwater.loadtest.players.library import Library
@@ -17,7 +17,7 @@ from headwater.loadtest.players.player import Player
 from headwater.loadtest.players.playhead import State
 from headwater.loadtest.records import ViewerClass
 
-from .connection import Connection
+from .carrier import Carrier, Carriers
 from .dial import Dialer
 
 ROOM = 256 << 10
@@ -28,7 +28,6 @@ SLOTS = 100
 """Of the ring: each viewer is looked after once a second."""
 PLAYLIST_LOAD, MEDIA_LOAD = 2, 12
 """An answer that began may take so many times the time to its first byte: 20 s and 120 s (hls.js maxLoadTimeMs)."""
-USER_AGENT = "headwater-loadtest/1"
 
 
 class Woken(Protocol):
@@ -54,14 +53,18 @@ class Leaving:
 class Hub:
     """The port of all players of a process (`players.lane.Port`)."""
 
-    def __init__(self, dialer: Dialer, clock: Callable[[], float], timeout_s: float) -> None:
+    def __init__(
+        self, dialer: Dialer, clock: Callable[[], float], timeout_s: float, carriers: Callable[[Hub], Carriers]
+    ) -> None:
+        """`carriers`: makes what carries the requests, by the protocol of the viewers."""
         self.clock = clock
         """Unix time by the server's clock."""
         self.ledger = Ledger()
         self.library = Library()
         self.room = memoryview(bytearray(ROOM))
-        self.answer = Answer(0, b"", 0, 0, 0.0)
-        self._dialer = dialer
+        self.dialer = dialer
+        self._answer = Answer(0, b"", 0, 0, 0.0)
+        self._carriers = carriers(self)
         self._timeout_s = timeout_s
         self._ring: list[dict[Player, None]] = [{} for _ in range(SLOTS)]
         self._places: dict[Player, int] = {}
@@ -71,7 +74,6 @@ class Hub:
         self._timer = 0
         self._arrived = 0
         self._dismissed: list[Player] = []
-        self._suffixes: dict[tuple[ViewerClass, Origin], bytes] = {}
 
     # -- viewers
 
@@ -105,6 +107,7 @@ class Hub:
         del self._ring[place][leaver]
         for lane in leaver.lanes():
             self.abandon(lane)
+        self._carriers.gone(leaver)
         self._dismissed.append(leaver)
 
     def finish(self, now: float) -> None:
@@ -115,34 +118,37 @@ class Hub:
     # -- requests
 
     def send(self, lane: Lane) -> None:
-        """Send the request on the lane's connection; make one where there is none to its server."""
-        connection = cast(Connection | None, lane.connection)
+        """Send the request by what carries the lane's requests; make it where there is none to its server."""
+        carrier = cast(Carrier | None, lane.connection)
         origin = lane.origin
         assert origin is not None
-        if connection is not None:
-            if connection.origin is origin or connection.origin == origin:
-                connection.send(lane)
+        if carrier is not None:
+            if carrier.takes(origin):
+                carrier.send(lane)
                 return
-            connection.close()
-        viewer = lane.owner.viewer
-        connection = Connection(self, lane, origin, self._suffix(viewer, origin), viewer.read_bps)
-        lane.connection = connection
-        self._dialer.dial(origin, lambda: connection, connection.refused)
+            carrier.close()
+        self._carriers.carry(lane, origin)
 
     def abandon(self, lane: Lane) -> None:
-        """Close the lane's connection; the lane is free again."""
+        """Give the lane's request up; the lane is free again."""
         if lane.connection is not None:
-            cast(Connection, lane.connection).close()
+            cast(Carrier, lane.connection).close()
         lane.busy = False
 
-    def _suffix(self, viewer: ViewerClass, origin: Origin) -> bytes:
-        """End of the request line and the fields that are the same in all requests."""
-        found = self._suffixes.get((viewer, origin))
-        if found is None:
-            fields = [("Host", origin.authority), ("User-Agent", USER_AGENT), ("Accept", "*/*"), *viewer.headers]
-            lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
-            found = self._suffixes[viewer, origin] = f" HTTP/1.1\r\n{lines}".encode("latin-1")
-        return found
+    # -- what carriers tell
+
+    def answered(self, lane: Lane, status: int, age: int, body: bytes, size: int, first: float, now: float) -> None:
+        """The answer to the lane's request is whole; see `players.lane.Answer`."""
+        answer = self._answer
+        answer.status, answer.age, answer.body, answer.size, answer.first = status, age, body, size, first
+        lane.busy = False
+        lane.owner.answered(lane, answer, now)
+
+    def failed(self, lane: Lane, why: str, now: float) -> None:
+        """There will be no answer to it, if it waits for one."""
+        if lane.busy:
+            lane.busy = False
+            lane.owner.failed(lane, why, now)
 
     # -- time
 
@@ -171,9 +177,9 @@ class Hub:
         player.sample(now)
         for lane in player.lanes():
             if lane.busy and now > lane.asked + (lane.patience or self._timeout_s):
-                connection = cast(Connection, lane.connection)
-                if not connection.receiving or now > lane.asked + lane.patience + self._load_s(lane):
-                    connection.overdue(now)
+                carrier = cast(Carrier, lane.connection)
+                if not carrier.receiving or now > lane.asked + lane.patience + self._load_s(lane):
+                    carrier.overdue(now)
 
     def _load_s(self, lane: Lane) -> float:
         """How long a whole answer may take whose first byte came in time."""

@@ -41,6 +41,8 @@ class GeneratorPlan:
     """Connections leave from these, round robin; empty: as the system chooses."""
     insecure: bool = False
     """Do not verify certificates."""
+    http2: bool = False
+    """Viewers speak HTTP/2 over TLS, and nothing else."""
     timeout_s: float = 10.0
     """From a request to the first byte of its answer; held requests have the player's own. Why 10: hls.js."""
 

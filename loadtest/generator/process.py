@@ -10,10 +10,12 @@ from collections.abc import Callable
 from headwater.loadtest.players.address import address
 from headwater.loadtest.records import Tick
 
+from .connection import Connections
 from .dial import Dialer
 from .hub import TURN_S, Hub
 from .plan import GeneratorPlan
 from .selfwatch import SelfWatch
+from .shared import SharedConnections
 from .ticks import Ticks
 
 ARRIVALS_PER_TURN = 100
@@ -37,8 +39,8 @@ class Generator:
         # Read once: the run keeps time by the monotonic clock, whatever is done to the wall clock
         self._wall = time.time() - time.monotonic()  # noqa: TID251
         self._skew = self._wall + plan.clock.seconds
-        self._dialer = Dialer(plan.source_addresses, insecure=plan.insecure, timeout_s=plan.timeout_s)
-        self._hub = Hub(self._dialer, self._clock, plan.timeout_s)
+        self._dialer = Dialer(plan.source_addresses, insecure=plan.insecure, timeout_s=plan.timeout_s, http2=plan.http2)
+        self._hub = Hub(self._dialer, self._clock, plan.timeout_s, SharedConnections if plan.http2 else Connections)
         self._ticks = Ticks(self._hub.ledger, report)
         self._watch = SelfWatch()
         self._coming = deque(plan.arrivals)

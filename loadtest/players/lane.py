@@ -1,7 +1,8 @@
-"""One connection's worth of requests: what is asked on it, and who hears the answer. Sans-IO.
+"""One request after the other: what is asked, and who hears the answer. Sans-IO.
 
-A browser over HTTP/1.1 has one request at a time on a connection; so has a lane. The shell that owns the connection
-reads the request off the lane (`Port.send`) and tells it what came of it (`Owner`).
+A browser over HTTP/1.1 has one request at a time on a connection; so has a lane. Over HTTP/2 the lanes of a viewer
+share a connection, and each has one stream at a time. The shell that owns the connection reads the request off the lane
+(`Port.send`) and tells it what came of it (`Owner`).
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ class Owner(Protocol):
     def viewer(self) -> ViewerClass:
         """Of the viewer: its headers, and how fast it reads."""
 
+    @property
+    def player(self) -> object:
+        """Whose lanes may share a connection."""
+
     def answered(self, lane: Lane, answer: Answer, now: float) -> None:
         """An answer is whole; the lane is free again."""
 
@@ -67,6 +72,7 @@ class Nobody:
     """Owns the lanes of who is gone."""
 
     viewer = ViewerClass()
+    player = None
 
     def answered(self, lane: Lane, answer: Answer, now: float) -> None:
         """Too late."""
@@ -88,7 +94,7 @@ class Port(Protocol):
         """Send the request that stands on the lane."""
 
     def abandon(self, lane: Lane) -> None:
-        """Nobody waits for the answer any more: close the connection; the lane is free again."""
+        """Nobody waits for the answer any more: give the request up; the lane is free again."""
 
     def wake(self, at: float, owner: Owner) -> None:
         """Call `owner.woken` at `at` or a little later."""
@@ -107,7 +113,7 @@ class Lane:
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
         self.connection: object | None = None
-        """The shell's."""
+        """What carries its requests: the shell's."""
         self.busy = False
         self.kind = Kind.PLAYLIST
         self.origin: Origin | None = None

@@ -61,6 +61,11 @@ class Player:
         self._resume_at = FOREVER
         self._next_pause = self._next_seek = FOREVER
 
+    @property
+    def player(self) -> Player:
+        """The owner of its first lane is the viewer itself."""
+        return self
+
     # -- joining
 
     def join(self, now: float) -> None:

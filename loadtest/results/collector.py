@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from headwater.loadtest.records import ChaosEvent, ClockOffset, Count, PhaseSpan, ServerSample, Tick, Timing
+from headwater.loadtest.records import ChaosEvent, ClockOffset, Count, PhaseSpan, Protocol, ServerSample, Tick, Timing
 
 from .figures import figures_of_run
 from .histograms import Histogram
@@ -119,6 +119,7 @@ class Collector:
         server: Sequence[ServerSample] = (),
         chaos: Sequence[ChaosEvent] = (),
         invalid: Sequence[str] = (),
+        protocol: Protocol = Protocol.HTTP1,
     ) -> RunResult:
         """The run with every invariant of its phases judged. `invalid`: further reasons of the caller.
 
@@ -138,6 +139,7 @@ class Collector:
             server=tuple(server),
             chaos=tuple(chaos),
             invalid=(*invalid, *bottlenecks(ticks, seconds)),
+            protocol=protocol,
         )
         return dataclasses.replace(found, verdicts=_verdicts(found))
 

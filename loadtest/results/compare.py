@@ -59,6 +59,8 @@ def warnings(a: RunResult, b: RunResult) -> list[str]:
     found = [f"{name} is invalid: {text(run.invalid[0])}" for name, run in (("A", a), ("B", b)) if run.invalid]
     if a.machine != b.machine:
         found.append("the generators ran on different machines or Python versions")
+    if a.protocol != b.protocol:
+        found.append(f"the viewers spoke {a.protocol} and {b.protocol}")
     if a.scenario != b.scenario:
         found.append(f"the scenarios differ: {text(a.scenario)} and {text(b.scenario)}")
     elif [(span.name, round(span.end - span.start)) for span in a.phases] != [

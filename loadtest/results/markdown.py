@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from headwater.loadtest.doctor.findings import MAX_TEXT, printable
-from headwater.loadtest.records import Count, Timing
+from headwater.loadtest.records import Count, Protocol, Timing
 
 from . import units
 from .figures import LAG_SHARE, PERCENTILES, Figures, figures_of_run
@@ -24,6 +24,11 @@ MEANING = {
     Timing.STALL: "length of a stall",
 }
 """What each timing measures, for readers of the reports."""
+PROTOCOLS = {
+    Protocol.HTTP1: "HTTP/1.1, a connection for each request at a time",
+    Protocol.HTTP2: "HTTP/2 over TLS (h2), one connection per viewer",
+}
+"""What the viewers spoke, for readers of the reports."""
 INVALID_MARK = "(!) does not hold: the generator's own lag is more than 20 % of it."
 LATE_US = 1_000_000
 """So late that hardly a network explains it. Why: two parts."""
@@ -72,6 +77,7 @@ def about(result: RunResult) -> list[tuple[str, str]]:
     return [
         ("scenario", result.scenario),
         ("began", f"{began:%Y-%m-%d %H:%M:%S} UTC, {units.duration(result.seconds)}"),
+        ("protocol", PROTOCOLS[result.protocol]),
         ("command", result.command),
         (
             "generator",

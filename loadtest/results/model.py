@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headwater.loadtest.records import ChaosEvent, ClockOffset, PhaseSpan, ServerSample, Tick
+from headwater.loadtest.records import ChaosEvent, ClockOffset, PhaseSpan, Protocol, ServerSample, Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ class RunResult:
     verdicts: tuple[Verdict, ...] = ()
     invalid: tuple[str, ...] = ()
     """Reasons why the figures do not hold, such as a generator that was the bottleneck. Empty: they hold."""
+    protocol: Protocol = Protocol.HTTP1
+    """Of the viewers; reports from before this was told have none."""
 
     @property
     def failed(self) -> bool:

@@ -63,11 +63,11 @@ def _head(result: RunResult, whole: Figures) -> list[str]:
         badge, look = f"PASSED: all {len(result.verdicts)} invariants kept", "good"
     else:
         badge, look = "no invariant was asked for", ""
-    when = dict(about(result))["began"]
+    facts = dict(about(result))
     found = [
         '<p class="eyebrow">headwater loadtest</p>',
         f"<h1>{esc(result.url)}</h1>",
-        f'<p class="sub">{esc(result.scenario)} · {esc(when)}</p>',
+        f'<p class="sub">{esc(result.scenario)} · {esc(facts["began"])} · {esc(facts["protocol"])}</p>',
         f'<p class="badge {look}">{badge}</p>',
     ]
     if result.invalid:

@@ -67,6 +67,8 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--clock-offset", dest="clock_offset_s", type=float, metavar="S", help="the server's clock minus"
         " ours, s (default: asked of the server)")  # fmt: skip
     group.add_argument("--insecure", action="store_true", help="https: take any certificate")
+    group.add_argument("--http2", action="store_true", help="https: viewers speak HTTP/2, one connection each (default"
+        " HTTP/1.1)")  # fmt: skip
     group.add_argument("--seed", type=int, metavar="N", help="of all chance in the run (default 1)")
     group.add_argument("--profile", type=Path, metavar="FILE", help="flame graph of the first process (needs py-spy)")
 

@@ -85,7 +85,8 @@ def _order(options: Options, words: Sequence[str]) -> Order:
             profiler = profiling.words(py_spy, options.profile)
     command = shlex.join(["headwater", "loadtest", *command_of(list(words))])
     arrivals = arrivals_of(scenario)
-    for text in limits.warnings(arrivals, scenario.processes, len(scenario.source_addresses)):
+    addresses = len(scenario.source_addresses)
+    for text in limits.warnings(arrivals, scenario.processes, addresses, http2=scenario.http2):
         _complain(f"{COMMAND}: {text}")
     return Order(scenario, scenario.url, arrivals, command, profiler)
 

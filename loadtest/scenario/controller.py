@@ -9,13 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import typing
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from headwater.loadtest.doctor.client import HttpClient
 from headwater.loadtest.generator.plan import Arrival, GeneratorPlan
-from headwater.loadtest.records import ChaosEvent, ClockOffset, PhaseSpan, ServerSample
+from headwater.loadtest.records import (
+    NO_HTTP2,
+    ChaosEvent,
+    ClockOffset,
+    PhaseSpan,
+    Protocol,
+    ServerSample,
+    Tick,
+)
 from headwater.loadtest.results.collector import Collector, Snapshot
 from headwater.loadtest.results.invariants import series_of
 from headwater.loadtest.results.model import RunResult
@@ -41,8 +49,13 @@ CLOCK_NOTE = (
     "agree; say so with --clock-offset 0"
 )
 
+HTTP2_NOTE = (
+    "a server did not choose HTTP/2 (ALPN), or a playlist names an http:// address: what viewers asked there failed as "
+    f"{NO_HTTP2!r}"
+)
 
-class View(Protocol):
+
+class View(typing.Protocol):
     """What shows the run while it goes on."""
 
     def update(self, snapshot: Snapshot) -> None:
@@ -74,11 +87,13 @@ class Controller:
         self._events: list[ChaosEvent] = []
         self._failed: list[str] = []
         self._samples: list[ServerSample] = []
-        self._generators = Generators(self._collector.add)
+        self._generators = Generators(self._take)
         self._encoders = Encoders(self._event)
         self._chaos = Chaos(self.now, self._step)
         self._epoch = 0.0
         """Monotonic time of second 0; 0: not known yet."""
+        self._without_http2 = False
+        """Somebody asked for HTTP/2 and did not get it."""
         self._over = asyncio.Event()
 
     @property
@@ -120,6 +135,8 @@ class Controller:
         headers = dict(scenario.viewers[0].headers) if scenario.viewers else {}
         async with HttpClient(insecure=scenario.insecure, headers=headers) as client:
             await self._reach(client)
+            if scenario.http2 and await client.offers_http2(url) is False:
+                raise NoAnswer("the server does not choose HTTP/2 (ALPN); without http2 viewers speak HTTP/1.1")
             await self._generators.start(scenario.processes, self._order.profiler)
             if scenario.clock_offset_s is not None:
                 return ClockOffset(scenario.clock_offset_s, 0.0, "given")
@@ -145,6 +162,7 @@ class Controller:
                 arrivals=arrivals,
                 source_addresses=scenario.source_addresses,
                 insecure=scenario.insecure,
+                http2=scenario.http2,
                 timeout_s=scenario.timeout_s,
             )
             for process, arrivals in enumerate(divided(self._order.arrivals, scenario.processes))
@@ -191,6 +209,12 @@ class Controller:
                     self._view.say(f"{phase.start:.0f} s: phase {phase.name}")
             self._view.update(self._collector.snapshot())
 
+    def _take(self, tick: Tick) -> None:
+        self._collector.add(tick)
+        if not self._without_http2 and any(kind.startswith(NO_HTTP2) for kind in tick.errors):
+            self._without_http2 = True
+            self._view.say(f"{tick.second} s: {HTTP2_NOTE}")
+
     def _event(self, event: ChaosEvent) -> None:
         if len(self._events) < MAX_EVENTS:
             self._events.append(event)
@@ -206,6 +230,8 @@ class Controller:
         invalid = [*self._generators.failures, *self._failed]
         if clock is UNKNOWN:
             invalid.append(CLOCK_NOTE)
+        if self._without_http2:
+            invalid.append(HTTP2_NOTE)
         return self._collector.result(
             url=self._order.url,
             started=epoch_wall,
@@ -218,6 +244,7 @@ class Controller:
             server=self._samples,
             chaos=sorted(self._events, key=lambda event: event.second),
             invalid=invalid,
+            protocol=Protocol.HTTP2 if self._scenario.http2 else Protocol.HTTP1,
         )
 
 

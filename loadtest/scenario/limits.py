@@ -11,7 +11,7 @@ from pathlib import Path
 from headwater.loadtest.generator.plan import Arrival
 
 CONNECTIONS = 2
-"""Of a viewer: two requests at a time, or video and audio."""
+"""Of a viewer: two requests at a time, or video and audio. Over HTTP/2 it is one."""
 SPARE_FILES = 64
 PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -51,9 +51,9 @@ def unusable(address: str) -> str | None:
     return None
 
 
-def warnings(arrivals: Sequence[Arrival], processes: int, addresses: int) -> list[str]:
+def warnings(arrivals: Sequence[Arrival], processes: int, addresses: int, *, http2: bool = False) -> list[str]:
     """What will probably fail, each with its remedy. `addresses`: of the generators, 0: the system's choice."""
-    connections = CONNECTIONS * most_at_once(arrivals)
+    connections = (1 if http2 else CONNECTIONS) * most_at_once(arrivals)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     found = []
     if hard != resource.RLIM_INFINITY and connections / processes + SPARE_FILES > hard:

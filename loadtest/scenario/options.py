@@ -18,7 +18,7 @@ _FLAGS = {"arrive_s": "--arrive", "duration_s": "--duration", "watch_s": "--watc
 """Of the crowd's options, the flags that are not called as their option."""
 _CROWD = ("viewers", "arrive_s", "rate", "duration_s", "watch_s", "mode", "abr", "variant", "cmcd", "headers")
 """Options that a scenario file says itself."""
-_RUN = ("url", "processes", "metrics", "seed", "insecure", "clock_offset_s")
+_RUN = ("url", "processes", "metrics", "seed", "insecure", "http2", "clock_offset_s")
 """Options that go before what a scenario file says."""
 
 

@@ -27,6 +27,9 @@ MAX_TICKS = 28_800
 """Seconds of the run times processes: two hours of four. Why: every tick is kept, and a report above 256 MiB could not
 be read again."""
 
+NOT_IN_HTTP2 = frozenset({"connection", "host", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"})
+"""Headers that no request has (RFC 9113, 8.2.2); the host stands in the URL."""
+
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
 Duration = Annotated[float, Field(gt=0, le=MAX_SECONDS)]
 Rate = Annotated[float, Field(ge=0, le=MAX_RATE)]
@@ -153,6 +156,7 @@ class Scenario(Section):
     metrics: tuple[str, ...] = Field((), max_length=8)
     seed: int = Field(1, ge=0, le=2**63 - 1)
     insecure: bool = False
+    http2: bool = False
     clock_offset_s: float | None = Field(None, ge=-1e9, le=1e9)
     timeout_s: float = Field(10.0, ge=0.1, le=300)
     viewers: tuple[Viewers, ...] = Field((), max_length=32)
@@ -184,6 +188,18 @@ class Scenario(Section):
             )
         if not any(phase.arrivals for phase in self.phases):
             raise wrong("phases", "in no phase does anybody arrive")
+        return self
+
+    @model_validator(mode="after")
+    def _check_http2(self) -> Self:
+        if not self.http2:
+            return self
+        if self.url is not None and urlsplit(self.url).scheme != "https":
+            raise wrong("url", "http2 needs an https:// address: HTTP/2 is spoken over TLS only")
+        for number, viewers in enumerate(self.viewers):
+            for name in viewers.headers:
+                if name.lower() in NOT_IN_HTTP2:
+                    raise wrong(f"viewers.{number}.headers", f"{name} is no header of a request over HTTP/2")
         return self
 
     @property

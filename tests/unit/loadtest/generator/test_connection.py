@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from headwater.loadtest.generator.connection import Connection
+from headwater.loadtest.generator.connection import Connection, Connections
 from headwater.loadtest.generator.hub import Hub
 from headwater.loadtest.players.address import Origin, address
 from headwater.loadtest.players.lane import Answer, Kind, Lane
@@ -51,6 +51,7 @@ class Asker:
     """Owns a lane, and remembers what it is told."""
 
     viewer = ViewerClass(headers=(("X-A", "b"),))
+    player = "somebody"
 
     def __init__(self) -> None:
         self.heard: list[object] = []
@@ -71,7 +72,7 @@ class Bench:
     def __init__(self) -> None:
         self.now = 100.0
         self.dials = Dials()
-        self.hub = Hub(self.dials, lambda: self.now, 10.0)  # type: ignore[arg-type]
+        self.hub = Hub(self.dials, lambda: self.now, 10.0, Connections)  # type: ignore[arg-type]
         self.asker = Asker()
         self.lane = Lane(self.asker)
 

@@ -16,7 +16,7 @@ from headwater.loadtest.bench.certificates import self_signed
 from headwater.loadtest.generator.dial import Dialer
 from headwater.loadtest.generator.plan import Arrival
 from headwater.loadtest.players.address import Origin
-from headwater.loadtest.records import Count, ViewerClass
+from headwater.loadtest.records import Count, Mode, ViewerClass
 
 from .test_process import plan, run
 
@@ -68,6 +68,34 @@ async def watch_over_tls(folder: Path) -> None:
 @pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
 def test_https(runner: Callable[..., None], tmp_path: Path) -> None:
     runner(watch_over_tls(tmp_path))
+
+
+async def watch_over_http2(folder: Path) -> None:
+    server = LiveServer(part=b"x" * 70_000)
+    async with server.serve(server_context(folder), http2=True) as base:
+        arrivals = tuple(Arrival(0.0, ViewerClass(mode=mode), None) for mode in Mode)
+        made = plan(server, f"{base}/t/TOKEN/live/index.m3u8", arrivals, 20.0, insecure=True, http2=True)
+        ticks, sums = await run(made, until=lambda: server.seen("/p") >= 40 and server.seen("/s") >= 4)
+    assert not any(tick.errors for tick in ticks)
+    assert sums[Count.STARTED] == sums[Count.CONNECTIONS] == 3, "one for video and audio, playlists and parts"
+    assert sums[Count.PARTS] > 10
+    assert sums[Count.FATAL] == sums[Count.STALLS] == 0
+    assert all(target.startswith("/t/TOKEN/live/") for target in server.requests), "a token in the path is kept"
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+def test_http2(runner: Callable[..., None], tmp_path: Path) -> None:
+    runner(watch_over_http2(tmp_path))
+
+
+@pytest.mark.parametrize("tls", [True, False])
+async def test_without_http2_there_is_no_other_way(tls: bool, tmp_path: Path) -> None:
+    server = LiveServer()
+    async with server.serve(server_context(tmp_path) if tls else None) as base:
+        arrivals = (Arrival(0.0, ViewerClass(), None),)
+        ticks, _ = await run(plan(server, f"{base}/live/index.m3u8", arrivals, 0.5, insecure=True, http2=True))
+    assert {kind for tick in ticks for kind in tick.errors} == {"no h2 multivariant"}
+    assert server.requests == []
 
 
 async def test_certificates_are_verified(tmp_path: Path) -> None:

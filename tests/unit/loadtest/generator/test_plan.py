@@ -20,6 +20,7 @@ PLAN = GeneratorPlan(
     duration_s=60.0,
     arrivals=(Arrival(0.5, PHONES, None), Arrival(0.75, BOXES, 12.5), Arrival(1.0, PHONES, 3.0)),
     source_addresses=("127.0.0.2", "127.0.0.3"),
+    http2=True,
 )
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from tests.results_kit import run
 
+from headwater.loadtest.records import Protocol
 from headwater.loadtest.results import RunResult, compare
 from headwater.loadtest.results.compare import warnings
 
@@ -72,3 +73,4 @@ def test_runs_that_do_not_compare_are_told(base: RunResult) -> None:
     assert compare(base, other).count("WARNING: ") == 4
     assert warnings(base, dataclasses.replace(base, phases=base.phases[:1])) == ["the phases differ"]
     assert warnings(base, base) == []
+    assert warnings(base, dataclasses.replace(base, protocol=Protocol.HTTP2)) == ["the viewers spoke http/1.1 and h2"]

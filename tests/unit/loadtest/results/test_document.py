@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.results_kit import run
 
-from headwater.loadtest.records import Count, Timing
+from headwater.loadtest.records import Count, Protocol, Timing
 from headwater.loadtest.results import ReportError, RunResult, from_json, to_html, to_json, to_markdown
 from headwater.loadtest.results.figures import figures_of_run
 
@@ -39,6 +40,12 @@ def test_what_comes_back_is_what_went_out(result: RunResult) -> None:
     assert again == result
     assert to_json(again) == to_json(result)
     assert to_markdown(again) == to_markdown(result)
+
+
+def test_a_report_of_before_protocols_were_told_is_read(result: RunResult) -> None:
+    document = json.loads(to_json(dataclasses.replace(result, protocol=Protocol.HTTP2)))
+    assert document["run"].pop("protocol") == "h2"
+    assert from_json(json.dumps(document)).protocol is Protocol.HTTP1
 
 
 def test_the_page_says_every_field_and_no_other(result: RunResult) -> None:

@@ -5,8 +5,8 @@ import re
 
 from tests.results_kit import run
 
-from headwater.loadtest.records import ClockOffset, Count
-from headwater.loadtest.results import to_markdown
+from headwater.loadtest.records import ClockOffset, Count, Protocol
+from headwater.loadtest.results import to_html, to_markdown
 from headwater.loadtest.results.markdown import code, table, text
 
 RESULT = run(12, samples=4)
@@ -22,10 +22,18 @@ def test_the_report_has_verdicts_timings_phases_errors_and_chaos() -> None:
         "| stall ratio  ",
         "| reset part  ",
         "| kill -9 edge 1 ",
+        "- protocol: HTTP/1.1, ",
         "- command: `headwater loadtest ",
         "- server's clock: 1.20 ms behind ours ± 400 us, by Date",
     ):
         assert piece in report, piece
+
+
+def test_the_protocol_is_said() -> None:
+    over_http2 = dataclasses.replace(RESULT, protocol=Protocol.HTTP2)
+    assert "- protocol: HTTP/2 over TLS (h2), " in to_markdown(over_http2)
+    assert "HTTP/2 over TLS (h2)" in to_html(over_http2)
+    assert "HTTP/2" not in to_markdown(RESULT) + to_html(RESULT)
 
 
 def test_a_run_without_broken_promises_passed() -> None:

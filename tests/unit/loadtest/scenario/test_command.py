@@ -61,6 +61,12 @@ def test_exit_codes(
     assert bool(out) == (not quiet and result is not None)
 
 
+def test_http2_needs_tls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran(monkeypatch, RESULT, http2=True) == 2
+    assert "http2 needs an https:// address" in capsys.readouterr().err
+    assert ran(monkeypatch, RESULT, http2=True, url="https://h/live/a/index.m3u8") == 0
+
+
 def test_reports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     files = {name: tmp_path / f"r.{name}" for name in ("json", "markdown", "html")}
     assert ran(monkeypatch, RESULT, **files) == 0

@@ -54,3 +54,5 @@ def test_ports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (text,) = warnings(crowd(501), 1, 1)
     assert "ports for 1,000: use more --source-addresses" in text
     assert not warnings(crowd(501), 1, 2)
+    assert not warnings(crowd(1_000), 1, 0, http2=True)
+    assert warnings(crowd(1_001), 1, 0, http2=True)

@@ -52,7 +52,7 @@ def test_everything() -> None:
     found = scenario(
         mode="safari", variant="720p", cmcd="query", headers=["X-A: b: c"], watch_s=(5.0, 10.0), processes=3, seed=9,
         source_addresses="127.0.0.2, 127.0.0.3", metrics=["http://h/metrics"], insecure=True, clock_offset_s=0.5,
-        invariants=["fatal == 0"],
+        http2=True, url="https://h/a.m3u8", invariants=["fatal == 0"],
     )  # fmt: skip
     (viewers,) = found.viewer_classes(found.phases[0])
     assert (viewers.mode, viewers.abr, viewers.variant, viewers.cmcd) == (Mode.SAFARI, Abr.FIXED, "720p", Cmcd.QUERY)
@@ -60,6 +60,7 @@ def test_everything() -> None:
     assert viewers.watch_s == (5.0, 10.0)
     assert found.source_addresses == ("127.0.0.2", "127.0.0.3")
     assert (found.processes, found.seed, found.insecure, found.clock_offset_s) == (3, 9, True, 0.5)
+    assert found.http2
     assert found.phases[0].invariants == ("fatal == 0",)
     assert len(arrivals_of(found)) > 300  # leavers are replaced
 

@@ -34,6 +34,19 @@ def test_headers_that_would_break_a_request(headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "says"),
+    [({"url": "http://h/a.m3u8"}, "needs an https:// address"),
+     ({"viewers": [{"headers": {"X-A": "b", "Connection": "close"}}]}, "Connection is no header of a request over")],
+)  # fmt: skip
+def test_what_http2_cannot_do(change: dict[str, object], says: str) -> None:
+    good = {"phases": [PHASE], "url": "https://h/a.m3u8", "viewers": [{"headers": {"X-A": "b"}}], "http2": True}
+    assert Scenario.model_validate(good).http2
+    assert not Scenario.model_validate({**good, **change, "http2": False}).http2
+    with pytest.raises(ValidationError, match=says):
+        Scenario.model_validate({**good, **change})
+
+
+@pytest.mark.parametrize(
     ("url", "good"),
     [("http://h/", True), ("https://[::1]:8/x", True), ("http:///x", False), ("http://h:99999/", False), ("h", False),
      ("rtmp://h/", False), ("http://h:0/", False), ("http://[x/", False)],
