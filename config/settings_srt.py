@@ -84,7 +84,8 @@ class Srt(Section):
     early_release: bool = Field(
         True,
         description="Media is passed on as soon as it is complete and in order; the latency is only the limit for "
-        "gaps. False: at the sender's pace, `latency` later, as libsrt does. Why: saves the whole latency.",
+        "gaps, which players keep as a reserve (it is added to PART-HOLD-BACK). False: at the sender's pace, `latency` "
+        "later, as libsrt does. Why: who needs no reserve, a recorder or another server, has it sooner.",
     )
     passphrase: Passphrase | None = Field(
         None,

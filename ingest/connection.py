@@ -101,6 +101,9 @@ class Connection(asyncio.Protocol):
         """Bits per second, smoothed over some seconds."""
         return self._rate.bits_per_s
 
+    late_s = 0.0
+    """TCP brings everything, sooner or later."""
+
     @property
     def silent_since(self) -> float:
         """Monotonic seconds of the last media; a publisher that is not read because it is ahead is not silent."""

@@ -159,6 +159,8 @@ class StreamStarted:
     """PART-TARGET, microseconds, a whole number of milliseconds."""
     discontinuity_sequence: int
     """EXT-X-DISCONTINUITY-SEQUENCE of the first segment that follows."""
+    late_us: int = 0
+    """How late media may come now and then (`Publisher.late_s`), microseconds, a whole number of milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)

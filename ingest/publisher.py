@@ -29,6 +29,11 @@ class Publisher(Protocol):
     def silent_since(self) -> float:
         """Monotonic seconds of the last media; now, for a publisher that is not read because it is ahead."""
 
+    @property
+    def late_s(self) -> float:
+        """How long the transport may hold media back that comes in time otherwise, by its own rules, seconds: the
+        latency of SRT, in which what was lost comes again. 0: it has no such rules."""
+
     def shut(self, detail: str) -> None:
         """End the connection for a reason of the server: plain words for the log."""
 

@@ -232,7 +232,7 @@ class Puller:
             self._refresh(caller, event)
 
     def _connected(self, caller: Caller, event: srt.Connected, now: float) -> None:
-        publisher = SrtPublisher(self, event.session, self._settings, self._target.host, PROTOCOL, now)
+        publisher = SrtPublisher(self, event.session, self._settings, self._target.host, PROTOCOL, event.latency_s, now)
         admitted = self.streams.admit(publisher, self._wish(), now)
         if isinstance(admitted, Refused):
             publisher.closed(now)

@@ -254,7 +254,9 @@ class SrtListener:
                 refusal = Refusal.SECRET if outcome is Acceptance.BAD_SECRET else Refusal.UNSECURE
                 self._gate.turn_away(plain(request.address), refusal)
             return
-        publisher = SrtPublisher(self, request.session, self.settings, plain(request.address), "srt", now)
+        publisher = SrtPublisher(
+            self, request.session, self.settings, plain(request.address), "srt", request.latency_s, now
+        )
         self._publishers[request.session] = publisher
         self._gate.enter(publisher)
         admitted = self.streams.admit(publisher, asked.wish, now)

@@ -74,14 +74,24 @@ class SrtPublisher:
         settings: limits.
         address: remote address without port.
         protocol: `srt` or `srt-pull`.
+        latency_s: as negotiated.
         now: monotonic seconds.
     """
 
     def __init__(
-        self, line: Line, session: SessionId, settings: Ingest, address: str, protocol: str, now: float
+        self,
+        line: Line,
+        session: SessionId,
+        settings: Ingest,
+        address: str,
+        protocol: str,
+        latency_s: float,
+        now: float,
     ) -> None:
         self.address = address
         self.protocol = protocol
+        self.late_s = latency_s if settings.srt.early_release else 0.0
+        """Passed on as soon as it is in order, media waits for what was lost as long as that; else always as long."""
         self.name = ""
         """Of its stream, also when that has been left."""
         self.received_bytes = 0

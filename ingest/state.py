@@ -128,12 +128,14 @@ def _parse(name: str, data: bytes) -> Saved:
     values = json.loads(data)
     if not isinstance(values, dict) or values.get("format") != FORMAT or values.get("name") != name:
         raise ValueError("not a state file of this stream")
-    fields = ("next_msn", "discontinuity_sequence", "end", "date_us", "target_duration_s", "part_target_us")
+    fields = ("next_msn", "discontinuity_sequence", "end", "date_us", "target_duration_s", "part_target_us", "late_us")
+    values.setdefault("late_us", 0)  # files of before it was known
     for field in fields:
         value = values.get(field)
         if type(value) is not int or not 0 <= value < 1 << 60:
             raise ValueError(f"{field} is not a number in range")
-    if not 1 <= values["target_duration_s"] <= 3_600 or not 1_000 <= values["part_target_us"] <= 60_000_000:
+    targets = 1 <= values["target_duration_s"] <= 3_600 and 1_000 <= values["part_target_us"] <= 60_000_000
+    if not targets or values["late_us"] > 60_000_000:
         raise ValueError("the targets are out of range")
     saved_unix = values.get("saved_unix")
     if not isinstance(saved_unix, int | float) or type(values.get("ended")) is not bool:

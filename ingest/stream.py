@@ -126,7 +126,7 @@ class LiveStream:
             self.linger.cancel()
             self.linger = None
         self.publisher = publisher
-        self.timeline.publisher_joined(now, self._wall())
+        self.timeline.publisher_joined(now, self._wall(), publisher.late_s)
         self.flush(now)
         self._arm(now)
 

@@ -67,6 +67,12 @@ class WindowSettings:
     """Media bytes; above it the oldest segments go early."""
 
 
+def _part_hold_back(started: StreamStarted) -> float:
+    """Rule 29, and what the transport may hold back; a player further away than HOLD-BACK needs no parts."""
+    most = 3 * started.target_duration_s * 1_000_000
+    return min(3 * started.part_target_us + started.late_us, most) / 1_000_000  # one division, so nothing is lost
+
+
 class Window:
     """What one rendition lists and serves."""
 
@@ -87,7 +93,7 @@ class Window:
             can_block_reload=True,
             can_skip_until=float(6 * self._target_s),  # rule 31
             hold_back=float(3 * self._target_s),  # rule 30
-            part_hold_back=3 * started.part_target_us / 1_000_000,  # rule 29; one division, so nothing is lost
+            part_hold_back=_part_hold_back(started),
         )
         self._discontinuity_sequence = started.discontinuity_sequence
         self._meter = BitrateMeter(self._target_s)

@@ -288,8 +288,8 @@ class Talk:
     def unix(self) -> float:
         return UNIX + (self.now - START) * self.unix_rate
 
-    def join(self) -> None:
-        self.timeline.publisher_joined(self.now, self.unix)
+    def join(self, late_s: float = 0.0) -> None:
+        self.timeline.publisher_joined(self.now, self.unix, late_s)
         self._collect()
 
     def leave(self) -> None:
@@ -345,7 +345,7 @@ class Scene:
             self.stage.lanes[lane.track.id] = lane
         self.stage.primary = self.video
         self.stage.present = True
-        self.output.start(1, 0, 4, 520_000)
+        self.output.start(1, 0, 4, 520_000, 0)
         self.stage.drift = Drift(10.0, 10.0, 10 * VIDEO_TIMESCALE, 0)
         self.stage.cut(10 * VIDEO_TIMESCALE, 10.0, 10.0, at_keyframe=True)
 

@@ -46,6 +46,8 @@ class Epoch:
     part_target_us: int
     ended: bool = False
     """True: the stream said its end, so the time since then is not a hole of it."""
+    late_us: int = 0
+    """`StreamStarted.late_us`."""
 
 
 class AdviceKind(enum.StrEnum):

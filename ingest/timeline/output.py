@@ -40,6 +40,7 @@ class Output:
         """Position that no sample may reach before the next cut, 90 kHz ticks."""
         self._events: list[StreamEvent] = []
         self._saved = epoch
+        self._late_us = 0
         self._msn = 0
         self._discontinuities = 0
         self._date_us = 0
@@ -49,14 +50,17 @@ class Output:
         events, self._events = self._events, []
         return events
 
-    def start(self, msn: int, discontinuity_sequence: int, target_duration_s: int, part_target_us: int) -> None:
+    def start(
+        self, msn: int, discontinuity_sequence: int, target_duration_s: int, part_target_us: int, late_us: int
+    ) -> None:
         """The stream begins with segment `msn`."""
         self.started = True
         self.target_duration_s = target_duration_s
         self.part_target_us = part_target_us
+        self._late_us = late_us
         self._msn = msn
         self._discontinuities = discontinuity_sequence
-        self._events.append(StreamStarted(target_duration_s, part_target_us, discontinuity_sequence))
+        self._events.append(StreamStarted(target_duration_s, part_target_us, discontinuity_sequence, late_us))
 
     def cut(self, time: int, date_us: int, discontinuity: bool) -> None:
         """The next segment starts."""
@@ -91,5 +95,6 @@ class Output:
             date_us=self._date_us,
             target_duration_s=self.target_duration_s,
             part_target_us=self.part_target_us,
+            late_us=self._late_us,
             ended=self.ended,
         )

@@ -47,12 +47,14 @@ class Timeline:
         self._gather_since = 0.0
         self._next_tick: float | None = None
         self._unix_minus_now = 0.0
+        self._late_us = 0
 
     # -- what comes in -----------------------------------------------------------------------------------------
 
-    def publisher_joined(self, now: float, unix: float) -> None:
-        """A publisher begins; an earlier one is taken as gone."""
+    def publisher_joined(self, now: float, unix: float, late_s: float = 0.0) -> None:
+        """A publisher begins; an earlier one is taken as gone. `late_s`: `Publisher.late_s`."""
         self.publisher_left(now, unix)
+        self._late_us = round(late_s * 1_000) * 1_000
         expected = frozenset(key for key, lane in self._stage.lanes.items() if lane.started)
         self._gather = Gather(self._settings.late_track_ms / 1_000, expected)
         self._gather_since = now
@@ -273,9 +275,14 @@ class Timeline:
         Returns:
             Whether the first segment with media is a discontinuity.
         """
-        stage = self._stage
+        stage, earlier = self._stage, self._epoch
         self._output.start(
-            start.msn, start.discontinuity_sequence, start.target_duration_s, part_target_us=part_target_ms * 1_000
+            start.msn,
+            start.discontinuity_sequence,
+            start.target_duration_s,
+            part_target_us=part_target_ms * 1_000,
+            # Hold-backs never change (rule 10), so another transport after a restart changes none.
+            late_us=self._late_us if earlier is None or earlier.ended else earlier.late_us,
         )
         stage.cuts.set_target(start.target_duration_s)
         if start.hole_from is None:

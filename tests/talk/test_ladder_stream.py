@@ -66,7 +66,7 @@ class Encoder:
     address = protocol = "test"
     received_bytes = 0
     bitrate = 0.0
-    silent_since = 0.0
+    silent_since = late_s = 0.0
 
     def __init__(self, *clips: Clip) -> None:
         self._clips = [(clip, replace(clip.track, clock=CLOCK)) for clip in clips]

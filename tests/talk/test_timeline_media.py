@@ -37,6 +37,23 @@ def test_a_plain_stream() -> None:
     assert not judge.holes and not talk.advice
 
 
+def test_how_late_media_may_come_is_fixed_at_the_start_and_over_a_restart_rule_10() -> None:
+    media = (config(video()), frames(seconds=10.0))
+    first = Talk()
+    first.join(late_s=0.6)
+    first.play(*media)
+    again = Talk(epoch=first.timeline.epoch, now=first.now + 5)
+    again.join(late_s=0.12)
+    again.play(config(video()), frames(seconds=10.0, start=again.now))
+    assert first.judge.started is not None and again.judge.started is not None
+    assert (first.judge.started.late_us, again.judge.started.late_us) == (600_000, 600_000)
+    first.end()
+    after = Talk(epoch=first.timeline.epoch, now=first.now + 5)
+    after.join(late_s=0.12)
+    after.play(config(video()), frames(seconds=10.0, start=after.now))
+    assert after.judge.started is not None and after.judge.started.late_us == 120_000
+
+
 def test_samples_leave_at_once_and_audio_waits_for_the_primary() -> None:
     talk = Talk()
     both(talk, 5)

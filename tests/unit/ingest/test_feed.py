@@ -44,6 +44,7 @@ class Someone:
         self.address, self.protocol = "192.0.2.1", protocol
         self.received_bytes, self.bitrate = 7, 1.0
         self.silent_since = silent_since
+        self.late_s = 0.0
         self.feed: Feed | None = None
         self.told: list[str] = []
 

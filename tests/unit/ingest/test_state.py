@@ -54,6 +54,8 @@ def test_an_unusable_file_is_set_aside(tmp_path: Path, text: str) -> None:
         ("end", None),
         ("target_duration_s", 0),
         ("part_target_us", 1),
+        ("late_us", -1),
+        ("late_us", 10**8),
         ("ended", 1),
         ("date_us", True),
         ("saved_unix", "x"),
@@ -65,6 +67,15 @@ def test_a_field_out_of_range_is_unusable(tmp_path: Path, field: str, value: obj
     values = json.loads((tmp_path / "demo.json").read_text())
     (tmp_path / "demo.json").write_text(json.dumps({**values, field: value}))
     assert store.load(NOW) == {}
+
+
+def test_a_file_of_before_lateness_was_known_is_read(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    store.save("demo", EPOCH, NOW)
+    values = json.loads((tmp_path / "demo.json").read_text())
+    del values["late_us"]
+    (tmp_path / "demo.json").write_text(json.dumps(values))
+    assert store.load(NOW)["demo"].epoch.late_us == 0
 
 
 def test_files_that_nobody_needs_go(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from headwater.ingest.media import Codec, Kind, Rendition, StreamStarted, Track, TrackId
 from headwater.origin.events import (
     Hinted,
@@ -79,6 +81,13 @@ def test_part_hold_back_is_never_below_three_part_targets_once_printed() -> None
         started = dataclasses.replace(STARTED, part_target_us=milliseconds * 1_000)
         hold_back = Window(Rendition("v"), started, WindowSettings()).playlist().control.part_hold_back
         assert f"{hold_back:.3f}" == f"{3 * milliseconds // 1_000}.{3 * milliseconds % 1_000:03}"
+
+
+@pytest.mark.parametrize(("late_ms", "expected"), [(0, 1.56), (600, 2.16), (2_000, 3.56), (60_000, 12.0)])
+def test_part_hold_back_has_room_for_what_the_transport_holds_back(late_ms: int, expected: float) -> None:
+    started = dataclasses.replace(STARTED, late_us=late_ms * 1_000)
+    control = Window(Rendition("v"), started, WindowSettings()).playlist().control
+    assert (control.part_hold_back, control.hold_back) == (expected, 12.0)
 
 
 def test_independent_segments_is_claimed_for_audio_only() -> None:

@@ -21,13 +21,13 @@ def test_before_the_start_the_epoch_is_the_earlier_one() -> None:
 
 def test_the_epoch_is_above_all_that_was_said() -> None:
     output = Output(SAVED)
-    output.start(7, 2, 4, 520_000)
+    output.start(7, 2, 4, 520_000, 600_000)
     output.cut(180_000, 2_000_000, False)
     output.cut(360_000, 4_000_000, True)
     output.emit(TrackEnded(Rendition("audio")))
     events = output.take()
     assert events[:3] == [
-        StreamStarted(4, 520_000, 2),
+        StreamStarted(4, 520_000, 2, 600_000),
         Cut(7, 180_000, 2_000_000),
         Cut(8, 360_000, 4_000_000, True),
     ]
@@ -35,6 +35,7 @@ def test_the_epoch_is_above_all_that_was_said() -> None:
     epoch = output.epoch
     assert epoch is not None
     assert (epoch.next_msn, epoch.discontinuity_sequence, epoch.date_us) == (9, 3, 4_000_000)
+    assert epoch.late_us == 600_000
     assert epoch.end / 90_000 == pytest.approx(4 + 4 + 7)
     assert (output.counters.cuts, output.counters.discontinuities) == (2, 1)
     output.end()
