@@ -2,6 +2,7 @@
 
 CLOSED ── failures in a row, or nobody there ─> OPEN ── time, or a probe answered ─> HALF_OPEN
 HALF_OPEN ── the one request that is let through: answered ─> CLOSED, failed ─> OPEN, for twice as long
+HALF_OPEN ── nobody asks for anything, and IDLE_PROBES are answered ─> CLOSED
 """
 
 from __future__ import annotations
@@ -12,6 +13,12 @@ MOST_OPEN_S = 30.0
 """Longest time without a trial. Why: an upstream that is back is used again within half a minute."""
 TRIAL_S = 10.0
 """How long a trial may take before another one is let through: it may be a request that is held."""
+
+
+IDLE_PROBES = 3
+"""Answered in a row, with no request under way that would tell more. Why: an upstream that is back while all streams
+live elsewhere is a spare one. When it is needed, all their requests come at once and have to find it whole: with one
+let through, a stream's renditions were torn apart between it and the next one."""
 
 
 class BreakerState(enum.Enum):
@@ -33,6 +40,7 @@ class Breaker:
         self._failures = 0
         self._until = 0.0
         self._trial_until = 0.0
+        self._probes = 0
 
     def allows(self, now: float) -> bool:
         """Whether a request may be sent. Asking changes nothing but OPEN into HALF_OPEN when its time is over."""
@@ -46,6 +54,7 @@ class Breaker:
         """A request was sent; half open, it is the trial."""
         if self.state is BreakerState.HALF_OPEN:
             self._trial_until = now + TRIAL_S
+            self._probes = 0
 
     def succeeded(self) -> bool:
         """A request was answered; True when that closed the breaker."""
@@ -69,11 +78,21 @@ class Breaker:
         self.state = BreakerState.OPEN
         self._until = now + self._open_s
 
-    def probed(self) -> None:
-        """A probe was answered: the next request may try."""
+    def probed(self, now: float) -> bool:
+        """A probe was answered: the next request may try. True when that closed the breaker."""
         if self.state is BreakerState.OPEN:
             self._half_open()
+        if self.state is BreakerState.CLOSED or now < self._trial_until:
+            return False
+        self._probes += 1
+        if self._probes < IDLE_PROBES:
+            return False
+        # How long it opens next time stays as it is: of requests nothing was proved.
+        self.state = BreakerState.CLOSED
+        self._failures = 0
+        return True
 
     def _half_open(self) -> None:
         self.state = BreakerState.HALF_OPEN
         self._trial_until = 0.0
+        self._probes = 0

@@ -13,6 +13,9 @@ from headwater.origin.hls.model import MediaPlaylist, Segment
 MOST_BACK = 4
 """How many segments before the newest one the second presentation may begin at. Why: a date that is further off is
 another clock's; and what a viewer missed while the first origin stood still is three segments of 2 s."""
+BESIDE = 1
+"""Numbers left free between what is shown and what is joined to it. Why: all renditions are joined with the same
+numbers, and of another one viewers may have seen the next segment begin already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,14 @@ def last_shown(model: MediaPlaylist) -> int:
 
 
 def join(shown: MediaPlaylist, theirs: MediaPlaylist) -> Join:
-    """How `theirs` follows what is `shown` now."""
-    newest = theirs.last_msn + 1
-    first = max(_beginning(shown, theirs), newest - MOST_BACK, theirs.media_sequence)
-    shift = max(0, last_shown(shown) + 1 - first)
+    """How `theirs` follows what is `shown` now.
+
+    With a whole segment from the start, where there is one: a live playlist of parts alone is empty for hls.js 1.7,
+    which ends on it. What of that viewers have already they have twice.
+    """
+    newest = theirs.last_msn
+    first = max(min(_beginning(shown, theirs), newest), newest + 1 - MOST_BACK, theirs.media_sequence)
+    shift = max(0, last_shown(shown) + 1 + BESIDE - first)
     turn = _turn(shown, last_shown(shown)) + 1
     return Join(first, shift, turn - _turn(theirs, first))
 

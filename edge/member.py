@@ -123,7 +123,8 @@ class Member:
             jitter = zlib.crc32(f"{self.name} {self._probes}".encode()) % 400 / 1_000 - 0.2
             self._probe_at = answer.at + rules.every_s * (1 + jitter)
             if answer.failure is None and answer.status < 500:
-                self.breaker.probed()
+                if self.breaker.probed(answer.at):
+                    self._returned = answer.at
             else:
                 self.breaker.failed(answer.at, absent=answer.failure is Failure.CONNECT)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.edge.breaker import MOST_OPEN_S, TRIAL_S, Breaker, BreakerState
+from headwater.edge.breaker import IDLE_PROBES, MOST_OPEN_S, TRIAL_S, Breaker, BreakerState
 
 
 def opened(now: float = 100.0) -> Breaker:
@@ -75,9 +75,37 @@ def test_late_answers_to_what_was_sent_before_do_not_close_it() -> None:
 
 def test_a_probe_that_is_answered_lets_the_next_request_try() -> None:
     breaker = opened()
-    breaker.probed()
+    assert not breaker.probed(100.1)
     assert breaker.state is BreakerState.HALF_OPEN
     assert breaker.allows(100.1)
     fine = Breaker(3, 2.0)
-    fine.probed()
+    assert not fine.probed(100.1)
     assert fine.state is BreakerState.CLOSED
+
+
+def test_a_spare_one_that_is_back_is_whole_before_it_is_needed() -> None:
+    breaker = opened()
+    closed = [breaker.probed(100.5 + 2 * number) for number in range(IDLE_PROBES)]
+    assert closed == [False] * (IDLE_PROBES - 1) + [True]
+    assert breaker.state is BreakerState.CLOSED
+    assert not breaker.probed(110.0), "it returned once"
+    breaker.failed(110.0)
+    breaker.failed(110.0)
+    assert breaker.allows(110.0), "what failed before is forgotten"
+
+
+def test_probes_do_not_close_it_while_requests_tell_more() -> None:
+    breaker = opened()
+    breaker.probed(100.5)
+    breaker.sent(100.6)
+    for second in range(int(TRIAL_S)):
+        assert not breaker.probed(100.6 + second)
+    breaker.failed(110.5)
+    assert breaker.state is BreakerState.OPEN
+    # It answers probes and fails requests: the time without them grows all the same.
+    for number in range(IDLE_PROBES):
+        breaker.probed(111.0 + 2 * number)
+    for _ in range(3):
+        breaker.failed(116.0)
+    assert not breaker.allows(116.0 + 3.9)
+    assert breaker.allows(116.0 + 4.0)

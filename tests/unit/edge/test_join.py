@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from tests.edge_kit import LiveStream
 
-from headwater.edge.join import MOST_BACK, Join, join, joined, last_shown
+from headwater.edge.join import BESIDE, MOST_BACK, Join, join, joined, last_shown
 from headwater.origin.hls import reader, writer
 from headwater.origin.hls.model import MediaPlaylist, RenditionReport
 
@@ -30,10 +30,10 @@ def test_numbers_go_on_above_what_was_seen_and_are_never_lowered(theirs_first: i
     ours, theirs = stream(100, parts).model, model(theirs_first, 2)
     at = join(ours, theirs)
     assert at.shift >= 0
-    assert at.first + at.shift > last_shown(ours)
+    assert at.first + at.shift > last_shown(ours) + BESIDE
     if theirs_first < 100:
-        assert at.first + at.shift == last_shown(ours) + 1, "no number is left out without need"
-    else:
+        assert at.first + at.shift == last_shown(ours) + 1 + BESIDE, "no number is left out without need"
+    elif theirs_first > 100:
         assert at.shift <= 1, "who is ahead keeps its own numbers"
 
 
@@ -58,7 +58,27 @@ def test_without_dates_it_begins_with_the_newest_segment() -> None:
     bare = dataclasses.replace(
         theirs, segments=tuple(dataclasses.replace(segment, date_us=None) for segment in theirs.segments), open=None
     )
-    assert join(stream(100, 1).model, bare).first == bare.last_msn + 1
+    assert join(stream(100, 1).model, bare).first == bare.last_msn
+
+
+@pytest.mark.parametrize("parts", [0, 1, 3])
+@pytest.mark.parametrize("behind", [0, 1, 2])
+def test_there_is_a_whole_segment_from_the_start(parts: int, behind: int) -> None:
+    """What is shown ends where the open segment of the other one begins, or later."""
+    ours, theirs = stream(100, 2 * behind + 1).model, model(500, parts)
+    shown = joined(theirs, join(ours, theirs))
+    assert shown is not None
+    assert shown.segments[-1].uri == theirs.segments[-1].uri
+    assert shown.segments[0].discontinuity
+
+
+def test_the_only_segment_is_begun_with_where_there_is_no_whole_one() -> None:
+    theirs = stream(500, 0)
+    fresh = LiveStream(first_msn=theirs.msn, segments=0, prefix="other-")
+    fresh.step()
+    shown = joined(fresh.model, join(stream(100, 1).model, fresh.model))
+    assert shown is not None and shown.open is not None
+    assert (shown.segments, len(shown.open.parts)) == ((), 1)
 
 
 def test_nothing_is_shown_before_there_is_a_part() -> None:

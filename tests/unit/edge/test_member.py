@@ -7,7 +7,7 @@ import itertools
 import pytest
 from tests.edge_kit import UNIX, Script
 
-from headwater.edge.breaker import Breaker, BreakerState
+from headwater.edge.breaker import IDLE_PROBES, Breaker, BreakerState
 from headwater.edge.member import Health, Member, ProbeRules, health_of
 from headwater.edge.message import Failure, Purpose, UpstreamAnswer
 
@@ -99,6 +99,20 @@ def test_probes_that_fail_or_hang_open_the_breaker_and_one_that_is_answered_half
     script.fail("/healthz", now + 10, Failure.CONNECT)
     assert not one.up
     one.stop()
+
+
+def test_who_is_back_and_not_asked_returns_by_its_probes_and_starts_slowly() -> None:
+    script = Script()
+    one = member(script)
+    one.heard(answer(failure=Failure.CONNECT, at=100.0))
+    now = 100.0
+    while not one.up and now < 120.0:
+        one.probe(RULES, now)
+        if script.pending:
+            script.answer("/healthz", now)
+        now += 0.1
+    assert 100.0 + (IDLE_PROBES - 1) * 1.6 <= now <= 100.0 + IDLE_PROBES * 2.4
+    assert one.weight_at(now, 30.0) == pytest.approx(0.2, abs=0.01)
 
 
 def test_without_a_path_nothing_is_probed() -> None:

@@ -89,14 +89,24 @@ def test_another_presentation_is_refused_until_ours_is_gone() -> None:
     paths.dead.add("a")
     assert succession.accepts(answer(theirs, "b"), theirs.model, ours.model)
     assert (succession.source, paths.taken) == ("b", [("b", True)])
-    assert succession.visible(answer(theirs, "b")) is None, "nothing new to viewers yet"
     assert succession.position(ours.model.position) == theirs.model.position
-    theirs.step()
-    succession.accepts(answer(theirs, "b"), theirs.model, ours.model)
     visible = succession.visible(answer(theirs, "b"))
     assert visible is not None
     assert visible[1].headers == (("content-type", "y/z"),), "the validators are of another text"
     assert visible[1].body != answer(theirs, "b").body
+
+
+def test_a_rendition_that_is_a_segment_ahead_is_joined_alike() -> None:
+    sound, picture, theirs = LiveStream(), LiveStream(), LiveStream(first_msn=7, segments=10, prefix="x-")
+    sound.step()  # of a segment of which there is no picture yet
+    paths, succession = followed(picture)
+    other = Succession("/live/x/a/index.m3u8", paths, answer(sound, "a"), sound.model)
+    paths.dead.add("a")
+    assert succession.accepts(answer(theirs, "b"), theirs.model, picture.model)
+    assert other.accepts(answer(theirs, "b"), theirs.model, sound.model)
+    one, two = (which.visible(answer(theirs, "b")) for which in (succession, other))
+    assert one is not None and two is not None
+    assert one[0].segments == two[0].segments != ()
 
 
 def test_what_is_followed_alone_is_passed_on_as_it_came() -> None:
