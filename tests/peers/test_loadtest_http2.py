@@ -29,7 +29,7 @@ SOURCE = dataclasses.replace(SOURCES["h264-aac"], name="loadtest-http2", seconds
 STREAM = "/live/crowd/index.m3u8"
 KEYS = '[edge.tokens]\nkeys = [{ id = "a", secret = "a-secret-of-some-length" }]\n'
 ASSERTED = ("fatal == 0", "errors == 0", "stalls == 0")
-VIEWERS = 200
+VIEWERS = 60
 TIMES = 3
 """How often what was disturbed, as the generator itself says, is run."""
 SETTLED_S = 3.5
