@@ -1,4 +1,4 @@
-"""For the edge's tests: HTTP/1 connections without sockets, on a stepped clock."""
+"""For the edge's tests: a listener without sockets, on a stepped clock, and HTTP/1 connections of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from headwater.edge.wire import Wire
 
 LIMITS = Limits(
     connections=10, header_bytes=2_000, header_s=10, idle_s=30, pipeline=4, write_high_bytes=100_000, write_stall_s=10,
-    write_least_bytes_s=4_096,
+    write_least_bytes_s=4_096, streams=10,
 )  # fmt: skip
 
 
@@ -56,17 +56,21 @@ class Pipe(asyncio.Transport):
         pass
 
 
-class Raw:
-    """A listener, and the peers of its connections."""
+class Listening:
+    """What connections share, whatever they speak."""
 
-    def __init__(self, script: Script | None = None, **guard: object) -> None:
+    def __init__(self, script: Script | None = None, limits: Limits = LIMITS, **guard: object) -> None:
         self.loop = asyncio.new_event_loop()
         self.now = 100.0
         self.script = script or Script()
         self.core = make_core(self.script)
         callers = make_callers(self.core.tally, **guard)  # type: ignore[arg-type]
-        self.shared = Shared(LIMITS, Wire("edge", wall=lambda: 1.8e9), self.core.tally, self.loop, callers)
+        self.shared = Shared(limits, Wire("edge", wall=lambda: 1.8e9), self.core.tally, self.loop, callers)
         self.shared.clock = lambda: self.now
+
+
+class Raw(Listening):
+    """A listener, and the peers of its connections."""
 
     def close(self) -> None:
         self.loop.close()

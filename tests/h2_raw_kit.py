@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 import hpack
-from tests.edge_kit import Script, make_callers, make_core
+from tests import h1_raw_kit as plain
 
 from headwater.edge.caller import Caller
 from headwater.edge.http2 import frames
 from headwater.edge.http2.block import Blocks
 from headwater.edge.http2.connection import Connection
-from headwater.edge.listener import Limits, Shared
-from headwater.edge.wire import Wire
+from headwater.edge.listener import Limits
 
-LIMITS = Limits(
-    connections=10, header_bytes=2_000, header_s=10, idle_s=30, pipeline=4, write_high_bytes=100_000, write_stall_s=10,
-    write_least_bytes_s=4_096, streams=10,
-)  # fmt: skip
 GET = [(":method", "GET"), (":scheme", "https"), (":authority", "edge")]
 SETTINGS = frames.settings({})
 HELLO = frames.PREFACE + SETTINGS
 
 
-class Pipe(asyncio.Transport):
-    """A transport that keeps what is written; `room` bytes are taken at once, the rest stays unsent."""
+class Pipe(plain.Pipe):
+    """One whose peer may stop reading."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.written = bytearray()
         self.unsent = 0
         self.stuck = False
         self.protocol: Connection | None = None
         self.high = 1 << 20
-        self.closing = self.aborted = False
+        self.aborted = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        assert not self.closing, "nothing is written behind the end"
-        self.written += data
+        super().write(data)
         if self.stuck:
             self.unsent += len(data)
             if self.unsent > self.high and self.protocol is not None:
@@ -54,14 +46,8 @@ class Pipe(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return self.unsent
 
-    def close(self) -> None:
-        self.closing = True
-
     def abort(self) -> None:
         self.closing = self.aborted = True
-
-    def is_closing(self) -> bool:
-        return self.closing
 
 
 @dataclass(frozen=True)
@@ -79,17 +65,12 @@ class Frame:
         return int.from_bytes(self.payload[-4:] if self.kind == frames.RST_STREAM else self.payload[4:8], "big")
 
 
-class Raw:
+class Raw(plain.Listening):
     """The connection and its peer."""
 
-    def __init__(self, limits: Limits = LIMITS, **guard: object) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.now = 100.0
-        self.script = Script()
-        self.core = make_core(self.script)
-        callers = make_callers(self.core.tally, **guard)  # type: ignore[arg-type]
-        self.shared = Shared(limits, Wire("edge", wall=lambda: 1.8e9), self.core.tally, self.loop, callers)
-        self.shared.clock = lambda: self.now
+    def __init__(self, limits: Limits = plain.LIMITS, **guard: object) -> None:
+        super().__init__(limits=limits, **guard)  # type: ignore[arg-type]
+        callers = self.shared.callers
         caller = Caller(callers, "192.0.2.1", self.now)
         assert callers.guard.connect(caller.guest, 1, self.now) is None
         self.connection = Connection(self.core, self.shared, limits, Blocks(self.shared.wire), caller)

@@ -172,19 +172,25 @@ async def test_a_part_is_fetched_once_for_viewers_on_both_workers(edge: EdgeNode
     assert watching == 1  # one address, one User-Agent: the same viewer at both workers
 
 
-async def test_a_killed_worker_is_back_and_no_viewer_is_told_of_an_error(edge: EdgeNode) -> None:
+async def struck(edge: EdgeNode, blow: signal.Signals, seconds: float) -> list[Seen]:
+    """What viewers see while worker 0, which has some of them, is sent a signal, and another one takes its place."""
     before = processes(edge)
     loads: list[float] = []
 
-    def blow() -> None:
+    def strike() -> None:
         loads.append(edge.metric("headwater_edge_connections", worker="0"))
-        os.kill(before["0"], signal.SIGKILL)
+        os.kill(before["0"], blow)
 
-    seen = await watch(edge.base, 12, blow)
+    seen = await watch(edge.base, seconds, strike)
     after = processes(edge)
     assert loads[0] > 0
     assert after["1"] == before["1"] and after["node"] == before["node"]
     assert after["0"] != before["0"]
+    return seen
+
+
+async def test_a_killed_worker_is_back_and_no_viewer_is_told_of_an_error(edge: EdgeNode) -> None:
+    seen = await struck(edge, signal.SIGKILL, 12)
     assert edge.metric("headwater_edge_worker_restarts_total", worker="0") == 1
     for one in seen:
         assert one.errors == []
@@ -212,18 +218,7 @@ def hung(edge: EdgeNode, name: str) -> float:
 
 
 async def test_a_worker_that_hangs_is_replaced_and_its_viewers_come_back(edge: EdgeNode) -> None:
-    before = processes(edge)
-    loads: list[float] = []
-
-    def blow() -> None:
-        loads.append(edge.metric("headwater_edge_connections", worker="0"))
-        os.kill(before["0"], signal.SIGSTOP)
-
-    seen = await watch(edge.base, 18, blow)
-    after = processes(edge)
-    assert loads[0] > 0
-    assert after["1"] == before["1"] and after["node"] == before["node"]
-    assert after["0"] != before["0"]
+    seen = await struck(edge, signal.SIGSTOP, 18)
     assert (hung(edge, "0"), hung(edge, "1"), hung(edge, "node")) == (1, 0, 0)
     assert "a process hangs and is ended" in edge.peer.text()
     pauses = sorted(one.longest_pause for one in seen)

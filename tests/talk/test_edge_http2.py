@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import pytest
 from tests.edge_kit import LiveStream
-from tests.h2_raw_kit import GET, HELLO, LIMITS, SETTINGS, Raw, body_of, ended, kinds, stored
+from tests.h1_raw_kit import LIMITS
+from tests.h2_raw_kit import GET, HELLO, SETTINGS, Raw, body_of, ended, kinds, stored
 
 from headwater.edge.http2 import frames
 from headwater.edge.http2.frames import Code, frame

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.h2_raw_kit import GET, HELLO, LIMITS, Raw, body_of, ended, kinds, stored
+from tests.h1_raw_kit import LIMITS
+from tests.h2_raw_kit import GET, HELLO, Raw, body_of, ended, kinds, stored
 
 from headwater.edge.growing import Growing
 from headwater.edge.http2 import frames
