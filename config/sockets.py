@@ -15,11 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from headwater.edge.bind import NOT_HERE
+
 BACKLOG = 4_096
 """Of the node's socket. Why: all workers' requests at once, while the node is away."""
-
-_NOT_HERE = frozenset((errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL))
-"""The machine does not have it: `localhost` is ::1 too in many a hosts file, whether or not there is IPv6."""
 
 
 class ListenSockets:
@@ -49,7 +48,7 @@ class ListenSockets:
                     self.port = int(probe.getsockname()[1])
                 return
             except OSError as error:
-                if error.errno not in _NOT_HERE:
+                if error.errno not in NOT_HERE:
                     raise
                 absent = error
         raise absent or OSError(errno.EADDRNOTAVAIL, "no such address")
@@ -67,7 +66,7 @@ class ListenSockets:
             try:
                 bound.append(self._bound(family, address))
             except OSError as error:
-                if error.errno not in _NOT_HERE:
+                if error.errno not in NOT_HERE:
                     for other in bound:
                         other.close()
                     raise

@@ -13,11 +13,9 @@ from .caller import Caller
 from .core import Core
 from .entities import local
 from .heads import Head, Refusal
-from .listener import Limits, Shared, peer_address
+from .listener import NEVER, Limits, Shared, peer_address
 from .message import Entity
 from .proxyproto import BadProxyHeader, read_header
-
-NEVER = float("inf")
 
 
 class Arrival(asyncio.Protocol, ABC):

@@ -11,7 +11,7 @@ from headwater.config.settings import EdgeHttp
 
 Protocols = Callable[[], asyncio.Protocol]
 
-_NOT_HERE = frozenset((errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL))
+NOT_HERE = frozenset((errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL))
 """The machine does not have it: `localhost` is ::1 too in many a hosts file, whether or not there is IPv6."""
 
 
@@ -76,7 +76,7 @@ def _bound_by_name(host: str, port: int, backlog: int) -> list[socket.socket]:
         try:
             bound.append(socket.create_server(at, family=family, backlog=backlog))
         except OSError as error:
-            if error.errno not in _NOT_HERE:
+            if error.errno not in NOT_HERE:
                 for other in bound:
                     other.close()
                 raise

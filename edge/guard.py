@@ -45,7 +45,7 @@ class Bucket:
 
     def take(self, now: float, *, debt: bool = False) -> bool:
         """Take one. False: there is none, or with `debt`: as many as fit in are owed already."""
-        tokens = min(self._burst, self._tokens + (now - self._at) * self._per_s)
+        tokens = self._there(now)
         self._at = now
         taken = tokens >= (1.0 - self._burst if debt else 1.0)
         self._tokens = tokens - 1.0 if taken else tokens
@@ -53,7 +53,10 @@ class Bucket:
 
     def has(self, now: float) -> bool:
         """Whether `take` would find one."""
-        return min(self._burst, self._tokens + (now - self._at) * self._per_s) >= 1.0
+        return self._there(now) >= 1.0
+
+    def _there(self, now: float) -> float:
+        return min(self._burst, self._tokens + (now - self._at) * self._per_s)
 
     def fine(self, tokens: float) -> None:
         """Take more, as far as there are any."""

@@ -13,7 +13,7 @@ import asyncio
 from collections import deque
 from dataclasses import replace
 
-from .arrival import NEVER, Arrival
+from .arrival import Arrival
 from .asking import Laggard, ask, refused_by, whose
 from .body import Body
 from .caller import Caller
@@ -21,7 +21,7 @@ from .core import Core
 from .growing import finished
 from .guard import Guest
 from .heads import Head, Refusal
-from .listener import Limits, Shared
+from .listener import NEVER, Limits, Shared
 from .message import Entity, Outcome, Request, Response, Ticket
 from .parse import Parser
 from .repeats import Repeat, form_of
@@ -106,7 +106,7 @@ class Connection(Arrival):
         if caller is None or caller.proxies or self._header is not None or transport is None or shared.draining:
             return False
         now = shared.clock()
-        form = form_of(self._core.stored(known.key, now), gzip=known.gzip)
+        form = form_of(self._core.stored(known.key, now), gzip=known.head.request.gzip)
         if form is None or (self._encrypted and len(form.body) > JOIN_LIMIT):
             return False
         guest, tally = caller.guest, self._core.tally

@@ -20,6 +20,8 @@ from .message import Tally
 from .repeats import Repeats
 from .wire import Wire
 
+NEVER = float("inf")
+"""A deadline that does not come."""
 SHARDS = 16
 SWEEP_MOST_S = 4.0
 """How late a time-out may be noticed at most."""

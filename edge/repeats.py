@@ -19,12 +19,11 @@ MOST = 1_024
 class Repeat:
     """One of them."""
 
-    __slots__ = ("gzip", "head", "key")
+    __slots__ = ("head", "key")
 
-    def __init__(self, head: Head, key: str, *, gzip: bool) -> None:
+    def __init__(self, head: Head, key: str) -> None:
         self.head = head
         self.key = key
-        self.gzip = gzip
 
 
 class Repeats:
@@ -47,7 +46,7 @@ class Repeats:
             return
         if len(self._known) >= MOST:
             self._known.clear()
-        self._known[head.raw] = Repeat(Head(request, True, False), key, gzip=request.gzip)
+        self._known[head.raw] = Repeat(Head(request, True, False), key)
 
 
 def path_of(request: Request) -> str | None:

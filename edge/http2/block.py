@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from headwater.edge.message import Entity, Headers, Outcome, Response
+from headwater.edge.message import Entity, Headers, Response
 
 from .hpack import STATIC
 from .huffman import encode
@@ -21,8 +21,6 @@ for _index, (_name, _value) in enumerate(STATIC, 1):
     _NAMES.setdefault(_name, _index)
     _WHOLE[_name, _value] = _index
 _FIELDS: dict[tuple[bytes, bytes], bytes] = {}
-
-_HIT = ("h2", Outcome.HIT)
 
 TABLE_OFF = b"\x20"
 """A table size update to 0: said once to a peer whose table is smaller than by default (RFC 7541 section 4.2)."""
@@ -95,13 +93,6 @@ class Blocks:
         if entity.own:
             return fixed + encoded(b"date", self._wire.date())
         age = response.age or 0
-        return fixed + (self._ages[age] if age < len(self._ages) else encoded(b"age", b"%d" % age))
-
-    def hit(self, entity: Entity, age: int) -> bytes:
-        """`block` of a plain hit, with nothing to decide."""
-        fixed = entity.wire.get(_HIT)
-        if fixed is None:
-            fixed = entity.wire[_HIT] = self._fixed(Response(entity, Outcome.HIT, age), len(entity.body))
         return fixed + (self._ages[age] if age < len(self._ages) else encoded(b"age", b"%d" % age))
 
     def _fixed(self, response: Response, length: int | None) -> bytes:

@@ -14,7 +14,7 @@ from headwater.edge.asking import Laggard, ask, refused_by, whose
 from headwater.edge.caller import Caller
 from headwater.edge.core import Core
 from headwater.edge.entities import local
-from headwater.edge.listener import Limits, Shared
+from headwater.edge.listener import NEVER, Limits, Shared
 from headwater.edge.message import Entity, Outcome, Response
 from headwater.edge.repeats import form_of
 
@@ -24,7 +24,6 @@ from .frames import Code, ConnectionFault
 from .session import Session
 from .stream import Stream
 
-NEVER = float("inf")
 _BUFFER = memoryview(bytearray(64 << 10))
 """What all connections read into, since each takes what it read out at once. Why: without one of their own, transports
 make a new buffer of 256 KiB for each read."""
@@ -160,7 +159,8 @@ class Connection(asyncio.BufferedProtocol):
         entity = form_of(self._core.stored(asked.plain, now), gzip=asked.request.gzip)
         if entity is None or (guest.bucket is not None and not guest.bucket.has(now)):
             return False
-        if not sender.send_plain(number, self._blocks.hit(entity, entity.age_at(now)), entity.body):
+        block = self._blocks.block(Response(entity, Outcome.HIT, entity.age_at(now)), len(entity.body))
+        if not sender.send_whole(number, block, entity.body, sender.initial):
             return False
         if guest.bucket is not None:
             guest.bucket.take(now)

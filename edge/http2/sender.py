@@ -82,45 +82,22 @@ class Sender:
         """Its head, and what is at hand of its content, are there."""
         self._heads.append(stream)
 
-    def send_whole(self, stream: Stream, block: bytes) -> bool:
-        """Put a whole answer into `out`, when nobody is before it and all windows allow; whether it was done."""
-        size = len(stream.body)
-        if (
-            self._heads
-            or self._queued
-            or stream.more
-            or size > self.window
-            or size > stream.window
-            or size >= self.room
-            or len(block) > self.frame_bytes
-        ):
-            return False
-        length = len(block)
-        flags = END_HEADERS if size else END_HEADERS | END_STREAM
-        self.out.append(FRAME.pack(length >> 8, length & 255, HEADERS, flags, stream.id))
-        self.out.append(block)
-        self.room -= length
-        if size:
-            self.room -= size
-            self._cut(stream, size)
-        return True
+    def send_whole(self, number: int, block: bytes, body: bytes | memoryview, window: int) -> bool:
+        """Put a whole answer into `out`, when nobody is before it and all windows allow; whether it was done.
 
-    def send_plain(self, number: int, block: bytes, body: bytes | memoryview) -> bool:
-        """As `send_whole`, for a stream that was only just opened and has nothing else to it."""
-        size, length, most = len(body), len(block), self.frame_bytes
-        if self._heads or self._queued or size > min(self.window, self.initial) or size >= self.room or length > most:
+        `window`: of its stream, which ends with it.
+        """
+        size, length = len(body), len(block)
+        if self._heads or self._queued or size > self.window or size > window or size >= self.room:
+            return False
+        if length > self.frame_bytes:
             return False
         flags = END_HEADERS if size else END_HEADERS | END_STREAM
-        out = self.out
-        out.append(FRAME.pack(length >> 8, length & 255, HEADERS, flags, number))
-        out.append(block)
-        for position in range(0, size, most):
-            stop = min(position + most, size)
-            out.append(frame_head(DATA, END_STREAM if stop == size else 0, number, stop - position))
-            out.append(body if size <= most else memoryview(body)[position:stop])
-        self.window -= size
-        self.sent += size
+        self.out.append(FRAME.pack(length >> 8, length & 255, HEADERS, flags, number))
+        self.out.append(block)
         self.room -= size + length
+        if size:
+            self._put(number, memoryview(body), 0, size, ends=True)
         return True
 
     def grown(self, stream: Stream) -> None:
@@ -213,18 +190,23 @@ class Sender:
 
     def _cut(self, stream: Stream, amount: int) -> None:
         """DATA frames of the next `amount` bytes of what is at hand."""
-        out, body, position, most = self.out, stream.body, stream.position, self.frame_bytes
-        stop, end, number = position + amount, len(body), stream.id
+        position, stop = stream.position, stream.position + amount
+        ends = stop == len(stream.body) and not stream.more
+        self._put(stream.id, stream.body, position, stop, ends=ends)
+        stream.position = stop
+        stream.window -= amount
+        stream.sent += amount
+
+    def _put(self, number: int, body: memoryview, position: int, stop: int, *, ends: bool) -> None:
+        """DATA frames of `body` from `position` to `stop`; `ends`: the stream ends with the last of them."""
+        out, most, amount = self.out, self.frame_bytes, stop - position
         while position < stop:
             cut = min(position + most, stop)
-            last = END_STREAM if cut == end and not stream.more else 0
+            last = END_STREAM if ends and cut == stop else 0
             out.append(frame_head(DATA, last, number, cut - position))
             out.append(body[position:cut])
             position = cut
-        stream.position = position
-        stream.window -= amount
         self.window -= amount
-        stream.sent += amount
         self.sent += amount
 
     def _dry(self, stream: Stream, done: list[Stream]) -> None:

@@ -307,7 +307,8 @@ class Session(Control):
         stream.replied = True
         if self._table_off:
             block, self._table_off = TABLE_OFF + block, False
-        if stream.ended and self.sender.send_whole(stream, block):
+        whole = stream.ended and not stream.more
+        if whole and self.sender.send_whole(stream.id, block, stream.body, stream.window):
             del self.streams[stream.id]
             self._closed.append(stream.id)
             stream.close()  # its place in a growing body too
