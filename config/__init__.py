@@ -19,8 +19,8 @@ Modules
     load                reads and explains
     logs, admin, loopwatch     what every process has: redacted logs, metrics and health, event-loop lag
     running, roles, edgerole   how a process runs a role
-    edgeplan, merge     what each process of a crew gets, and how their metrics become one (sans-IO)
-    crew, generation, sockets  the parent, its children, the sockets that outlive them
+    edgeplan, merge, vigil  what each process of a crew gets, how their metrics become one, who hangs (sans-IO)
+    crew, generation, spare, sockets  the parent, its children, the one that waits, the sockets that outlive them
     edgemember, report, control, crewbook, crewmetrics, pinproxy
                         one process of a crew, and how the parent speaks for all of them
     demo                the publisher of `up --demo`

@@ -17,15 +17,16 @@ comes: joined, bounded, resumed), fills (all of them), version, livewindow and f
 On disk: diskformat (one object as a file), diskindex (which there are), diskfirst (the disk before the upstream).
 Before look-up: tokens and jwts (playback tokens), gate (takes them off requests and judges them).
 Before requests: addresses, proxyproto and forwarded (whose connection it is), caller, guard (limits, who is kept),
-fields and asking (what both front ends have in common).
+fields and asking (what both front ends have in common), heads (what an HTTP/1 connection answers), repeats (what is
+asked for by its path alone, and answered in a shorter way).
 At the start: unusable (what a setting names and cannot be used).
 Several upstreams: tiers (choice, failover, second requests), homes and rendezvous (where a stream lives), member
 and breaker (health of one), lineage, learn and paths (whose playlist names what), succession, join and scout (whose
 playlist a follower shows), loops (CDN-Loop).
 Several processes: post (what this one is), patience (a worker's requests while its node is away).
 Shells: bind (sockets), fetch (aiohttp client), relay (its bodies: whole, or piece by piece), upstreams (all clients
-and the tier), wire, body and http1 (viewers' HTTP/1), tls, tlsserver, tlsmetrics and malloc (viewers' TLS), keyring
-(keys of tokens), filemark, disk and diskfiles (threads, files), metrics, reports, storemetrics and tiermetrics,
+and the tier), wire, body, arrival and http1 (viewers' HTTP/1), tls, tlsserver, tlsmetrics and malloc (viewers' TLS),
+keyring (keys of tokens), filemark, disk and diskfiles (threads, files), metrics, reports, storemetrics and tiermetrics,
 pinapi, purgeapi and jsonbody (admin pages), refusals (log), app (`EdgeServer`).
 
 Words

@@ -8,7 +8,7 @@ Flow
       video   pictures: decode -> picture.Upright -> ..grid (which places, IDRs) -> rungs -> samples; stills
               rungs, each in its lane (a thread): picture.Shaper -> video.VideoEncoder
       sound   audio: decode -> sound.SoundEncoder per rung: resampler, whole frames, encoder -> samples
-    `options` says to each encoder what a rung is, `lanes` are the threads.
+    `options` says to each encoder what a rung is, `lanes` are the threads, `heap` gives memory back.
 
 Threads
     reader      only reads the socket
