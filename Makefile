@@ -51,6 +51,7 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@.ci/need /usr/sbin/nginx:nginx /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp \
 		srt-live-transmit:srt-tools /usr/sbin/varnishd:varnish h2load:nghttp2-client
+	@case ' $(ARGS) ' in *' chain '*) .ci/need chromium:chromium;; esac
 	@$(BIN)/python -m headwater.loadtest.bench $(ARGS)
 
 soak: $(VENV)/.dev

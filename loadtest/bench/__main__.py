@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import delay, hits, http2, ingest, ladder, ladder_soak, load, prometheus, soak, srt, srt_watch
+from . import chain, delay, hits, http2, ingest, ladder, ladder_soak, load, prometheus, soak, srt, srt_watch
 
 
 def _ingest(folder: Path, arguments: argparse.Namespace) -> int:
@@ -160,6 +160,17 @@ def _prometheus_soak(folder: Path, arguments: argparse.Namespace) -> int:
     return 1 if found.problems else 0
 
 
+def _chain(folder: Path, arguments: argparse.Namespace) -> int:
+    players, copies, viewers = arguments.players, arguments.copies, arguments.chain_viewers
+    found = chain.run(folder, players=players, copies=copies, viewers=viewers, say=print)
+    print("\nTwo origins, shield, two leaves of two workers")
+    print(f"{players} hls.js players, {copies} ffmpegs, {viewers} scripted viewers\n")
+    print("\n".join([*found.lines, "", *found.notes]))
+    for problem in found.problems[:20]:
+        print(f"PROBLEM {problem}")
+    return 1 if found.problems else 0
+
+
 BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
     "ingest": _ingest,
     "delay": _delay,
@@ -173,11 +184,12 @@ BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
     "ladder-soak": _ladder_soak,
     "srt-soak": _srt_soak,
     "prometheus-soak": _prometheus_soak,
+    "chain": _chain,
 }
 
 
 SHORT = ["ingest", "delay", "ladder", "srt", "load-capacity", "load-compare", "hits", "h2"]
-"""What `all` are: the figures of docs/benchmarks.md; a soak is asked for by its name."""
+"""What `all` are: the figures of docs/benchmarks.md; a soak, and the chain, are asked for by their names."""
 
 
 def main() -> int:
@@ -195,6 +207,9 @@ def main() -> int:
     parser.add_argument("--viewers", type=int, default=8_000, help="viewers in `load-capacity` (8000)")
     parser.add_argument("--cache-viewers", type=int, default=1_000, help="viewers in `load-compare` (1000)")
     parser.add_argument("--video-only", action="store_true", help="no audio for the viewers in `load-compare`")
+    parser.add_argument("--players", type=int, default=8, help="hls.js players in `chain` (8)")
+    parser.add_argument("--copies", type=int, default=12, help="ffmpegs that play in `chain` (12)")
+    parser.add_argument("--chain-viewers", type=int, default=2_000, help="scripted viewers in `chain` (2000)")
     parser.add_argument("--threads", type=int, default=1, help="of each of ffmpeg's encoders in `ladder` (1)")
     arguments = parser.parse_args()
     asked = [arguments.benches] if isinstance(arguments.benches, str) else arguments.benches

@@ -23,6 +23,13 @@ FLAGS = [
     "--disable-renderer-backgrounding",
     "--disable-backgrounding-occluded-windows",
 ]
+FIGURES = """() => {
+    const video = document.querySelector('video');
+    const stallingMs = stallBegan === null ? 0 : performance.now() - stallBegan;
+    const {currentTime: time, paused, videoWidth: width} = video;
+    return {...window.headwater, stallingMs, time, paused, width};
+}"""
+"""What `figures` are, of a player page. `stallingMs`: of a stall that lasts, which `stalledMs` does not have yet."""
 
 
 @contextlib.contextmanager
@@ -45,14 +52,15 @@ def open_player(chromium: Browser, url: str) -> Page:
 
 def figures(page: Page) -> dict[str, Any]:
     """What the page says of itself (`window.headwater`), and where its video is."""
-    found = page.evaluate(
-        """() => {
-            const video = document.querySelector('video');
-            return {...window.headwater, time: video.currentTime, paused: video.paused, width: video.videoWidth};
-        }"""
-    )
+    found = page.evaluate(FIGURES)
     assert isinstance(found, dict)
     return found
+
+
+def moves(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether there is a picture, and it has moved."""
+    # The clock of a player may move with a seek before there is anything to see.
+    return bool(now["width"] and now["time"] > before["time"] > 0 and now["firstFrameMs"] is not None)
 
 
 def wait_playing(page: Page, *, timeout_s: float = 40) -> dict[str, Any]:
@@ -62,8 +70,7 @@ def wait_playing(page: Page, *, timeout_s: float = 40) -> dict[str, Any]:
     while time.monotonic() < deadline:
         page.wait_for_timeout(250)
         now = figures(page)
-        # The clock of a player may move with a seek before there is anything to see.
-        if now["width"] and now["time"] > before["time"] > 0 and now["firstFrameMs"] is not None:
+        if moves(before, now):
             return now
         before = now
     raise AssertionError(f"not playing after {timeout_s} s: {before}")

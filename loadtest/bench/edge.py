@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .metrics import samples
-from .processes import fetched, free_port, pinned, started
+from .processes import Peer, fetched, free_port, pinned, started
 
 
 class EdgeNode:
-    """One edge. `upstreams`: base URLs by name; `workers`: processes that serve viewers; `own`: lines of [edge],
-    `extra`: more tables, as TOML; `core`: the one that it runs on."""
+    """One edge. `upstreams`: base URLs by name; `weights`: of those that are not 1; `workers`: processes that serve
+    viewers; `own`: lines of [edge], `extra`: more tables, as TOML; `core`: the one that it runs on."""
 
     def __init__(
         self,
@@ -20,6 +20,7 @@ class EdgeNode:
         name: str,
         upstreams: Mapping[str, str],
         *,
+        weights: Mapping[str, float] | None = None,
         workers: int = 1,
         own: str = "",
         extra: str = "",
@@ -27,7 +28,11 @@ class EdgeNode:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port, self.admin = free_port(), free_port()
-        entries = "\n".join(f'[[edge.upstreams]]\nname = "{label}"\nurl = "{url}"' for label, url in upstreams.items())
+        weights = weights or {}
+        entries = "\n".join(
+            f'[[edge.upstreams]]\nname = "{label}"\nurl = "{url}"\nweight = {weights.get(label, 1)}'
+            for label, url in upstreams.items()
+        )
         self.config = config = folder / f"{name}.toml"
         config.write_text(
             f"""
@@ -46,10 +51,18 @@ port = {self.admin}
 {extra}
 """
         )
-        command = [*pinned(core), sys.executable, "-m", "headwater.config.cli", "edge", "--config", str(config)]
-        self.peer = started(
-            command, folder / f"{name}.log", lambda _: self._ready(), what=f"{name} is ready", timeout_s=40
-        )
+        self._command = [*pinned(core), sys.executable, "-m", "headwater.config.cli", "edge", "--config", str(config)]
+        self._folder, self._name, self._starts = folder, name, 0
+        self.peer = self._start()
+
+    def restart(self) -> None:
+        """Start it again, on the same ports, after it has ended. Raises TimeoutError or PeerEnded."""
+        self.peer = self._start()
+
+    def _start(self) -> Peer:
+        self._starts += 1
+        log = self._folder / (f"{self._name}.log" if self._starts == 1 else f"{self._name}-{self._starts}.log")
+        return started(self._command, log, lambda _: self._ready(), what=f"{self._name} is ready", timeout_s=40)
 
     @property
     def base(self) -> str:
@@ -61,12 +74,16 @@ port = {self.admin}
 
         Raises KeyError when there are none, RuntimeError when there is no page of metrics.
         """
+        if not (found := samples(self.metrics(), name, **labels)):
+            raise KeyError(name)
+        return sum(sample.value for sample in found)
+
+    def metrics(self) -> str:
+        """The text of /metrics. Raises RuntimeError when there is none."""
         status, body = fetched(f"http://127.0.0.1:{self.admin}/metrics", 5)
         if status != 200:
             raise RuntimeError(f"/metrics answered {status}")
-        if not (found := samples(body.decode(), name, **labels)):
-            raise KeyError(name)
-        return sum(sample.value for sample in found)
+        return body.decode()
 
     def _ready(self) -> bool:
         return fetched(f"{self.base}/readyz", 2)[0] == 200

@@ -1,4 +1,5 @@
-"""A real `headwater up` for tests and benchmarks: its own ports, its own state folder, stopped with SIGTERM."""
+"""A real `headwater up` (or `headwater origin`) for tests and benchmarks: its own ports, its own state folder, stopped
+with SIGTERM."""
 
 from __future__ import annotations
 
@@ -39,6 +40,8 @@ class Headwater:
     env: dict[str, str] = field(default_factory=dict)
     """Environment beside ours."""
     ports: dict[str, int] = field(default_factory=dict)
+    role: str = "up"
+    """Or `origin`: that role alone, without an edge."""
     peer: Peer | None = None
     starts: int = 0
 
@@ -53,7 +56,7 @@ class Headwater:
         config.write_text(self._toml())
         self.starts += 1
         log = self.folder / f"headwater-{self.starts}.log"
-        command = [sys.executable, "-m", "headwater.config.cli", "up", "--config", str(config)]
+        command = [sys.executable, "-m", "headwater.config.cli", self.role, "--config", str(config)]
         self.peer = Peer(command + ["--demo"] * self.demo, log, env=self.env)
         try:
             wait_until(self._ready, timeout_s=40, what="the server is ready", peer=self.peer)
@@ -63,9 +66,11 @@ class Headwater:
         return self
 
     def wait_playable(self, name: str, *, timeout_s: float = 30) -> None:
-        """Until the edge has the stream `name`; TimeoutError or PeerEnded when it never does."""
+        """Until the edge (the origin, where it is alone) has the stream `name`; TimeoutError or PeerEnded when it never
+        does."""
+        at = "edge" if self.role == "up" else "origin"
         wait_until(
-            lambda: self.get(f"/live/{name}/index.m3u8")[0] == 200,
+            lambda: self.get(f"/live/{name}/index.m3u8", at=at)[0] == 200,
             timeout_s=timeout_s,
             what=f"{name} is playable",
             peer=self.peer,
@@ -139,7 +144,8 @@ class Headwater:
         return total(self.metrics(at=at), name, **labels)
 
     def _ready(self) -> bool:
-        return self.get("/readyz")[0] == 200 and self.get("/readyz", at="origin")[0] == 200
+        listeners = ("edge", "origin") if self.role == "up" else ("origin",)
+        return all(self.get("/readyz", at=listener)[0] == 200 for listener in listeners)
 
     def _toml(self) -> str:
         ports = self.ports
