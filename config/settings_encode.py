@@ -183,8 +183,9 @@ class Overload(Section):
 
     step_down_speed: Speed = Field(
         1.0,
-        description="Below this encoding speed (media seconds per second of work) over `step_down_after_s`: as many "
-        "steps down as it says are needed. Why: below 1 the ladder falls behind.",
+        description="Below this encoding speed (media seconds per second of work) over `step_down_after_s`, once the "
+        "rungs are a third of `step_down_lag_s` behind: as many steps down as it says are needed. Why: below 1 the "
+        "ladder falls behind.",
     )
     step_down_after_s: Seconds = Field(
         2, description="Over how long the speed is taken. Why: one busy second passes; two are two parts of a segment."

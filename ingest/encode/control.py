@@ -10,10 +10,11 @@ Levels are in the order of what viewers miss least. Each keeps what those before
 A plan has only the levels that help it: encoders in hardware have no effort steps, nor has the fastest preset; a slow
 frame rate is not halved.
 
-Down: when the speed over `step_down_after_s` is below `step_down_speed`, or the delay does not come back below
-`step_down_lag_s`; by as many levels as the speed says are needed. Up: one level, when it was calm for a time that
-doubles with each step up to the same level that had to be taken back. Above `max_lag_s` of delay nothing that is late
-is worth encoding: `Skip`. Delay that stays although the worker is fast is the source's own and does not count.
+Down: when the speed over `step_down_after_s` is below `step_down_speed` and has cost a third of `step_down_lag_s`, or
+the delay does not come back below `step_down_lag_s`; by as many levels as the speed says are needed. Up: one level,
+when it was calm for a time that doubles with each step up to the same level that had to be taken back. Above
+`max_lag_s` of delay nothing that is late is worth encoding: `Skip`. Delay that stays although the worker is fast is the
+source's own and does not count.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ the most that H.264 reorders, at 16 frames per second."""
 MOST_AT_ONCE = 0.5
 """Part of the work that is left after one decision, at least, where there are levels for it. Why: a stall of a second
 looks like no speed at all, and it takes a while to climb back from the last level."""
+
+SLOW_LAG = 1 / 3
+"""Part of `step_down_lag_s` by which the rungs are late when slowness counts. Why: on a machine with neighbours two
+slow seconds are nothing unusual; what they cost is a few frames of delay, which the next ones bring back."""
 
 MIN_WINDOW = 0.9
 """Part of `step_down_after_s` that has to be seen before the speed counts. Why: progress comes in steps."""
@@ -272,7 +277,8 @@ class Controller:
         limits = self._limits
         long_enough = self._watched(seen.now) >= limits.step_down_after_s * MIN_WINDOW
         slow = self.speed is not None and self.speed < limits.step_down_speed
-        if slow and long_enough and self._is_busy(seen.now):
+        behind = seen.lag_s - self._floor_s >= SLOW_LAG * limits.step_down_lag_s
+        if slow and behind and long_enough and self._is_busy(seen.now):
             return Cause.SPEED, f"encoding at {self.speed:.2f}x of real time over {limits.step_down_after_s:g} s"
         if self._late_since is None or seen.now - self._late_since < limits.step_down_after_s / 2:
             return None

@@ -172,6 +172,22 @@ def test_a_busy_second_is_no_reason() -> None:
     assert not driven.changes
 
 
+def test_slow_seconds_that_cost_little_are_no_reason() -> None:
+    driven = machine()
+    driven.run(1.5, 5)
+    driven.run(0.95, 4)
+    driven.run(1.5, 5)
+    assert driven.changes == [] and driven.lag < 1e-6
+
+
+def test_a_little_too_slow_for_long_steps_down_before_it_is_seen() -> None:
+    driven = machine()
+    driven.run(0.95, 12)
+    assert [change.meaning.level for _, change in driven.changes] == [1]
+    assert driven.changes[0][1].cause is Cause.SPEED
+    assert driven.most_lag < LIMITS.step_down_lag_s
+
+
 def test_delay_that_stays_steps_down_even_at_speed_one() -> None:
     driven = machine()
     driven.run(1.5, 10)
@@ -236,7 +252,7 @@ def test_a_new_worker_is_judged_by_itself() -> None:
 
 def test_nothing_is_judged_while_a_level_is_not_in_force() -> None:
     controller = Controller(PLAN, LIMITS)
-    changes = [controller.observe(Observation(number / 4, 0.1, 0.2, 0.25, 0, 0)) for number in range(40)]
+    changes = [controller.observe(Observation(number / 4, 0.4, 0.2, 0.25, 0, 0)) for number in range(40)]
     assert sum(map(len, changes)) > 0
     first = next(index for index, made in enumerate(changes) if made)
     assert not any(changes[first + 1 :])
