@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import tempfile
 from collections.abc import Callable
@@ -212,6 +213,8 @@ def main() -> int:
     parser.add_argument("--chain-viewers", type=int, default=2_000, help="scripted viewers in `chain` (2000)")
     parser.add_argument("--threads", type=int, default=1, help="of each of ffmpeg's encoders in `ladder` (1)")
     arguments = parser.parse_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a soak's progress is to be seen in a file, too
     asked = [arguments.benches] if isinstance(arguments.benches, str) else arguments.benches
     names = [name for one in asked for name in (SHORT if one == "all" else [one])]
     with tempfile.TemporaryDirectory(prefix="headwater-bench-", dir=_memory_folder()) as folder:

@@ -35,6 +35,8 @@ from .server import Headwater
 
 LOOK_S = 5.0
 """Between two looks at speed and memory."""
+TELL_S = 60.0
+"""Between two lines of progress; a change of quality is told at once."""
 MEMORY_GROWTH = 1.05
 """Allowed ratio of the last quarter's median to the first quarter's."""
 WARM_S = 60
@@ -73,7 +75,7 @@ def run(source: Path, folder: Path, *, seconds: float, say: Callable[[str], None
         with publishers(source, server.rtmp, 1, folder):
             server.wait_playable(STREAM)
             wait_until(lambda: offered(server) >= {*names[:-1]}, timeout_s=30, what="every rung is offered")
-            heard = asyncio.run(_watch(server, names, seconds, folder, found))
+            heard = asyncio.run(_watch(server, names, seconds, folder, found, say))
     finally:
         server.stop()
     _judge(heard, found)
@@ -84,7 +86,7 @@ def run(source: Path, folder: Path, *, seconds: float, say: Callable[[str], None
 
 
 async def _watch(
-    server: Headwater, names: list[str], seconds: float, folder: Path, found: Findings
+    server: Headwater, names: list[str], seconds: float, folder: Path, found: Findings, say: Callable[[str], None]
 ) -> Mapping[str, Heard]:
     heard = {name: Heard(name) for name in names}
     deadline = time.monotonic() + seconds
@@ -92,7 +94,7 @@ async def _watch(
     async with aiohttp.ClientSession() as session:
         with contextlib.ExitStack() as files:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_look(server, deadline, found))
+                group.create_task(_look(server, deadline, found, say))
                 for name, one in heard.items():
                     file = files.enter_context((folder / f"{name}.mp4").open("wb")) if name in wanted else None
                     follower = PartFollower(session, server.url(f"/live/{STREAM}/{name}/index.m3u8"))
@@ -100,9 +102,10 @@ async def _watch(
     return heard
 
 
-async def _look(server: Headwater, deadline: float, found: Findings) -> None:
+async def _look(server: Headwater, deadline: float, found: Findings, say: Callable[[str], None]) -> None:
     pids = workers(server)
     cpu, began = sum(map(cpu_seconds, pids)), time.monotonic()
+    level, told = 0, began
     while time.monotonic() < deadline:
         _, body = await asyncio.to_thread(server.get, "/streams.json", at="origin")
         ladder = next(entry["ladder"] for entry in json.loads(body)["streams"] if entry["name"] == STREAM)
@@ -113,6 +116,9 @@ async def _look(server: Headwater, deadline: float, found: Findings) -> None:
             found.problems.append("the encoder process was replaced")
             pids = workers(server)
         found.memory_mib.append(sum(map(resident_bytes, pids)) / (1 << 20))
+        if ladder["level"] != level or time.monotonic() - told >= TELL_S:
+            level, told = ladder["level"], time.monotonic()
+            say(f"{told - began:.0f} s: {ladder['speed']:.2f}x, level {level}, {found.memory_mib[-1]:.0f} MiB")
         await asyncio.sleep(LOOK_S)
     found.cpu = (sum(map(cpu_seconds, pids)) - cpu) / (time.monotonic() - began)
 
