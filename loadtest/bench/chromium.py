@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 EXECUTABLE = "/usr/bin/chromium"
 FLAGS = [
@@ -23,6 +23,8 @@ FLAGS = [
     "--disable-renderer-backgrounding",
     "--disable-backgrounding-occluded-windows",
 ]
+SMALL: ViewportSize = {"width": 400, "height": 300}
+"""Of a page, pixels: drawn by the processor, each picture costs as many."""
 FIGURES = """() => {
     const video = document.querySelector('video');
     const stallingMs = stallBegan === null ? 0 : performance.now() - stallBegan;
@@ -45,7 +47,7 @@ def browser() -> Iterator[Browser]:
 
 def open_player(chromium: Browser, url: str) -> Page:
     """Open a player page in a context of its own."""
-    page = chromium.new_context(viewport={"width": 800, "height": 600}).new_page()
+    page = chromium.new_context(viewport=SMALL).new_page()
     page.goto(url)
     return page
 
