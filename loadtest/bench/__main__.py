@@ -77,7 +77,7 @@ def _srt(folder: Path, arguments: argparse.Namespace) -> int:
     delays = {"RTMP": delay.measure(source, folder, seconds=arguments.seconds)}
     delays["SRT"] = srt.delay(source, folder, seconds=arguments.seconds)
     print(f"\n{crowd.callers} SRT callers of 2 Mbit/s, AES-256, followed for {arguments.seconds:.0f} s\n")
-    print("| CPU, % of a core | parts at the edge | GAP parts | packets | lost on the way | given up | kernel drops |")
+    print("| CPU, % of a core | parts followed | GAP parts | packets | lost on the way | given up | kernel drops |")
     print("|---|---|---|---|---|---|---|")
     shown = (
         f"{crowd.cpu_percent:.0f}",

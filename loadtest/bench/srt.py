@@ -1,6 +1,7 @@
 """SRT: many callers at once, CPU beside srt-live-transmit, delay beside RTMP.
 
-    callers     50 encrypted callers of 2 Mbit/s at one port, every stream followed part by part at the edge
+    callers     50 encrypted callers of 2 Mbit/s at one port of `headwater origin`, every stream followed part by part
+                at its listener. Why no edge: it would have a third of a core that the callers need on two of them
     cpu         a few encrypted callers of 8 Mbit/s: our server down to the parts, over SRT and over RTMP, and
                 srt-live-transmit, which receives and writes the bytes to nowhere; each alone, one after the other
     delay       from the last datagram of the frame that closes a part to that part at a client of the edge
@@ -27,12 +28,14 @@ from .delay import Delay, follow, pair, summary
 from .metrics import samples
 from .processes import FFMPEG, Peer, cpu_seconds, free_udp_port
 from .server import Headwater
-from .srtcallers import Job, start
+from .srtcallers import APART_S, CROWD_APART_S, Job, start
 from .srtpeers import Call, ffmpeg_caller, transmit_listener
 from .tsframes import FrameEnds, video_sizes
 
 PASSPHRASE = "of-the-benchmark"
 KEY_BYTES = 32
+CROWD_LATENCY_MS = 500
+"""Of each of many callers. Why: what the kernel drops while the origin is busy elsewhere comes again in that time."""
 LISTENS_S = 1.0
 """From the start of an srt-live-transmit until it listens."""
 SRT_SETTINGS = f'passphrase = "{PASSPHRASE}"\n[ingest.srt.limits]\nconnections_per_address = 256'
@@ -46,7 +49,7 @@ class Crowd:
     cpu_percent: float
     """Of one core, all callers together."""
     parts: int
-    """Received at the edge, of all streams together."""
+    """Received at the origin's listener, of all streams together."""
     gaps: int
     packets: int
     lost: int
@@ -77,19 +80,19 @@ def encode(folder: Path, name: str, size: str, kilobits: int) -> Path:
     return path
 
 
-def call(server: Headwater, index: int) -> Call:
+def call(server: Headwater, index: int, latency_ms: int = 120) -> Call:
     """How the caller of stream `bench<index>` calls."""
-    return server.srt(f"bench{index}", passphrase=PASSPHRASE, key_bytes=KEY_BYTES)
+    return server.srt(f"bench{index}", latency_ms=latency_ms, passphrase=PASSPHRASE, key_bytes=KEY_BYTES)
 
 
 @contextlib.contextmanager
-def callers(source: Path, calls: list[Call], folder: Path, name: str) -> Iterator[None]:
-    """ffmpegs that push `source` in a loop; RuntimeError when one said anything in the end."""
+def callers(source: Path, calls: list[Call], folder: Path, name: str, *, crowd: bool = False) -> Iterator[None]:
+    """ffmpegs that push `source` in a loop; RuntimeError when one said anything in the end. `crowd`: see `start`."""
     logs = [folder / f"{name}{index}.log" for index in range(len(calls))]
     jobs = [Job(tuple(ffmpeg_caller(source, one, loop=True)), str(log)) for one, log in zip(calls, logs, strict=True)]
-    peer = start(jobs, folder, name)
+    peer = start(jobs, folder, name, crowd=crowd)
     try:
-        time.sleep(0.02 * len(jobs))
+        time.sleep((CROWD_APART_S if crowd else APART_S) * len(jobs))
         yield
         said = [text for log in logs if (text := log.read_text(errors="replace").strip())]
         if said:
@@ -105,9 +108,10 @@ def crowd(folder: Path, *, count: int, seconds: float) -> Crowd:
     """`count` callers of 2 Mbit/s; every video rendition is followed for `seconds`."""
     source = encode(folder, "640x360-2M", "640x360", 2_000)
     room = f"max_streams = {count + 10}"
-    server = _Roomy(folder / "crowd", srt_settings=SRT_SETTINGS, room=room).start()
+    server = _Roomy(folder / "crowd", srt_settings=SRT_SETTINGS, room=room, role="origin").start()
+    calls = [call(server, index, CROWD_LATENCY_MS) for index in range(count)]
     try:
-        with callers(source, [call(server, index) for index in range(count)], folder, "crowd"):
+        with callers(source, calls, folder, "crowd", crowd=True):
             for index in range(count):
                 server.wait_playable(f"bench{index}", timeout_s=60)
             cpu, began = cpu_seconds(server.pid), time.monotonic()
@@ -139,7 +143,7 @@ class _Roomy(Headwater):
 
 async def _follow_all(server: Headwater, count: int, seconds: float) -> tuple[int, int]:
     async def one(session: aiohttp.ClientSession, index: int) -> tuple[int, int]:
-        follower = PartFollower(session, server.url(f"/live/bench{index}/source/index.m3u8"))
+        follower = PartFollower(session, server.url(f"/live/bench{index}/source/index.m3u8", at="origin"))
         deadline, parts, gaps = time.monotonic() + seconds, 0, 0
         async for part in follower.parts():
             parts += 1

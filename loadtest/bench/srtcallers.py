@@ -7,7 +7,9 @@ It ends with its standard input, or is killed as a group; its callers go with it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +22,9 @@ CONNECTED = b"SRT target connected"
 """What srt-live-transmit prints when its listener has accepted. What it reads before that is thrown away."""
 APART_S = 0.02
 """Between two starts."""
+CROWD_APART_S = 0.2
+"""The same in a crowd, whose callers do not come all at once."""
+CROWD = "crowd"
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,12 @@ class Job:
     bytes_per_s: float = 0
 
 
-def start(jobs: Sequence[Job], folder: Path, name: str) -> Peer:
-    """Run them until the peer is killed."""
+def start(jobs: Sequence[Job], folder: Path, name: str, *, crowd: bool = False) -> Peer:
+    """Run them until the peer is killed. `crowd`: they come a few at a time, and leave the processors to the receiver,
+    as other machines do."""
     path = folder / f"{name}.jobs.json"
     path.write_text(json.dumps([asdict(job) for job in jobs]))
-    return Peer([sys.executable, "-m", __name__, str(path)], folder / f"{name}.jobs.log")
+    return Peer([sys.executable, "-m", __name__, str(path), *([CROWD] if crowd else ())], folder / f"{name}.jobs.log")
 
 
 async def _run(job: Job) -> None:
@@ -75,12 +81,23 @@ async def _feed(process: asyncio.subprocess.Process, job: Job) -> None:
         return  # it is gone
 
 
-async def _main(jobs: list[Job]) -> None:
+def _step_back() -> None:
+    """At a low priority from here on, in the kernel's group of this session too."""
+    with contextlib.suppress(OSError):  # the kernel groups nothing: then the priority is enough
+        Path("/proc/self/autogroup").write_text("10")
+    os.nice(10)
+
+
+async def _main(jobs: list[Job], apart_s: float) -> None:
     async with asyncio.TaskGroup() as group:
         for job in jobs:
             group.create_task(_run(job))
-            await asyncio.sleep(APART_S)
+            await asyncio.sleep(apart_s)
 
 
 if __name__ == "__main__":
-    asyncio.run(_main([Job(**found) for found in json.loads(Path(sys.argv[1]).read_text())]))
+    crowded = sys.argv[2:] == [CROWD]
+    if crowded:
+        _step_back()
+    found = [Job(**one) for one in json.loads(Path(sys.argv[1]).read_text())]
+    asyncio.run(_main(found, CROWD_APART_S if crowded else APART_S))
