@@ -158,7 +158,13 @@ class EdgeCrew:
     async def _restarts(self) -> None:
         while True:
             self._again = False
-            self._book.restarted(await self._restarted())
+            try:
+                outcome = await self._restarted()
+            except Exception:
+                # What nobody thought of: the processes that serve go on, and it is not kept from the log.
+                log.exception("hot restart failed: an error of the server")
+                outcome = Restart.FAILED
+            self._book.restarted(outcome)
             if not self._again or self._leaving:
                 return
 

@@ -144,6 +144,24 @@ async def test_settings_that_cannot_be_used_change_nothing(house: House) -> None
     assert [house.count(result) for result in Restart] == [0, 1, 0]
 
 
+async def test_an_error_of_the_server_is_logged_and_the_next_restart_works(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.crew.start()
+    before = house.processes.running()
+
+    async def broken() -> Restart:
+        raise RuntimeError("nobody thought of it")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.crew, "_restarted", broken)
+        await house.hang_up()
+    assert house.count(Restart.FAILED) == 1
+    assert house.processes.running() == before
+    await house.hang_up()
+    assert house.count(Restart.DONE) == 1
+
+
 async def test_processes_that_do_not_start_change_nothing(house: House) -> None:
     await house.crew.start()
     before = dict(house.processes.running())
