@@ -10,7 +10,7 @@ import os
 import re
 from pathlib import Path
 
-from .processes import FFMPEG, Peer
+from .processes import FFMPEG, Peer, step_back
 
 TAIL = 1_000
 """Bytes of ffmpeg's account that have its last entry in them."""
@@ -24,6 +24,7 @@ class HlsCopy:
         command = [FFMPEG, "-nostdin", "-v", "warning", "-nostats", "-stats_period", "0.5"]
         command += ["-progress", str(self._account), "-i", url, "-map", "0", "-c", "copy", "-f", "null", "-"]
         self.peer = Peer(command, log)
+        step_back(self.peer.pid)
 
     @property
     def frames(self) -> int | None:

@@ -49,6 +49,17 @@ def _free_port(kind: socket.SocketKind) -> int:
     raise RuntimeError("no free port")
 
 
+def step_back(pid: int) -> None:
+    """A process that stands for another machine leaves the processors to the servers under test.
+
+    `pid`: of the leader of a session. Why not its priority alone: the kernel shares processors among sessions first
+    (autogroups), and each `Peer` is one: a dozen clients would leave a server a twelfth.
+    """
+    with contextlib.suppress(OSError):  # a kernel that does not group by sessions: then the priority is enough
+        Path(f"/proc/{pid}/autogroup").write_text("10")
+    os.setpriority(os.PRIO_PROCESS, pid, 10)
+
+
 class PeerEnded(Exception):
     """A process ended while something was expected of it; the text has its last words."""
 

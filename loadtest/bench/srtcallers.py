@@ -7,7 +7,6 @@ It ends with its standard input, or is killed as a group; its callers go with it
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import sys
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .processes import Peer
+from .processes import Peer, step_back
 from .srtpeers import TS_DATAGRAM
 
 CONNECTED = b"SRT target connected"
@@ -81,13 +80,6 @@ async def _feed(process: asyncio.subprocess.Process, job: Job) -> None:
         return  # it is gone
 
 
-def _step_back() -> None:
-    """At a low priority from here on, in the kernel's group of this session too."""
-    with contextlib.suppress(OSError):  # the kernel groups nothing: then the priority is enough
-        Path("/proc/self/autogroup").write_text("10")
-    os.nice(10)
-
-
 async def _main(jobs: list[Job], apart_s: float) -> None:
     async with asyncio.TaskGroup() as group:
         for job in jobs:
@@ -98,6 +90,6 @@ async def _main(jobs: list[Job], apart_s: float) -> None:
 if __name__ == "__main__":
     crowded = sys.argv[2:] == [CROWD]
     if crowded:
-        _step_back()
+        step_back(os.getpid())
     found = [Job(**one) for one in json.loads(Path(sys.argv[1]).read_text())]
     asyncio.run(_main(found, CROWD_APART_S if crowded else APART_S))
