@@ -12,6 +12,7 @@
     drive       one generator process of the load harness, and the bad server, as children
     caches      nginx and Varnish as caches of a live origin
     load        what one generator drives; our edge beside nginx and Varnish
+    node        two workers under thousands of viewers: requests upstream per part
     hits        what a cached answer costs our edge and nginx; http2: the same over TLS and HTTP/2
     files       what both are caches of then; certificates: self-signed ones
     soak        thirty minutes of one stream

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import chain, delay, hits, http2, ingest, ladder, ladder_soak, load, prometheus, soak, srt, srt_watch
+from . import chain, delay, hits, http2, ingest, ladder, ladder_soak, load, node, prometheus, soak, srt, srt_watch
 
 
 def _ingest(folder: Path, arguments: argparse.Namespace) -> int:
@@ -138,6 +138,13 @@ def _load_compare(folder: Path, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _node(folder: Path, arguments: argparse.Namespace) -> int:
+    found = node.measure(folder / "node", viewers=arguments.node_viewers, seconds=arguments.seconds)
+    print("\nOne node of two workers, parts of a second, everything on two cores\n")
+    print("\n".join(node.report(found)))
+    return 1 if found.asked > found.parts + 1 else 0
+
+
 def _hits(folder: Path, arguments: argparse.Namespace) -> int:
     found = hits.measure(folder / "hits", seconds=min(arguments.seconds, 10))
     print(f"\nEverything in the cache, HTTP/1.1, {hits.CONNECTIONS} connections, one core each\n")
@@ -179,6 +186,7 @@ BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
     "srt": _srt,
     "load-capacity": _load_capacity,
     "load-compare": _load_compare,
+    "node": _node,
     "hits": _hits,
     "h2": _http2,
     "soak": _soak,
@@ -189,7 +197,7 @@ BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
 }
 
 
-SHORT = ["ingest", "delay", "ladder", "srt", "load-capacity", "load-compare", "hits", "h2"]
+SHORT = ["ingest", "delay", "ladder", "srt", "load-capacity", "load-compare", "node", "hits", "h2"]
 """What `all` are: the figures of docs/benchmarks.md; a soak, and the chain, are asked for by their names."""
 
 
@@ -207,6 +215,7 @@ def main() -> int:
     parser.add_argument("--callers", type=int, default=50, help="callers at once in `srt` (50)")
     parser.add_argument("--viewers", type=int, default=8_000, help="viewers in `load-capacity` (8000)")
     parser.add_argument("--cache-viewers", type=int, default=1_000, help="viewers in `load-compare` (1000)")
+    parser.add_argument("--node-viewers", type=int, default=5_000, help="viewers in `node` (5000)")
     parser.add_argument("--video-only", action="store_true", help="no audio for the viewers in `load-compare`")
     parser.add_argument("--players", type=int, default=8, help="hls.js players in `chain` (8)")
     parser.add_argument("--copies", type=int, default=12, help="ffmpegs that play in `chain` (12)")

@@ -56,7 +56,7 @@ class Pages:
         context = self._call("Target.createBrowserContext")["browserContextId"]
         target = self._call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        size: dict[str, object] = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._run(self._ask([(session, "Emulation.setDeviceMetricsOverride", size)]))
         self._run(self._ask([(session, "Page.navigate", {"url": url})]))
         self._sessions.append(session)
