@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,7 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.files, self.folder = folder / "files", folder
+        self._looks = 0
         for name in ("a.m4s", "b.m4s", "note.txt", "cdn/a.m4s", "mine/a.m4s", "varied/a.m4s", "live/v/s1.m4s"):
             self.write(name, f"first {name}")
         self.write("live/index.m3u8", "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv/index.m3u8\n")
@@ -81,8 +83,15 @@ class House:
 
     def asked(self, name: str) -> list[str]:
         """The statuses of what nginx was asked for at `name`."""
-        lines = (self.folder / "access.log").read_text().splitlines()
-        return [line.split()[1] for line in lines if line.split()[0] == f"/{name}"]
+        # It writes a line after it has answered: when that of a later request is there, all are.
+        self._looks += 1
+        mark = f"/look-{self._looks}"
+        fetched(self.origin + mark, 10)
+        deadline = time.monotonic() + 10
+        while mark not in (text := (self.folder / "access.log").read_text()):
+            assert time.monotonic() < deadline, text
+            time.sleep(0.01)
+        return [line.split()[1] for line in text.splitlines() if line.split()[0] == f"/{name}"]
 
     def purge(self, *options: str) -> tuple[int, str]:
         """`headwater purge`."""
