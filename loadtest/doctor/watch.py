@@ -133,8 +133,8 @@ class Watch:
     async def _ask_again(self, record: RenditionRecord) -> None:
         """Names keep their bytes (rule 23), also after they left the playlist (rules 20, 57)."""
         playlist = record.last
-        if playlist is None:
-            return
+        if playlist is None or self._now() - record.versions[-1].answer.done > _span(playlist) / 2:
+            return  # not followed to the end: files may be gone by right
         listed = set(keys_of(record.url, playlist))
         whole = [file for file in record.files.values() if file.answer.ok]
         gone = [file for file in whole if file.key not in listed]
@@ -325,13 +325,19 @@ def keys_of(base: str, playlist: MediaPlaylist) -> Iterable[FileKey]:
             yield key_of(absolute(base, part.uri), part.byterange)
 
 
+def _span(playlist: MediaPlaylist) -> float:
+    return sum(segment.duration for segment in playlist.segments)
+
+
 def _slid_out(record: RenditionRecord, listed: set[FileKey]) -> list[File]:
-    """The newest segment that left the playlist during the watch; it was never downloaded."""
-    first = record.playlists[0]
-    segments = [s for s in first.segments if s.uri is not None and not s.gap]
-    keys = [key_of(absolute(record.url, s.uri or ""), s.byterange) for s in segments]
-    gone = [key for key in keys if key not in listed and key not in record.files]
-    return [File(FileKind.SEGMENT, key, Answer(_ask_file(key), 200), 0, b"") for key in gone[-1:]]
+    """The segment that left the playlist last: it has to stay for as long as it was listed (RFC 8216bis 6.2.2)."""
+    for playlist in reversed(record.playlists):
+        segments = [s for s in playlist.segments if s.uri is not None and not s.gap]
+        keys = [key_of(absolute(record.url, s.uri or ""), s.byterange) for s in segments]
+        if gone := [key for key in keys if key not in listed]:
+            unknown = File(FileKind.SEGMENT, gone[-1], Answer(_ask_file(gone[-1]), 200), 0, b"")
+            return [record.files.get(gone[-1], unknown)]
+    return []
 
 
 def _ask_file(key: FileKey, timeout_s: float = 15.0) -> Ask:

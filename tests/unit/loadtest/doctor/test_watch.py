@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 import pytest
-from tests.doctor_kit import GOOD, URL, WATCH_S, Fault, Server
+from tests.doctor_kit import GOOD, URL, WATCH_S, WINDOW_S, Fault, Server
 from tests.virtual_time import run
 
 from headwater.loadtest.doctor import watch as module
-from headwater.loadtest.doctor.values import FileKind, Recording
+from headwater.loadtest.doctor.values import Answer, Ask, FileKind, Recording, RenditionRecord, Version
 from headwater.loadtest.doctor.watch import Options, Watch, keys_of
+from headwater.origin.hls.reader import read
 
 
 def follow(fault: Fault = GOOD, options: Options | None = None) -> tuple[Recording, Server]:
@@ -62,6 +64,36 @@ def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not all media was downloaded: the bound of bytes was reached" in recording.notes
     assert any("not followed to the end" in note for note in recording.notes)
     assert sum(file.size for record in recording.renditions for file in record.files.values()) < 400_000
+
+
+def test_the_segment_that_left_last_is_asked_for_and_not_what_left_long_before() -> None:
+    record = RenditionRecord("v", "http://h/v.m3u8")
+    for first in (100, 101, 105, 105):
+        segments = "".join(f"#EXTINF:2,\ns{msn}.m4s\n" for msn in range(first, first + 3))
+        text = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{first}\n{segments}"
+        record.versions.append(Version(Answer(Ask(record.url), 200), text, read(text), ""))
+    assert record.last is not None
+    listed = set(keys_of(record.url, record.last))
+    assert [file.key[0] for file in module._slid_out(record, listed)] == ["http://h/s103.m4s"]
+    record.versions = record.versions[2:]
+    assert module._slid_out(record, listed) == []
+
+
+def test_what_was_not_followed_to_the_end_is_not_asked_for_again() -> None:
+    """It may be gone by right."""
+
+    async def main() -> tuple[int, int]:
+        watch = Watch(Server(GOOD), URL, Options(WATCH_S))
+        assert await watch.open()
+        await watch.follow()
+        record = watch.recording.renditions[0]
+        before = len(record.again)
+        await asyncio.sleep(WINDOW_S)
+        await watch._ask_again(record)
+        return before, len(record.again)
+
+    before, after = run(main())
+    assert before == after > 0
 
 
 def test_a_stream_that_ends() -> None:
