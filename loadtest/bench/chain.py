@@ -43,7 +43,7 @@ LONGEST_S = 900
 WIDTH, HEIGHT = 320, 40
 """Of a player, pixels: the picture is decoded below what is seen of the page, and not drawn."""
 OPEN_S = 120.0
-"""That a player may take to come up: the processors have nineteen others."""
+"""That a player may take to come up: the processors have the others, too."""
 SCENARIO = """
 name = "chain"
 url = "{url}"

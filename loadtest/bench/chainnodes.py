@@ -40,7 +40,7 @@ SOURCE = (
     *("-tune", "zerolatency", "-g", "30", "-b:v", "120k", "-maxrate", "120k", "-bufsize", "120k"),
     *("-c:a", "aac", "-b:a", "48k"),
 )
-"""Why so small: twenty players decode and draw it on the cores that serve it. Kept as Matroska: a tag of MP4 would stop
+"""Why so small: many players decode and draw it on the cores that serve it. Kept as Matroska: a tag of MP4 would stop
 ffmpeg when it opens an output again."""
 PARTS = {"HEADWATER_ORIGIN__PART_TARGET_MS": "1000"}
 """Why: viewers ask half as often as with the default of 520 ms. Two thousand of them are a core, with what serves

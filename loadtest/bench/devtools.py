@@ -1,6 +1,6 @@
 """Many player pages in one headless Chromium, over the DevTools protocol.
 
-Why not by Playwright: it hears of every request of every page, which for twenty players is a core of its own. Here
+Why not by Playwright: it hears of every request of every page, which for a dozen players is a core of its own. Here
 pages are opened and asked, and say nothing by themselves.
 """
 
