@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import urlsplit
 
@@ -152,6 +154,7 @@ def _reports(recording: Recording) -> Iterator[Seen]:
         return
     known = {record.url: record for record in recording.renditions}
     paths = {_path(url): url for url in known}
+    stood = {url: Stood.of(record) for url, record in known.items()}
     for record in recording.renditions:
         last = record.last
         if last is None or last.ended or last.part_target is None:
@@ -168,7 +171,7 @@ def _reports(recording: Recording) -> Iterator[Seen]:
                     77, record.name, f"{report.uri[:80]} has no LAST-{'MSN' if report.last_msn is None else 'PART'}"
                 )
         for version in record.steady:
-            yield from _fresh(recording, record, version, known)
+            yield from _fresh(recording, record, version, stood)
 
 
 def _path(url: str) -> str:
@@ -179,13 +182,30 @@ def _path(url: str) -> str:
     return f"{parts.netloc}{parts.path}"
 
 
-def _fresh(
-    recording: Recording, record: RenditionRecord, version: Version, known: dict[str, RenditionRecord]
-) -> Iterator[Seen]:
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """Where a playlist stood at which time, in order: of a long watch there are thousands, and each is looked for."""
+
+    name: str
+    times: list[float]
+    playlists: list[MediaPlaylist]
+    has_parts: bool
+
+    @classmethod
+    def of(cls, record: RenditionRecord) -> Stood:
+        """From the versions that were seen."""
+        found = [(version.at, version.playlist) for version in record.steady if version.playlist]
+        last = record.last
+        return cls(
+            record.name, [at for at, _ in found], [one for _, one in found], last is not None and has_parts(last)
+        )
+
+
+def _fresh(recording: Recording, record: RenditionRecord, version: Version, stood: dict[str, Stood]) -> Iterator[Seen]:
     if version.playlist is None:
         return
     for report in version.playlist.reports:
-        other = known.get(absolute(record.url, report.uri))
+        other = stood.get(absolute(record.url, report.uri))
         if other is None or report.last_msn is None:
             continue
         text = _wrong(recording, report, version, other)
@@ -193,25 +213,24 @@ def _fresh(
             yield Seen(text[0], record.name, f"of {other.name}: {text[1]}")
 
 
-def _wrong(
-    recording: Recording, report: RenditionReport, version: Version, other: RenditionRecord
-) -> tuple[int, str] | None:
+def _wrong(recording: Recording, report: RenditionReport, version: Version, other: Stood) -> tuple[int, str] | None:
     """(rule, text) when the report is not where the other playlist stood."""
     assert report.last_msn is not None  # the caller's
     said = (report.last_msn, report.last_part if report.last_part is not None else 1 << 30)
     target = version.playlist.part_target or 1.0 if version.playlist else 1.0
     slack = target + 1.0 + recording.lag
-    earlier = [v.playlist for v in other.steady if v.playlist and v.at <= version.answer.first - slack]
-    later = [v.playlist for v in other.steady if v.playlist and v.at >= version.at + slack]
-    if earlier and said < (position := _position(earlier[-1])):
+    before = bisect_right(other.times, version.answer.first - slack)
+    after = bisect_left(other.times, version.at + slack)
+    earlier, later = other.playlists[max(0, before - 1) : before], other.playlists[after : after + 1]
+    if earlier and said < (position := _position(earlier[0])):
         behind = position[0] - said[0]
         rule = 76 if behind > 1 else 78
         return rule, f"LAST-MSN={said[0]}, LAST-PART={report.last_part}; it stood at {_at(position)} before"
     # Of a playlist without parts only what is complete can be seen.
-    open_one = 0 if other.last is not None and has_parts(other.last) else 1
+    open_one = 0 if other.has_parts else 1
     if later and said[0] > (position := _position(later[0]))[0] + open_one:
         return 76, f"LAST-MSN={said[0]}, LAST-PART={report.last_part}; it came to {_at(position)} only after"
-    closed = next((p for p in later[:1] for s in p.segments if s.msn == said[0]), None)
+    closed = next((p for p in later for s in p.segments if s.msn == said[0]), None)
     if closed is not None and report.last_part is not None:
         count = next(s.part_count for s in closed.segments if s.msn == said[0])
         if 0 < count <= report.last_part:
