@@ -103,14 +103,14 @@ async def test_one_that_speaks_is_left_alone() -> None:
 
 
 async def test_one_that_takes_too_much_memory_is_replaced() -> None:
-    async with crew("progress(2_000_000); time.sleep(60)", memory_bytes=1_000_000) as (made, stream):
+    async with crew("while True: progress(2_000_000); time.sleep(0.1)", memory_bytes=1_000_000) as (made, stream):
         await until(lambda: stream.losses)
         assert stream.losses[0][0] is Fault.MEMORY
         assert made.resident_bytes == 0
 
 
 async def test_one_that_says_what_it_may_not_is_replaced() -> None:
-    async with crew("progress(); time.sleep(60)") as (_, stream):
+    async with crew("while True: progress(); time.sleep(0.1)") as (_, stream):
         stream.refuse = True
         await until(lambda: stream.losses)
         assert stream.losses[0][0] is Fault.PROTOCOL
