@@ -87,6 +87,11 @@ def call(server: Headwater, index: int, latency_ms: int = 120) -> Call:
     return server.srt(f"bench{index}", latency_ms=latency_ms, passphrase=PASSPHRASE, key_bytes=KEY_BYTES)
 
 
+def _complaints(log: str) -> str:
+    """What ffmpeg said, but for that it was late itself: a crowd leaves the processors to the server."""
+    return "\n".join(line for line in log.splitlines() if line.strip() and "Resumed reading at pts" not in line)
+
+
 @contextlib.contextmanager
 def callers(source: Path, calls: list[Call], folder: Path, name: str, *, crowd: bool = False) -> Iterator[None]:
     """ffmpegs that push `source` in a loop; RuntimeError when one said anything in the end. `crowd`: see `start`."""
@@ -96,7 +101,7 @@ def callers(source: Path, calls: list[Call], folder: Path, name: str, *, crowd: 
     try:
         time.sleep((CROWD_APART_S if crowd else APART_S) * len(jobs))
         yield
-        said = [text for log in logs if (text := log.read_text(errors="replace").strip())]
+        said = [text for log in logs if (text := _complaints(log.read_text(errors="replace")))]
         if said:
             raise RuntimeError(f"{len(said)} of {len(calls)} callers complained: {said[0][-500:]}")
     finally:
