@@ -179,9 +179,11 @@ class EdgeCrew:
         served = self._sockets.count
         try:
             following = await self._started(settings)
-        except (ChildFailed, OSError) as error:
+        except Exception as error:
             # Nobody accepts on what was added: a part of all connections would wait there.
             self._sockets.trim(served)
+            if not isinstance(error, ChildFailed | OSError):
+                raise
             log.error("hot restart failed: the processes before go on", reason=str(error))
             return Restart.FAILED
         self._before, self._current, self._settings = self._current, following, settings
