@@ -23,6 +23,7 @@ from headwater.loadtest.records import Count, PhaseSpan
 from headwater.loadtest.results.document import from_json
 from headwater.loadtest.results.figures import figures_of
 from headwater.loadtest.results.model import RunResult
+from headwater.loadtest.scenario.offset import wall
 
 from .chainnodes import RESTART_S, STREAM, Chain, chain, connections
 from .chainreport import JUDGED_AFTER_S, Look, Phase, PlayerLook, copies_ended, ended, report
@@ -160,9 +161,9 @@ class _Watched:
         players = tuple(map(PlayerLook.of, self.pages.all_figures()))
         copies = tuple(copy.frames for copy in self.copies)
         if not whole:
-            return Look(_wall(), players, copies=copies)
+            return Look(wall(), players, copies=copies)
         servers = self.servers
-        return Look(_wall(), players, servers.look(), servers.parts(), _busy_s(), copies)
+        return Look(wall(), players, servers.look(), servers.parts(), _busy_s(), copies)
 
 
 def _blows(watched: _Watched, say: Callable[[str], None]) -> tuple[list[Look], list[Phase]]:
@@ -179,7 +180,7 @@ def _blows(watched: _Watched, say: Callable[[str], None]) -> tuple[list[Look], l
         start = looks[-1].at
         say(name)
         blow()
-        while (left := start + PHASE_S - _wall()) > 0:
+        while (left := start + PHASE_S - wall()) > 0:
             time.sleep(min(left, LOOK_S))
             looks.append(watched.look(whole=False))
         looks.append(watched.look(whole=True))
@@ -196,10 +197,6 @@ def _judge(found: Findings, looks: list[Look], runs: list[RunResult], last_blow:
         whole = figures_of(PhaseSpan("whole", 0, run_.seconds + 60), run_.ticks, (), ())
         if gave_up := whole.count(Count.FATAL):
             found.problems.append(f"{gave_up} scripted viewers of {run_.url} gave up: {dict(whole.errors)}")
-
-
-def _wall() -> float:
-    return time.time_ns() / 1e9
 
 
 def _busy_s() -> float:

@@ -12,20 +12,18 @@ gone: what comes later in a tier's order has a thousandth of the weight.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from .chainreport import NodeLook
 from .edge import EdgeNode
 from .metrics import samples, total
-from .processes import FFMPEG, PeerEnded, fetched, running, wait_until
+from .processes import FFMPEG, PeerEnded, running, wait_until
 from .server import Headwater
 
 STREAM = "chain"
@@ -84,7 +82,7 @@ class Chain:
             leaf = EdgeNode(folder, name, upstreams, weights=WEIGHTS, own=PINS, workers=WORKERS)
             stack.callback(leaf.peer.kill)
             self.leaves += (leaf,)
-            wait_until(partial(_whole, leaf), timeout_s=90, what=f"{name} is whole", peer=leaf.peer)
+            wait_until(leaf.whole, timeout_s=90, what=f"{name} is whole", peer=leaf.peer)
         self._supervisor = stack.enter_context(ThreadPoolExecutor(2))
         stack.push(lambda *_: _still_there(push.returncode, push.log))
 
@@ -100,13 +98,9 @@ class Chain:
 
     def kill_worker(self) -> None:
         """SIGKILL of a process of leaf-1 that serves viewers."""
-        status, body = fetched(f"http://127.0.0.1:{self.leaves[0].admin}/status.json", 5)
-        if status != 200:
-            raise RuntimeError(f"/status.json answered {status}")
-        found = json.loads(body)["workers"]
-        pids = [one["pid"] for one in found if one["name"].isdigit() and one["state"] == "ready"]
+        pids = [pid for name, pid in self.leaves[0].processes().items() if name.isdigit()]
         if not pids:
-            raise RuntimeError(f"no worker of leaf-1 is ready: {found}")
+            raise RuntimeError("no worker of leaf-1 is ready")
         os.kill(pids[0], signal.SIGKILL)
 
     def kill_shield(self) -> None:
@@ -158,13 +152,6 @@ def connections(leaf: EdgeNode) -> int:
     """Of viewers, at all its workers."""
     text = leaf.metrics()
     return round(sum(total(text, "headwater_edge_connections", worker=str(n)) for n in range(WORKERS)))
-
-
-def _whole(leaf: EdgeNode) -> bool:
-    """With its workers, its node and the spare process."""
-    with contextlib.suppress(KeyError, RuntimeError):  # not there yet
-        return leaf.metric("headwater_edge_worker_up") == WORKERS + 2
-    return False
 
 
 def _end(origin: Headwater) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
@@ -25,6 +25,8 @@ FLAGS = [
 ]
 SMALL: ViewportSize = {"width": 400, "height": 300}
 """Of a page, pixels: drawn by the processor, each picture costs as many."""
+LOOK_S = 0.25
+"""Between two looks at a page that is to play."""
 FIGURES = """() => {
     const video = document.querySelector('video');
     const stallingMs = stallBegan === null ? 0 : performance.now() - stallBegan;
@@ -59,7 +61,7 @@ def figures(page: Page) -> dict[str, Any]:
     return found
 
 
-def moves(before: dict[str, Any], now: dict[str, Any]) -> bool:
+def _moves(before: dict[str, Any], now: dict[str, Any]) -> bool:
     """Whether there is a picture, and it has moved."""
     # The clock of a player may move with a seek before there is anything to see.
     return bool(now["width"] and now["time"] > before["time"] > 0 and now["firstFrameMs"] is not None)
@@ -67,12 +69,22 @@ def moves(before: dict[str, Any], now: dict[str, Any]) -> bool:
 
 def wait_playing(page: Page, *, timeout_s: float = 40) -> dict[str, Any]:
     """Wait until the picture moves; AssertionError with the page's figures when it does not."""
+    return until_moving(lambda: figures(page), lambda: page.wait_for_timeout(1_000 * LOOK_S), timeout_s)
+
+
+def until_moving(
+    look: Callable[[], dict[str, Any] | None], pause: Callable[[], None], timeout_s: float
+) -> dict[str, Any]:
+    """`look` at a page's figures (None: it has none yet) with a `pause` between until its picture moves: the last ones.
+
+    AssertionError with what was seen when it does not.
+    """
     deadline = time.monotonic() + timeout_s
-    before = figures(page)
+    before = look()
     while time.monotonic() < deadline:
-        page.wait_for_timeout(250)
-        now = figures(page)
-        if moves(before, now):
+        pause()
+        now = look()
+        if before is not None and now is not None and _moves(before, now):
             return now
         before = now
     raise AssertionError(f"not playing after {timeout_s} s: {before}")

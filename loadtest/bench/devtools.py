@@ -17,12 +17,11 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from .chromium import EXECUTABLE, FIGURES, FLAGS, moves
+from .chromium import EXECUTABLE, FIGURES, FLAGS, LOOK_S, until_moving
 from .processes import started
 
 ANSWER_S = 60.0
 """That Chromium may take to answer, on a busy machine."""
-LOOK_S = 0.25
 HEADLESS = ("--headless", "--mute-audio", "--hide-scrollbars", "--remote-debugging-port=0")
 _T = TypeVar("_T")
 
@@ -72,16 +71,13 @@ class Pages:
 
     def wait_playing(self, page: int, *, timeout_s: float) -> None:
         """Until its picture moves; AssertionError with the page's figures when it does not."""
-        deadline = time.monotonic() + timeout_s
-        before: dict[str, Any] | None = None
-        while time.monotonic() < deadline:
-            with contextlib.suppress(DevToolsError):  # it loads
-                now = self.figures(page)
-                if before is not None and moves(before, now):
-                    return
-                before = now
-            time.sleep(LOOK_S)
-        raise AssertionError(f"not playing after {timeout_s} s: {before}")
+
+        def look() -> dict[str, Any] | None:
+            with contextlib.suppress(DevToolsError):
+                return self.figures(page)
+            return None  # it loads
+
+        until_moving(look, lambda: time.sleep(LOOK_S), timeout_s)
 
     def _figures(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
         script = {"expression": f"({FIGURES})()", "returnByValue": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,7 +53,7 @@ port = {self.admin}
 """
         )
         self._command = [*pinned(core), sys.executable, "-m", "headwater.config.cli", "edge", "--config", str(config)]
-        self._folder, self._name, self._starts = folder, name, 0
+        self._folder, self._name, self._workers, self._starts = folder, name, workers, 0
         self.peer = self._start()
 
     def restart(self) -> None:
@@ -84,6 +85,20 @@ port = {self.admin}
         if status != 200:
             raise RuntimeError(f"/metrics answered {status}")
         return body.decode()
+
+    def whole(self) -> bool:
+        """Of several workers: all of them run, their node too, and one more waits to take the place of whoever dies."""
+        try:
+            return self.metric("headwater_edge_worker_up") == self._workers + 2
+        except (KeyError, RuntimeError):  # not there yet
+            return False
+
+    def processes(self) -> dict[str, int]:
+        """Process ids by name, of those that run now. Raises RuntimeError when there is no status page."""
+        status, body = fetched(f"http://127.0.0.1:{self.admin}/status.json", 5)
+        if status != 200:
+            raise RuntimeError(f"/status.json answered {status}")
+        return {one["name"]: one["pid"] for one in json.loads(body)["workers"] if one["state"] == "ready"}
 
     def _ready(self) -> bool:
         return fetched(f"{self.base}/readyz", 2)[0] == 200

@@ -184,7 +184,7 @@ def capacity_report(found: Capacity) -> list[str]:
         ("generator's lag, worst, ms", f"{lags.largest[-1] / 1e3:.1f}"),
         ("memory per viewer, KiB", f"{found.viewer_kib:.1f}"),
         ("server's CPU, cores", f"{found.server_cpu:.2f}"),
-        *((f"{timing} delay p50 / p99, ms", _delays(figures, timing)) for timing in (Timing.PART, Timing.PLAYLIST)),
+        *((f"{timing} delay p50 / p99, ms", delays(figures, timing)) for timing in (Timing.PART, Timing.PLAYLIST)),
         (
             "stalls, fatal, errors",
             f"{_count(figures, Count.STALLS)}, {_count(figures, Count.FATAL)}, {_errors(figures)}",
@@ -207,7 +207,7 @@ def compare_report(found: list[Compared]) -> list[str]:
         figures = one.figures
         shown = (
             one.name,
-            *(_delays(figures, timing, base[timing]) for timing in base),
+            *(delays(figures, timing, base[timing]) for timing in base),
             _count(figures, Count.STALLS),
             _errors(figures),
             f"{one.requests_per_part:.2f}",
@@ -218,7 +218,7 @@ def compare_report(found: list[Compared]) -> list[str]:
     return lines
 
 
-def _delays(figures: Figures, timing: Timing, base_us: int = 0) -> str:
+def delays(figures: Figures, timing: Timing, base_us: int = 0) -> str:
     """p50 / p99 above `base_us`; `?` behind what the generator's own lag may have made."""
     shown = []
     for percent in (50, 99):

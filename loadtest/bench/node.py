@@ -18,16 +18,13 @@ from .chainnodes import SOURCE as SMALL
 from .drive import arrivals, drive
 from .edge import EdgeNode
 from .ingest import publishers
+from .load import JOINS_PER_S, SETTLE_S, STREAM, delays
 from .metrics import total
 from .processes import FFMPEG, children, cpu_seconds, wait_until
 from .server import Headwater
 
-STREAM = "bench0"
-JOINS_PER_S = 500
 MEDIA = ("object", "prefetch")
 """Purposes of upstream requests for media."""
-SETTLE_S = 8.0
-"""After the last viewer came, before figures count."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +53,12 @@ def measure(folder: Path, *, viewers: int, seconds: float) -> Seen:
             origin.wait_playable(STREAM)
             edge = EdgeNode(folder, "edge", {"origin": origin.url("", at="origin")}, workers=WORKERS)
             try:
-                wait_until(lambda: _whole(edge), timeout_s=90, what="both workers", peer=edge.peer)
+                wait_until(edge.whole, timeout_s=90, what="both workers", peer=edge.peer)
                 return _watched(origin, edge, folder, viewers, seconds)
             finally:
                 edge.peer.stop()
     finally:
         origin.stop()
-
-
-def _whole(edge: EdgeNode) -> bool:
-    try:
-        return edge.metric("headwater_edge_worker_up") == WORKERS + 2  # and the node, and the spare
-    except (KeyError, RuntimeError):
-        return False
 
 
 def _watched(origin: Headwater, edge: EdgeNode, folder: Path, viewers: int, seconds: float) -> Seen:
@@ -115,13 +105,8 @@ def report(seen: Seen) -> list[str]:
         ("requests for parts at the origin", f"{seen.asked:.0f}"),
         ("requests per part", f"{seen.asked / max(1.0, seen.parts):.2f}"),
         ("CPU of the edge, cores", f"{seen.cpu:.2f}"),
-        *((f"{timing} delay p50 / p99, ms", _delays(figures, timing)) for timing in (Timing.PART, Timing.PLAYLIST)),
+        *((f"{timing} delay p50 / p99, ms", delays(figures, timing)) for timing in (Timing.PART, Timing.PLAYLIST)),
         ("stalls, fatal", f"{figures.count(Count.STALLS)}, {figures.count(Count.FATAL)}"),
         ("valid", "no: " + "; ".join(seen.invalid) if seen.invalid else "yes"),
     ]
     return ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
-
-
-def _delays(figures: Figures, timing: Timing) -> str:
-    found = [figures.percentile_us(timing, percent) for percent in (50, 99)]
-    return " / ".join("-" if one is None else f"{one / 1e3:.0f}" for one in found)

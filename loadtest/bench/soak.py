@@ -22,6 +22,7 @@ import aiohttp
 
 from headwater.loadtest.follow import FollowError, PartFollower
 from headwater.loadtest.fragments import chunks
+from headwater.loadtest.scenario.offset import wall
 
 from .ingest import publishers
 from .processes import children, resident_bytes
@@ -60,14 +61,10 @@ async def _watch(url: str, deadline: float, findings: Findings, lateness: list[t
             findings.parts += 1
             edge = _edge_date(follower)
             if edge is not None:
-                lateness.append((time.monotonic() - began, _wall() - edge))
+                lateness.append((time.monotonic() - began, wall() - edge))
             if time.monotonic() > deadline:
                 return
     raise FollowError(f"{url} ended early")
-
-
-def _wall() -> float:
-    return time.time_ns() / 1e9
 
 
 def _edge_date(follower: PartFollower) -> float | None:

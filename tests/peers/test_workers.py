@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import dataclasses
 import itertools
-import json
 import os
 import re
 import signal
@@ -68,23 +67,8 @@ def started(origin: Headwater, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 def edge(started: EdgeNode) -> EdgeNode:
     """With all its processes."""
-    wait_until(lambda: whole(started), timeout_s=90, what="all processes", peer=started.peer)
+    wait_until(started.whole, timeout_s=90, what="all processes", peer=started.peer)
     return started
-
-
-def whole(edge: EdgeNode) -> bool:
-    """All run, and one more is loaded to take the place of whoever dies."""
-    try:
-        return edge.metric("headwater_edge_worker_up") == 4
-    except (KeyError, RuntimeError):  # not there yet
-        return False
-
-
-def processes(edge: EdgeNode) -> dict[str, int]:
-    """Process ids by name, of those that run now."""
-    status, body = fetched(f"http://127.0.0.1:{edge.admin}/status.json", 5)
-    assert status == 200
-    return {one["name"]: one["pid"] for one in json.loads(body)["workers"] if one["state"] == "ready"}
 
 
 @dataclasses.dataclass
@@ -174,7 +158,7 @@ async def test_a_part_is_fetched_once_for_viewers_on_both_workers(edge: EdgeNode
 
 async def struck(edge: EdgeNode, blow: signal.Signals, seconds: float) -> list[Seen]:
     """What viewers see while worker 0, which has some of them, is sent a signal, and another one takes its place."""
-    before = processes(edge)
+    before = edge.processes()
     loads: list[float] = []
 
     def strike() -> None:
@@ -182,7 +166,7 @@ async def struck(edge: EdgeNode, blow: signal.Signals, seconds: float) -> list[S
         os.kill(before["0"], blow)
 
     seen = await watch(edge.base, seconds, strike)
-    after = processes(edge)
+    after = edge.processes()
     assert loads[0] > 0
     assert after["1"] == before["1"] and after["node"] == before["node"]
     assert after["0"] != before["0"]
@@ -200,9 +184,9 @@ async def test_a_killed_worker_is_back_and_no_viewer_is_told_of_an_error(edge: E
 
 
 async def test_a_killed_node_is_back_and_no_viewer_notices(edge: EdgeNode) -> None:
-    before = processes(edge)
+    before = edge.processes()
     seen = await watch(edge.base, 12, lambda: os.kill(before["node"], signal.SIGKILL))
-    after = processes(edge)
+    after = edge.processes()
     assert {name: pid for name, pid in after.items() if name != "node"} == {
         name: pid for name, pid in before.items() if name != "node"
     }
@@ -233,9 +217,9 @@ async def test_a_worker_that_hangs_is_replaced_and_its_viewers_come_back(edge: E
 
 
 async def test_a_node_that_hangs_is_a_pause_and_no_error(edge: EdgeNode) -> None:
-    before = processes(edge)
+    before = edge.processes()
     seen = await watch(edge.base, 18, lambda: os.kill(before["node"], signal.SIGSTOP))
-    after = processes(edge)
+    after = edge.processes()
     assert {name for name, pid in after.items() if pid != before[name]} == {"node"}
     assert hung(edge, "node") == 1
     for one in seen:
@@ -246,7 +230,7 @@ async def test_a_node_that_hangs_is_a_pause_and_no_error(edge: EdgeNode) -> None
 
 async def test_an_edge_that_was_stopped_as_a_whole_loses_no_process(edge: EdgeNode) -> None:
     """As a laptop that is closed, a container that is paused: nobody hung."""
-    before = processes(edge)
+    before = edge.processes()
     counts = [hung(edge, name) for name in before]
     family = [edge.peer.pid, *before.values()]
     for pid in family:
@@ -255,7 +239,7 @@ async def test_an_edge_that_was_stopped_as_a_whole_loses_no_process(edge: EdgeNo
     for pid in family:
         os.kill(pid, signal.SIGCONT)
     seen = await watch(edge.base, 2 * HANG_S)
-    assert processes(edge) == before
+    assert edge.processes() == before
     assert [hung(edge, name) for name in before] == counts
     assert all(one.errors == [] and len(one.parts) > 4 for one in seen)
 
@@ -346,7 +330,7 @@ async def load(port: int, errors: list[str], clients: list[Raw]) -> AsyncIterato
 
 
 async def test_sighup_under_load_breaks_nothing(edge: EdgeNode) -> None:
-    before = processes(edge)
+    before = edge.processes()
     errors: list[str] = []
     clients: list[Raw] = []
     viewers = asyncio.ensure_future(watch(edge.base, 20))
@@ -355,7 +339,7 @@ async def test_sighup_under_load_breaks_nothing(edge: EdgeNode) -> None:
         os.kill(edge.peer.pid, signal.SIGHUP)
         await asyncio.to_thread(wait_until, partial(restarted, edge, 1), timeout_s=90, what="the restart")
         seen = await viewers
-    after = processes(edge)
+    after = edge.processes()
     assert errors == []
     assert sum(client.answers for client in clients) > 500
     assert any(client.closes for client in clients)
@@ -414,20 +398,20 @@ def test_up_restarts_its_edge_and_keeps_its_origin(tmp_path: Path) -> None:
 
 
 async def test_settings_that_cannot_be_used_change_nothing(edge: EdgeNode) -> None:
-    before = processes(edge)
+    before = edge.processes()
     good = edge.config.read_text()
     edge.config.write_text(good.replace("workers = 2", "wokers = 3"))
     os.kill(edge.peer.pid, signal.SIGHUP)
     await asyncio.to_thread(wait_until, lambda: hot(edge, "refused") == 1, timeout_s=10, what="the refusal")
     assert "wokers" in edge.peer.text() and "nothing changes" in edge.peer.text()
-    assert processes(edge) == before
+    assert edge.processes() == before
     # One worker more or less: the sockets of all are still served
     restarts = int(hot(edge, "done"))
     for workers, done in ((3, restarts + 1), (1, restarts + 2)):
         edge.config.write_text(good.replace("workers = 2", f"workers = {workers}"))
         os.kill(edge.peer.pid, signal.SIGHUP)
         await asyncio.to_thread(wait_until, partial(restarted, edge, done), timeout_s=90, what="the restart")
-        assert len(processes(edge)) == workers + 1
+        assert len(edge.processes()) == workers + 1
         for _ in range(20):
             assert fetched(f"{edge.base}/healthz", 5)[0] == 200
     assert edge.peer.stop() == 0, edge.peer.text()

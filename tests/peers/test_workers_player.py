@@ -14,7 +14,7 @@ from headwater.loadtest.bench.edge import EdgeNode
 from headwater.loadtest.bench.processes import running, wait_until
 from headwater.loadtest.bench.server import Headwater
 
-from .test_workers import SOURCE, processes, restarted, whole
+from .test_workers import SOURCE, restarted
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(240)]
 
@@ -31,7 +31,7 @@ def test_no_player_ends_when_processes_die_or_make_way(tmp_path: Path, capsys: p
     try:
         with running(push, tmp_path / "ffmpeg"), browser() as chromium:
             origin.wait_playable("workers")
-            wait_until(lambda: whole(edge), timeout_s=90, what="all processes", peer=edge.peer)
+            wait_until(edge.whole, timeout_s=90, what="all processes", peer=edge.peer)
             pages = [open_player(chromium, f"{edge.base}/live/workers/") for _ in range(3)]
             before = [wait_playing(page) for page in pages]
 
@@ -39,8 +39,8 @@ def test_no_player_ends_when_processes_die_or_make_way(tmp_path: Path, capsys: p
                 pages[0].wait_for_timeout(BETWEEN_S * 1000)
 
             for name in ("0", "1", "node"):
-                wait_until(lambda: whole(edge), timeout_s=60, what="the process that takes the place", peer=edge.peer)
-                os.kill(processes(edge)[name], signal.SIGKILL)
+                wait_until(edge.whole, timeout_s=60, what="the process that takes the place", peer=edge.peer)
+                os.kill(edge.processes()[name], signal.SIGKILL)
                 wait()
             os.kill(edge.peer.pid, signal.SIGHUP)
             wait_until(partial(restarted, edge, 1), timeout_s=90, what="the hot restart", peer=edge.peer)
