@@ -189,7 +189,7 @@ class SrtPublisher:
             if isinstance(piece, int):
                 self.demuxer.packets_lost(now, piece)
             else:
-                size += len(piece[:SLICE])
+                size += min(len(piece), SLICE)
                 self._take(piece, now)
             self._react(now)
             spent = time.thread_time() - began

@@ -181,20 +181,21 @@ def _kernel_drops(server: Headwater) -> int:
 
 def cost(folder: Path, *, count: int, warm_s: float, seconds: float) -> Cost:
     """The same `count` callers at our server, and each at an srt-live-transmit of its own."""
+    name = f"cost{count}"
     source = encode(folder, "1080p30-8M", "1920x1080", 8_000)
     transmit = _transmit(source, folder, count, warm_s, seconds)
-    server = Headwater(folder / "cost", srt_settings=SRT_SETTINGS).start()
+    server = Headwater(folder / name, srt_settings=SRT_SETTINGS).start()
     try:
-        with callers(source, [call(server, index) for index in range(count)], folder, "cost"):
+        with callers(source, [call(server, index) for index in range(count)], folder, name):
             time.sleep(warm_s)
             srt = _busy([server.pid], seconds)
         time.sleep(2)
         push = (FFMPEG, "-v", "warning", "-re", "-stream_loop", "-1", "-i", str(source), "-c", "copy", "-f", "flv")
         jobs = [
-            Job((*push, server.rtmp(f"over-rtmp{index}")), str(folder / f"cost-rtmp{index}.log"))
+            Job((*push, server.rtmp(f"over-rtmp{index}")), str(folder / f"{name}-rtmp{index}.log"))
             for index in range(count)
         ]
-        peer = start(jobs, folder, "cost-rtmp")
+        peer = start(jobs, folder, f"{name}-rtmp")
         try:
             time.sleep(warm_s)
             rtmp = _busy([server.pid], seconds)
