@@ -16,8 +16,8 @@ MAX_RTT_S = 30.0
 REMEMBERED = 1_024
 """Full ACKs whose ACKACK may still come: 10 s of them."""
 LEAST_REPEAT_S = 0.05
-"""An ACK is not repeated sooner. Why: a stream has a new frame to acknowledge before that, and each session that is woken
-to find its ACKACK there costs as much as a burst of packets."""
+"""An ACK is not repeated sooner. Why: a stream has a new frame to acknowledge before that, and a session that is woken
+to find its ACKACK there costs as much as some packets."""
 MAX_REPEATS = 16
 """How often the same position is acknowledged when no ACKACK comes. Why a bound: some senders never send one."""
 RATE_SPAN_S = 0.5

@@ -14,7 +14,7 @@ BAD_SECRET = (4).to_bytes(4)
 
 
 Opener = Callable[[int, bytes], bytes | None]
-"""From a packet's sequence number and its payload: the payload decrypted; None when there is no key for it, or it should
+"""From a packet's sequence number and payload: the payload decrypted; None when there is no key for it, or it should
 have one. Why no method that looks for the key: it would run 760 times a second for each 8 Mbit/s."""
 
 
