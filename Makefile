@@ -1,6 +1,6 @@
 # make run     a server with a demo stream, from nothing but Python 3.11 and make
-# make test    every test        make lint    format, style, types, layers
-# make bench   the figures       make soak    30 minutes of one stream, 20 of a ladder        make fuzz   deep fuzzing
+# make test    the tests         make lint    format, style, types, layers        make test-whole   more of the real peers
+# make bench   the figures       make soak    30 minutes of one stream, 20 of a ladder        make fuzz   an hour of fuzzing
 #
 # Everything is installed into .venv; stamp files make the second run quick. `make run ARGS='--edge.http.port 8090'`
 # hands settings on, `make test PYTEST='tests/unit -x'` chooses tests.
@@ -19,7 +19,7 @@ PYTEST ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test srt-matrix lint format bench soak fuzz docs pin vendor wheel clean
+.PHONY: help setup run test test-whole srt-matrix lint format bench soak fuzz docs pin vendor wheel clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 6
@@ -33,10 +33,14 @@ test: $(VENV)/.dev $(VENDOR)
 	@.ci/need chromium:chromium srt-live-transmit:srt-tools promtool:prometheus /usr/sbin/nginx:nginx curl:curl
 	@.ci/tests $(BIN)/python $(PYTEST)
 
+# More sources, players, switches and networks than in `make test`, and the package as the Dockerfile makes it.
+test-whole: export TEST_PEERS = whole
+test-whole: test
+
 # Every SRT caller with every key length on every bad network; `make test` runs a part of it.
 srt-matrix: $(VENV)/.dev
 	@.ci/need srt-live-transmit:srt-tools
-	@HEADWATER_SRT_MATRIX=whole $(BIN)/python -m pytest tests/peers/test_srt_matrix.py $(PYTEST)
+	@TEST_PEERS=whole $(BIN)/python -m pytest tests/peers/test_srt_matrix.py $(PYTEST)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
@@ -60,7 +64,8 @@ soak: $(VENV)/.dev
 	@$(BIN)/python -m headwater.loadtest.bench $(SOAK) $(ARGS)
 
 fuzz: $(VENV)/.dev
-	@HEADWATER_FUZZ=deep $(BIN)/python -m pytest tests/fuzz tests/talk/test_ladder_day.py -n auto --timeout 3600 $(PYTEST)
+	@TEST_FUZZ=deep $(BIN)/python -m pytest tests/fuzz tests/talk/test_ladder_day.py -n auto --timeout 3600 $(PYTEST)
+	@TEST_FUZZ=deep $(BIN)/python -m pytest tests/peers/test_srt_hostile.py $(PYTEST)
 
 # Rewrites the generated part of the documentation: docs/configuration.md
 docs: $(VENV)/.runtime

@@ -1,5 +1,5 @@
 """Garbage at the viewers' door: the parser and a connection never raise, stay bounded, and never forward what they
-refuse. `HEADWATER_FUZZ=deep` runs 200,000 mutated requests and more."""
+refuse. `TEST_FUZZ=deep` runs 200,000 mutated requests and more."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from headwater.edge.repeats import Repeats
 from headwater.edge.tokens import mint
 from headwater.edge.wire import Wire
 
-CASES = 210_000 if os.environ.get("HEADWATER_FUZZ") == "deep" else 3_000
+CASES = 210_000 if os.environ.get("TEST_FUZZ") == "deep" else 1_500
 
 LIMITS = Limits(
     connections=10, header_bytes=2_000, header_s=10, idle_s=10, pipeline=4, write_high_bytes=10_000, write_stall_s=10,

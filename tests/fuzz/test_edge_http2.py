@@ -1,5 +1,5 @@
 """Garbage on an HTTP/2 connection: nothing raises, nothing grows without bound, nothing unclean goes upstream, and it
-is the same whole or in pieces. `HEADWATER_FUZZ=deep` runs 100,000 mutated conversations."""
+is the same whole or in pieces. `TEST_FUZZ=deep` runs 100,000 mutated conversations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from headwater.edge.http2.hpack import TABLE_BYTES
 from headwater.edge.keys import Target, read_target
 from headwater.edge.message import Entity, Outcome
 
-CASES = 100_000 if os.environ.get("HEADWATER_FUZZ") == "deep" else 1_500
+CASES = 100_000 if os.environ.get("TEST_FUZZ") == "deep" else 800
 
 
 def seeds() -> list[bytes]:

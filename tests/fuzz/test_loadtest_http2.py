@@ -1,5 +1,5 @@
 """Garbage from a server over HTTP/2: every lane hears of an end, nothing else is raised, in whatever pieces it comes.
-`HEADWATER_FUZZ=deep` runs 50,000 conversations."""
+`TEST_FUZZ=deep` runs 50,000 conversations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.unit.loadtest.generator.http2_kit import Bench
 
 from headwater.loadtest.players.lane import Kind
 
-CASES = 50_000 if os.environ.get("HEADWATER_FUZZ") == "deep" else 700
+CASES = 50_000 if os.environ.get("TEST_FUZZ") == "deep" else 700
 KINDS = {"malformed", "reset"}
 TYPES = (0, 0, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16)
 """Of frames; the usual ones more often."""

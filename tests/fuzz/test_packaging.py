@@ -15,7 +15,7 @@ from headwater.origin.events import InitChanged, PartClosed, RenditionEnded, Seg
 from headwater.origin.segmenter import Segmenter
 from headwater.origin.window import Window, WindowSettings
 
-EXAMPLES = 5_000 if os.environ.get("HEADWATER_FUZZ") == "deep" else 60
+EXAMPLES = 5_000 if os.environ.get("TEST_FUZZ") == "deep" else 60
 """A case is up to 120 events."""
 
 NAME = Rendition("audio")

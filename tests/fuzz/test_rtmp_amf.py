@@ -13,7 +13,7 @@ from headwater.ingest.rtmp.amf_source import Value
 from headwater.ingest.rtmp.commands import read_command, read_metadata
 from headwater.ingest.rtmp.limits import AMF_DEPTH, AMF_NODES
 
-DEEP = os.environ.get("HEADWATER_FUZZ") == "deep"
+DEEP = os.environ.get("TEST_FUZZ") == "deep"
 EXAMPLES = 5_000 if DEEP else 100
 
 pytestmark = pytest.mark.timeout(3_600 if DEEP else 120)

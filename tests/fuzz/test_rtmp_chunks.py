@@ -14,7 +14,7 @@ from headwater.ingest.rtmp.chunks import ChunkReader
 from headwater.ingest.rtmp.errors import RtmpError
 from headwater.ingest.rtmp.limits import Limits
 
-DEEP = os.environ.get("HEADWATER_FUZZ") == "deep"
+DEEP = os.environ.get("TEST_FUZZ") == "deep"
 EXAMPLES = 5_000 if DEEP else 100
 
 pytestmark = pytest.mark.timeout(3_600 if DEEP else 120)

@@ -2,7 +2,7 @@
 
 The invariant: nothing leaves `receive_data`, `accept` or `handle_timeout`; `Closed` comes once and last; what
 is kept and what is to be sent stays within the limits. With its neighbours,
-`HEADWATER_FUZZ=deep` runs 285,000 cases in about four minutes.
+`TEST_FUZZ=deep` runs 285,000 cases in about four minutes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from headwater.ingest.rtmp.events import Closed, PublishEnded, PublishRequested,
 from headwater.ingest.rtmp.limits import UNPUBLISHED_MESSAGES, Limits
 from headwater.ingest.rtmp.session import PublishSession
 
-DEEP = os.environ.get("HEADWATER_FUZZ") == "deep"
+DEEP = os.environ.get("TEST_FUZZ") == "deep"
 MUTATIONS = 40_000 if DEEP else 40
 """Cases per capture of the seeded mutator."""
 EXAMPLES = 5_000 if DEEP else 60

@@ -2,7 +2,7 @@
 
 The invariant: nothing leaves the face but documented errors; SessionClosed comes once and last; what comes out is in
 order and adds up; what is kept stays within the limits; time always moves on; in the end everything is forgotten.
-`HEADWATER_FUZZ=deep` runs 570,000 cases.
+`TEST_FUZZ=deep` runs 570,000 cases.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from headwater.ingest.srt.limits import REFUSED_EVENTS
 from headwater.ingest.srt.negotiation import read_answer, read_request
 from headwater.ingest.srt.streamid import parse
 
-DEEP = os.environ.get("HEADWATER_FUZZ") == "deep"
+DEEP = os.environ.get("TEST_FUZZ") == "deep"
 MUTATIONS = 50_000 if DEEP else 40
 """Cases per conversation and shard of the seeded mutator."""
 SHARDS = 4

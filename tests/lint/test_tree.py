@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -147,16 +148,24 @@ TOOLS = {"import-linter", "mypy", "pytest-asyncio", "pytest-timeout", "pytest-xd
 """Development tools that no file imports."""
 
 
+@cache
+def imports_of(path: Path) -> frozenset[str]:
+    """First words of what one file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.partition(".")[0])
+    return frozenset(names)
+
+
 def imported(folders: tuple[str, ...]) -> set[str]:
     """Distributions that the sources of `folders` import; the standard library and our own left out."""
-    names = set()
+    names: set[str] = set()
     for folder in folders:
         for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Import):
-                    names |= {alias.name.partition(".")[0] for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-                    names.add(node.module.partition(".")[0])
+            names |= imports_of(path)
     foreign = names - set(sys.stdlib_module_names) - {"headwater", "tests"} - LOCAL
     return {IMPORT_NAMES.get(name, name) for name in foreign}
 

@@ -34,6 +34,7 @@ from .ladder import (
     variants,
     wait_offered,
 )
+from .profile import WHOLE
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(180)]
 
@@ -72,7 +73,7 @@ def _source(name: str, **more: Any) -> Flashing:
     return dataclasses.replace(Flashing(name, size="320x180", seconds=40), **more)
 
 
-CASES = {
+ALL = {
     case.source.name: case
     for case in (
         Case(_source("ntsc", fps="30000/1001"), WIDE, Fraction(30_000, 1_001)),
@@ -96,10 +97,11 @@ CASES = {
         Case(_source("picture-only", audio=()), WIDE, sound=False),
     )
 }  # fmt: skip
-ROUNDS = [list(CASES)[:5], list(CASES)[5:]]
+AT_ONCE = 5
+CASES = ALL if WHOLE else {name: ALL[name] for name in ("vfr", "fields", "turned", "drop-gop10", "keep-gop10")}
 LIPS = [name for name, case in CASES.items() if case.sizes and case.sound and name != "turned"]
 """Cases with picture and sound whose flash is as wide as the picture."""
-FRAMED = ["ntsc", "vfr", "fields", "portrait", "turned", "stretched", "drop-gop10", "picture-only"]
+FRAMED = [name for name, case in CASES.items() if case.sizes and name != "keep-gop10"]
 """Cases whose segments are two seconds long, with video."""
 
 
@@ -135,7 +137,8 @@ def outcomes(
 
     async def run() -> dict[str, dict[str, Heard] | BaseException]:
         found: dict[str, dict[str, Heard] | BaseException] = {}
-        for names in ROUNDS:
+        for start in range(0, len(CASES), AT_ONCE):
+            names = list(CASES)[start : start + AT_ONCE]
             results = await asyncio.gather(*(one(CASES[name]) for name in names), return_exceptions=True)
             found.update(zip(names, results, strict=True))
         return found

@@ -14,12 +14,14 @@ from headwater.loadtest.bench.server import Headwater
 
 from .checks import *  # noqa: F403  # the tests of every outcome
 from .matrix import Outcome, run_case
+from .profile import WHOLE
 from .sources import SOURCES
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(300)]
 
-ROUNDS = [list(SOURCES), [f"{name}-tls" for name in SOURCES]]
-"""The cases of a round are pushed at the same time: first over RTMP, then over RTMPS."""
+PLAIN, TLS = list(SOURCES), [f"{name}-tls" for name in SOURCES]
+ROUNDS = [PLAIN, TLS] if WHOLE else [[*PLAIN[::2], *TLS[1::2]]]
+"""The cases of a round are pushed at the same time: over RTMP and over RTMPS, or each over one of them."""
 
 CASES = [case for cases in ROUNDS for case in cases]
 

@@ -1,4 +1,7 @@
-"""The package as a container gets it: by the Dockerfile's own `pip` lines, where nothing else is installed."""
+"""The package as a container gets it: by the Dockerfile's own `pip` lines, where nothing else is installed.
+
+`make test` installs the wheel alone, and lends it the dependencies that are there; `make test-whole` installs all anew.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -16,6 +20,8 @@ from pathlib import Path
 import pytest
 
 from headwater.loadtest.bench.processes import Peer, free_port, wait_until
+
+from .profile import WHOLE
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
@@ -59,16 +65,22 @@ def context(target: Path) -> None:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `bin` folder of an environment that holds the wheel and its dependencies only."""
+    """The `bin` folder of an environment that holds the wheel."""
     folder = tmp_path_factory.mktemp("package")
-    source, dist = folder / "src", folder / "dist"
+    source, dist, final = folder / "src", folder / "dist", folder / "final"
     source.mkdir()
     context(source)
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "final")], check=True)
-    run(pip_line("wheel"), Path(sys.executable), dist, source)
-    shutil.copy(ROOT / "constraints.txt", dist)
-    run(pip_line("install"), folder / "final" / "bin" / "python", dist, folder)
-    return folder / "final" / "bin"
+    run(pip_line("wheel") + ("" if WHOLE else " --no-build-isolation"), Path(sys.executable), dist, source)
+    subprocess.run([sys.executable, "-m", "venv", *([] if WHOLE else ["--without-pip"]), str(final)], check=True)
+    if WHOLE:
+        shutil.copy(ROOT / "constraints.txt", dist)
+        run(pip_line("install"), final / "bin" / "python", dist, folder)
+    else:
+        pip = f"{shlex.quote(sys.executable)} -m pip --python {shlex.quote(str(final))}"
+        run(f"{pip} install --no-index --no-deps /dist/headwater-*.whl", Path(sys.executable), dist, folder)
+        (packages,) = final.glob("lib/python*/site-packages")
+        (packages / "lent.pth").write_text(sysconfig.get_path("purelib"))
+    return final / "bin"
 
 
 def wheel(installed: Path) -> zipfile.ZipFile:
@@ -86,15 +98,28 @@ def test_the_wheel_holds_headwater_and_nothing_else(installed: Path) -> None:
     assert any(name.startswith("headwater/origin/pages/") and name.endswith(".html") for name in names)
 
 
-def test_no_test_tool_is_installed(installed: Path) -> None:
-    listed = subprocess.run(
-        [str(installed / "python"), "-m", "pip", "list", "--format", "freeze"],
+def test_it_is_the_wheel_that_answers(installed: Path, tmp_path: Path) -> None:
+    said = subprocess.run(
+        [str(installed / "python"), "-c", "import headwater.edge; print(headwater.edge.__file__)"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert "aiohttp==" in listed
-    assert "pytest" not in listed
+    assert Path(said).is_relative_to(installed.parent)
+
+
+if WHOLE:
+
+    def test_no_test_tool_is_installed(installed: Path) -> None:
+        listed = subprocess.run(
+            [str(installed / "python"), "-m", "pip", "list", "--format", "freeze"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert "aiohttp==" in listed
+        assert "pytest" not in listed
 
 
 def test_the_commands_answer(installed: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """One honest SRT caller and its viewers while strangers attack the port: the honest lose nothing.
 
 All attacks of `srthostile` run at once against one real server while ffmpeg publishes over a bad network, encrypted,
-and two clients watch at the edge. `HEADWATER_FUZZ=deep` sends a hundred times as much.
+and two clients watch at the edge. `TEST_FUZZ=deep` sends a hundred times as much.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .sources import SOURCES
 from .srthostile import ATTACKS, WITHOUT_COOKIE, Stranger, Victim, worth_replaying
 from .test_hostile import MIB, Sizes, value, values
 
-DEEP = os.environ.get("HEADWATER_FUZZ") == "deep"
+DEEP = os.environ.get("TEST_FUZZ") == "deep"
 CASES = 200_000 if DEEP else 2_000
 """Datagrams of each attack."""
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(1_800 if DEEP else 240)]

@@ -7,17 +7,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 import pytest
 import uvloop
 
+from .profile import WHOLE
 from .srtmatrix import ALL, CALLERS, COVER, KEYS
 from .srtrun import CUT, Outcome, refusals, run_cases
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(1_200)]
 
-WHOLE = os.environ.get("HEADWATER_SRT_MATRIX") == "whole"
 CASES = ALL if WHOLE else COVER
 AT_ONCE = 13
 """Cases at once, each with its twin. Why: two cores carry that many callers, networks and receivers in real time."""

@@ -14,6 +14,7 @@ from headwater.loadtest.bench.srtpeers import Call, ffmpeg_caller
 
 from .checks import *  # noqa: F403  # the tests of every outcome
 from .matrix import Outcome, watch
+from .profile import WHOLE
 from .sources import SOURCES, Source, x264
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(300)]
@@ -44,7 +45,13 @@ SOURCES_OF_TS = {
 }  # fmt: skip
 ENCRYPTED = ("h264-aac", "b-frames", "hevc-aac", "languages")
 """Pushed with AES-256 as well."""
-CASES = [*SOURCES_OF_TS, *(f"{name}-aes" for name in ENCRYPTED)]
+CASES = (
+    [*SOURCES_OF_TS, *(f"{name}-aes" for name in ENCRYPTED)]
+    if WHOLE
+    else ["h264-aac-aes", "b-frames", "hevc-b-frames", "late-audio", "video-only", "languages-aes", "ac3", "latm",
+          "eac3", "opus", "wrap"]
+)  # fmt: skip
+LANGUAGES = [case for case in CASES if case.startswith("languages")]
 
 RULES = "".join(
     [f'\n[[ingest.publish]]\nname = "*"\nkey = "{KEY}"\n']
@@ -110,7 +117,7 @@ def outcome(request: pytest.FixtureRequest, outcomes: dict[str, Outcome | BaseEx
     return found
 
 
-@pytest.mark.parametrize("case", ["languages", "languages-aes"])
+@pytest.mark.parametrize("case", LANGUAGES)
 def test_languages_are_renditions_of_their_own(outcomes: dict[str, Outcome | BaseException], case: str) -> None:
     found = outcomes[case]
     assert isinstance(found, Outcome)

@@ -19,8 +19,8 @@ from headwater.ingest.encode.grid import Grid, Place, RungGrid
 from headwater.ingest.media import Cut, Hole, Packet, Sample, StreamEvent, TrackId
 from headwater.ingest.timeline import Timeline, TimelineSettings
 
-# Why four: they show what a day would, in a sixth of the time. The deep profile runs the whole day.
-HOURS = 24 if os.environ.get("HEADWATER_FUZZ") == "deep" else 4
+# Why two: they show what a day would, in a twelfth of the time. The deep profile runs the whole day.
+HOURS = 24 if os.environ.get("TEST_FUZZ") == "deep" else 2
 SPEED = 1.0001
 """Of the source's clock against ours."""
 CARD = Fraction(999_960, 1_000_000)
