@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import chain, delay, hits, http2, ingest, ladder, ladder_soak, load, node, prometheus, soak, srt, srt_watch
+from . import chain, delay, held, hits, http2, ingest, ladder, ladder_soak, load, node, prometheus, soak, srt, srt_watch
 
 
 def _ingest(folder: Path, arguments: argparse.Namespace) -> int:
@@ -70,6 +70,7 @@ def _ladder_soak(folder: Path, arguments: argparse.Namespace) -> int:
     return 1 if found.problems else 0
 
 
+HELD_VIEWERS = (1_000, 3_000)
 COST_CALLERS = (4, 16)
 """Of 8 Mbit/s. Why two: a process that sleeps between frames finds its caches cold, one with more to do does not."""
 
@@ -149,6 +150,13 @@ def _node(folder: Path, arguments: argparse.Namespace) -> int:
     return 1 if found.asked > found.parts + 1 else 0
 
 
+def _held(folder: Path, arguments: argparse.Namespace) -> int:
+    found = list(held.measure(folder / "held", audiences=HELD_VIEWERS, seconds=min(arguments.seconds, 20)))
+    print(f"\nViewers who hold the next playlist, parts of {held.PART_MS} ms; {load.machine()}\n")
+    print("\n".join(held.report(found)))
+    return 0
+
+
 def _hits(folder: Path, arguments: argparse.Namespace) -> int:
     found = hits.measure(folder / "hits", seconds=min(arguments.seconds, 10))
     print(f"\nEverything in the cache, HTTP/1.1, {hits.CONNECTIONS} connections, one core each\n")
@@ -190,6 +198,7 @@ BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
     "srt": _srt,
     "load-capacity": _load_capacity,
     "load-compare": _load_compare,
+    "held": _held,
     "node": _node,
     "hits": _hits,
     "h2": _http2,
@@ -201,7 +210,7 @@ BENCHES: dict[str, Callable[[Path, argparse.Namespace], int]] = {
 }
 
 
-SHORT = ["ingest", "delay", "ladder", "srt", "load-capacity", "load-compare", "node", "hits", "h2"]
+SHORT = ["ingest", "delay", "ladder", "srt", "load-capacity", "load-compare", "held", "node", "hits", "h2"]
 """What `all` are: the figures of docs/benchmarks.md; a soak, and the chain, are asked for by their names."""
 
 

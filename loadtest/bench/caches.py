@@ -114,31 +114,38 @@ class Cache:
         self.peer.stop()
 
 
-def nginx(origin: int, folder: Path, *, core: int | None = None) -> Cache:
-    """nginx before the origin's port, on one `core`; raises FileNotFoundError, TimeoutError or PeerEnded."""
+HEALTH = "/healthz"
+"""What our origin answers with 200."""
+
+
+def nginx(origin: int, folder: Path, *, core: int | None = None, health: str = HEALTH) -> Cache:
+    """nginx before the origin's port, on one `core`, once it answers `health` with 200.
+
+    Raises FileNotFoundError, TimeoutError or PeerEnded.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     config = folder / "nginx.conf"
     config.write_text(NGINX_CONFIG.format(folder=folder, port=port, origin=origin))
-    return _start([NGINX, "-c", str(config)], port, folder / "nginx.log", core)
+    return _start([NGINX, "-c", str(config)], port, folder / "nginx.log", core, health)
 
 
-def varnish(origin: int, folder: Path, *, core: int | None = None) -> Cache:
-    """Varnish before the origin's port, on one `core`; raises FileNotFoundError, TimeoutError or PeerEnded."""
+def varnish(origin: int, folder: Path, *, core: int | None = None, health: str = HEALTH) -> Cache:
+    """As `nginx`, Varnish."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     config = folder / "cache.vcl"
     config.write_text(VCL.format(origin=origin))
     command = [VARNISH, "-F", "-j", "none", "-n", str(folder / "work"), "-a", f"127.0.0.1:{port}", "-f", str(config)]
     command += ["-s", "malloc,1g", "-p", "thread_pools=1", "-p", "thread_pool_max=2000", "-p", "listen_depth=8192"]
-    return _start(command, port, folder / "varnish.log", core)
+    return _start(command, port, folder / "varnish.log", core, health)
 
 
-def _start(command: list[str], port: int, log: Path, core: int | None) -> Cache:
+def _start(command: list[str], port: int, log: Path, core: int | None, health: str) -> Cache:
     if not Path(command[0]).exists():
         raise FileNotFoundError(f"{command[0]}: install nginx and varnish")
-    health = f"http://127.0.0.1:{port}/healthz"
+    asked = f"http://127.0.0.1:{port}{health}"
     peer = started(
-        [*pinned(core), *command], log, lambda _: fetched(health, 2)[0] == 200, what="the cache answers", timeout_s=20
+        [*pinned(core), *command], log, lambda _: fetched(asked, 2)[0] == 200, what="the cache answers", timeout_s=20
     )
     return Cache(port, peer)
