@@ -98,7 +98,7 @@ ALL = {
     )
 }  # fmt: skip
 AT_ONCE = 5
-CASES = ALL if WHOLE else {name: ALL[name] for name in ("vfr", "fields", "turned", "drop-gop10", "keep-gop10")}
+CASES = ALL if WHOLE else {name: ALL[name] for name in ("fields", "turned", "stretched", "drop-gop10", "keep-gop10")}
 LIPS = [name for name, case in CASES.items() if case.sizes and case.sound and name != "turned"]
 """Cases with picture and sound whose flash is as wide as the picture."""
 FRAMED = [name for name, case in CASES.items() if case.sizes and name != "keep-gop10"]

@@ -19,7 +19,7 @@ from .sources import SOURCES, Source
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(240)]
 
-PLAY_S = 15
+PLAY_S = 12
 LATENCY_S = 3.0
 CATCH_UP_S = 25
 SETTLE_S = 8
