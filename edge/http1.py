@@ -116,9 +116,15 @@ class Connection(Arrival):
             return True
         guest.watched = now
         tally.requests[Outcome.HIT] += 1
-        head = shared.wire.hit(form, form.age_at(now))
-        tally.bytes_sent += len(head) + len(form.body)
-        _write(transport, head, form.body)
+        age = form.age_at(now)
+        if len(form.body) <= JOIN_LIMIT:
+            data = shared.wire.whole_hit(form, age)
+            tally.bytes_sent += len(data)
+            transport.write(data)
+        else:
+            head = shared.wire.hit(form, age)
+            tally.bytes_sent += len(head) + len(form.body)
+            transport.writelines((head, form.body))
         self._go_on()
         return True
 
@@ -274,11 +280,19 @@ class Connection(Arrival):
             self._body.begin(response, item, shared.wire, keep_alive=keep_alive)
             return
         self._current = None
+        if response.outcome is Outcome.HIT and isinstance(item, Head) and item.raw is not None:
+            shared.repeats.learn(item, response)
+        plain = keep_alive and not (item.http10 or item.bodiless or entity.own)
+        # A range is a view of its own for each who asks.
+        if plain and isinstance(entity.body, bytes) and len(entity.body) <= JOIN_LIMIT:
+            data = shared.wire.whole(response)
+            self._core.tally.bytes_sent += len(data)
+            transport.write(data)
+            self._go_on()
+            return
         head = shared.wire.head(response, keep_alive=keep_alive, http10=item.http10)
         body = b"" if item.bodiless else entity.body
         self._core.tally.bytes_sent += len(head) + len(body)
-        if response.outcome is Outcome.HIT and isinstance(item, Head) and item.raw is not None:
-            shared.repeats.learn(item, response)
         _write(transport, head, body)
         if not keep_alive:
             self._end(lingering=item.linger if isinstance(item, Refusal) else entity.status == 400)

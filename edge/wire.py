@@ -14,6 +14,9 @@ from .message import Entity, Outcome, Response
 
 JOIN_LIMIT = 64 << 10
 """Up to here head and body are joined and written at once; above, copying costs more than a second buffer."""
+JOINED = 32
+"""Answers that are kept joined, at most JOIN_LIMIT and a head each. Why: at the live edge thousands of viewers get the
+same few within a second, and to join 40 kB for each of them costs as much as to find out what to send."""
 
 _HIT = (Outcome.HIT, False)
 _REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
@@ -37,6 +40,8 @@ class Wire:
             for collapsed in (False, True)
         }
         self._wall = wall
+        self._joined: dict[int, tuple[bytes, int, bytes | memoryview, bytes]] = {}
+        """By the identity of a rendered head: that head, Age, the body, and all of it."""
         self._date = b""
         self._date_second = -1
 
@@ -57,6 +62,26 @@ class Wire:
         """`head` of a plain hit, with nothing to decide."""
         fixed = entity.wire.get(_HIT) or self._known(Response(entity, Outcome.HIT, age))
         return b"%bAge: %d\r\n\r\n" % (fixed, age)
+
+    def whole_hit(self, entity: Entity, age: int) -> bytes:
+        """`hit` and the body, which is no longer than JOIN_LIMIT."""
+        fixed = entity.wire.get(_HIT) or self._known(Response(entity, Outcome.HIT, age))
+        return self._whole(fixed, age, entity.body)
+
+    def whole(self, response: Response) -> bytes:
+        """`head` and the body, which is no longer than JOIN_LIMIT, of what is not the edge's own; the connection
+        stays, and is HTTP/1.1."""
+        return self._whole(self._known(response), response.age or 0, response.entity.body)
+
+    def _whole(self, fixed: bytes, age: int, body: bytes | memoryview) -> bytes:
+        kept = self._joined.get(id(fixed))
+        if kept is not None and kept[0] is fixed and kept[1] == age and kept[2] is body:
+            return kept[3]
+        data = b"".join((b"%bAge: %d\r\n\r\n" % (fixed, age), body))
+        if len(self._joined) >= JOINED:
+            self._joined.clear()
+        self._joined[id(fixed)] = fixed, age, body, data
+        return data
 
     def _known(self, response: Response) -> bytes:
         entity = response.entity

@@ -154,6 +154,9 @@ def _held(folder: Path, arguments: argparse.Namespace) -> int:
     found = list(held.measure(folder / "held", audiences=HELD_VIEWERS, seconds=min(arguments.seconds, 20)))
     print(f"\nViewers who hold the next playlist, parts of {held.PART_MS} ms; {load.machine()}\n")
     print("\n".join(held.report(found)))
+    loading = held.with_media(folder / "media", viewers=arguments.viewers, seconds=min(arguments.seconds, 20))
+    print("\nViewers who load 1 Mbit/s as well, parts of a second, at our edge\n")
+    print("\n".join(held.media_report(loading)))
     return 0
 
 
@@ -226,7 +229,9 @@ def main() -> int:
     parser.add_argument("--srt-seconds", type=float, default=600, help="length of the soak of SRT (600)")
     parser.add_argument("--prometheus-seconds", type=float, default=600, help="length of prometheus-soak (600)")
     parser.add_argument("--callers", type=int, default=50, help="callers at once in `srt` (50)")
-    parser.add_argument("--viewers", type=int, default=8_000, help="viewers in `load-capacity` (8000)")
+    parser.add_argument(
+        "--viewers", type=int, default=8_000, help="viewers in `load-capacity`, and with media in `held` (8000)"
+    )
     parser.add_argument("--cache-viewers", type=int, default=1_000, help="viewers in `load-compare` (1000)")
     parser.add_argument("--node-viewers", type=int, default=5_000, help="viewers in `node` (5000)")
     parser.add_argument("--video-only", action="store_true", help="no audio for the viewers in `load-compare`")

@@ -2,6 +2,8 @@
 
     bad server (without a fault), parts of 333 ms  ──  a cache  ──  viewers of `heldviewers`
 
+Once more with media, at our edge alone: parts of a second of 1 Mbit/s, and each viewer loads them too.
+
 The delay is from when a part is due at the origin to the last byte of the playlist with it at a viewer. Origin and
 cache share one core, the viewers have the other.
 """
@@ -26,6 +28,9 @@ from .processes import children, cpu_seconds, fetched, pinned
 
 PART_MS, PARTS = 333, 4
 PLAYLIST = "/live/bad/sd/index.m3u8"
+MEDIA_PART_MS, MEDIA_PART_BYTES = 1_000, 125_000
+MEDIA_PLAYLIST = "/live/bad/hd/index.m3u8"
+"""The rendition whose parts have all of the bytes."""
 BUSY = 0.9
 """Of a core: a client above it is what the delays are of."""
 START_S = 10.0
@@ -47,11 +52,7 @@ class Held:
 def measure(folder: Path, *, audiences: tuple[int, ...], seconds: float) -> Iterator[Held]:
     """Each cache with each number of viewers. Raises TimeoutError or PeerEnded when a process does not come up."""
     with ExitStack() as stack:
-        shape = ("--part-ms", str(PART_MS), "--parts", str(PARTS))
-        server = BadPeer(folder / "bad", shape, SERVER_CORE).start()
-        stack.callback(server.stop)
-        port = urlsplit(server.url).port
-        assert port is not None  # it listens
+        port = _origin(folder, ("--part-ms", str(PART_MS), "--parts", str(PARTS)), stack)
         for name, make in (("nginx", caches.nginx), ("Varnish", caches.varnish)):
             cache = make(port, folder / name, core=SERVER_CORE, health=PLAYLIST)
             try:
@@ -59,18 +60,47 @@ def measure(folder: Path, *, audiences: tuple[int, ...], seconds: float) -> Iter
                     yield _watched(folder, name, cache.url(PLAYLIST), cache.processes(), count, seconds)
             finally:
                 cache.stop()
-        edge = EdgeNode(folder / "edge", "edge", {"origin": f"http://127.0.0.1:{port}"}, core=SERVER_CORE)
-        stack.callback(edge.peer.stop)
+        edge = _edge(folder, port, stack)
         for count in audiences:
-            pids = [edge.peer.pid, *children(edge.peer.pid)]
-            yield _watched(folder, "Headwater edge", edge.base + PLAYLIST, pids, count, seconds)
+            yield _watched(folder, "Headwater edge", edge.base + PLAYLIST, _processes(edge), count, seconds)
 
 
-def _watched(folder: Path, name: str, url: str, pids: list[int], viewers: int, seconds: float) -> Held:
+def with_media(folder: Path, *, viewers: int, seconds: float) -> Held:
+    """Our edge alone. Raises as `measure`."""
+    with ExitStack() as stack:
+        shape = ("--part-ms", str(MEDIA_PART_MS), "--parts", "2", "--part-bytes", str(MEDIA_PART_BYTES))
+        edge = _edge(folder, _origin(folder, shape, stack), stack)
+        url = edge.base + MEDIA_PLAYLIST
+        return _watched(folder, "Headwater edge", url, _processes(edge), viewers, seconds, media=True)
+
+
+def _origin(folder: Path, shape: tuple[str, ...], stack: ExitStack) -> int:
+    """Its port."""
+    server = BadPeer(folder / "bad", shape, SERVER_CORE).start()
+    stack.callback(server.stop)
+    port = urlsplit(server.url).port
+    assert port is not None  # it listens
+    return port
+
+
+def _edge(folder: Path, origin: int, stack: ExitStack) -> EdgeNode:
+    edge = EdgeNode(folder / "edge", "edge", {"origin": f"http://127.0.0.1:{origin}"}, core=SERVER_CORE)
+    stack.callback(edge.peer.stop)
+    return edge
+
+
+def _processes(edge: EdgeNode) -> list[int]:
+    return [edge.peer.pid, *children(edge.peer.pid)]
+
+
+def _watched(
+    folder: Path, name: str, url: str, pids: list[int], viewers: int, seconds: float, *, media: bool = False
+) -> Held:
     if fetched(url, 10)[0] != 200:
         raise RuntimeError(f"{name} has no playlist")
     path = folder / "viewers.json"
-    path.write_text(json.dumps(asdict(Job(url, PARTS, PART_MS / 1_000, viewers, seconds))))
+    part_ms, parts = (MEDIA_PART_MS, 2) if media else (PART_MS, PARTS)
+    path.write_text(json.dumps(asdict(Job(url, parts, part_ms / 1_000, viewers, seconds, media))))
     before = sum(map(cpu_seconds, pids))
     lasts_s = viewers / JOINS_PER_S + SETTLE_S + seconds
     ended = subprocess.run(
@@ -97,3 +127,17 @@ def report(found: list[Held]) -> list[str]:
         )  # fmt: skip
         lines.append("| " + " | ".join(map(str, shown)) + " |")
     return lines
+
+
+def media_report(one: Held) -> list[str]:
+    """Lines of Markdown."""
+    mark = "?" if one.found.cpu > BUSY else ""
+    delays = [" / ".join(f"{times[name]:.0f}{mark}" for name in ("p50", "p99", "most"))
+              for times in (one.found.delays_ms, one.found.parts_ms)]  # fmt: skip
+    shown = (one.viewers, *delays, one.found.late, one.found.errors, f"{one.cpu:.2f}", f"{one.found.cpu:.2f}")
+    return [
+        "| viewers | playlist p50 / p99 / most, ms | part p50 / p99 / most, ms | late parts | errors | CPU, cores "
+        "| client, cores |",
+        "|---|---|---|---|---|---|---|",
+        "| " + " | ".join(map(str, shown)) + " |",
+    ]

@@ -1,10 +1,10 @@
 """Viewers that all hold the next playlist of one rendition, on a connection each: `... heldviewers JOB.json`.
 
 Each asks for the playlist with the next part as a delta update (`_HLS_msn`, `_HLS_part`, `_HLS_skip`), and once its
-last byte is there for the one after it. No media is asked for. It prints what it found as JSON.
+last byte is there for the one after it; with `media` for the part itself in between. It prints what it found as JSON.
 
 Why not the harness: this does as little as a client can do for each answer, so that one core follows thousands of
-viewers three times a second and the delays are those of the server.
+viewers and the delays are those of the server.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import re
 import sys
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -30,12 +30,13 @@ SETTLE_S = 4.0
 """After the last viewer came."""
 RETRY_S = 0.2
 """After an answer that is no playlist."""
+READ_BYTES = 256 * 1024
 KEPT = 16
 """Playlists whose number, and numbers whose request, are remembered: all viewers see the same few."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _FIRST = re.compile(r"^#EXT-X-MEDIA-SEQUENCE:(\d+)", re.MULTILINE)
+_PART = re.compile(r'^#EXT-X-PART:.*\bURI="([^"]+)"', re.MULTILINE)
 _SKIPPED = re.compile(r"^#EXT-X-SKIP:.*\bSKIPPED-SEGMENTS=(\d+)", re.MULTILINE)
 
 K = TypeVar("K")
@@ -55,6 +56,8 @@ class Job:
     viewers: int
     seconds: float
     """That are measured, once all are there."""
+    media: bool = False
+    """Parts are asked for as well."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,12 @@ class Found:
 
     delays_ms: dict[str, float]
     """p50, p99 and most: from when a part is due to the last byte of the playlist with it."""
+    parts_ms: dict[str, float]
+    """The same to the last byte of the part."""
     updates: int
     """Playlists that came."""
+    late: int
+    """Parts that were there only when the next one was due."""
     errors: int
     """Answers other than 200, and connections that ended."""
     cpu: float
@@ -84,18 +91,18 @@ def newest(playlist: str, parts: int) -> int:
     return (int(first[1]) + whole) * parts + opened - 1
 
 
-def body_of(answer: bytes) -> tuple[int, int] | None:
-    """Where the body of a whole answer begins and ends; None: more of it is to come. Chunks are not taken apart."""
+def body_at(answer: bytes) -> tuple[int, int] | None:
+    """Where the body of an answer with a length begins and ends; None: more of its head is to come.
+
+    Raises ValueError: it has no length.
+    """
     head = answer.find(b"\r\n\r\n")
     if head < 0:
         return None
-    begin = head + 4
-    length = _LENGTH.search(answer, 0, begin)
-    if length is not None:
-        end = begin + int(length[1])
-        return (begin, end) if len(answer) >= end else None
-    chunked = _CHUNKED.search(answer, 0, begin) is not None
-    return (begin, len(answer)) if not chunked or answer.endswith(b"\r\n0\r\n\r\n") else None
+    length = _LENGTH.search(answer, 0, head + 2)
+    if length is None:
+        raise ValueError("an answer without a length")
+    return head + 4, head + 4 + int(length[1])
 
 
 class Audience:
@@ -106,11 +113,13 @@ class Audience:
         self.job = job
         self.clock = clock
         self.measuring = False
-        self.delays = array("d")
-        self.errors = 0
+        self.delays, self.parts = array("d"), array("d")
+        self.late = self.errors = 0
+        self.room = memoryview(bytearray(READ_BYTES))
+        """What came last, of whichever viewer."""
         self._path = urlsplit(job.url).path
-        self._host = urlsplit(job.url).netloc
-        self._numbers: dict[bytes, int] = {}
+        self._rest = f" HTTP/1.1\r\nHost: {urlsplit(job.url).netloc}\r\nAccept: */*\r\n\r\n"
+        self._seen: dict[bytes, tuple[int, bytes]] = {}
         self._requests: dict[int, bytes] = {}
 
     def request(self, number: int) -> bytes:
@@ -119,22 +128,34 @@ class Audience:
         if request is None:
             msn, part = divmod(number, self.job.parts)
             query = f"?_HLS_msn={msn}&_HLS_part={part}&_HLS_skip=YES" if number >= 0 else ""
-            request = f"GET {self._path}{query} HTTP/1.1\r\nHost: {self._host}\r\nAccept: */*\r\n\r\n".encode()
+            request = f"GET {self._path}{query}{self._rest}".encode()
             _remember(self._requests, number, request)
         return request
 
-    def number(self, body: bytes) -> int:
-        """The newest part of a playlist."""
-        number = self._numbers.get(body)
-        if number is None:
-            number = newest(body.decode(), self.job.parts)
-            _remember(self._numbers, body, number)
-        return number
+    def newest(self, body: bytes) -> tuple[int, bytes]:
+        """The newest part of a playlist: its number, and the request for it. Raises ValueError: it has none."""
+        found = self._seen.get(body)
+        if found is None:
+            text = body.decode()
+            names = _PART.findall(text)
+            if not names:
+                raise ValueError("no EXT-X-PART")
+            request = f"GET {self._path.rpartition('/')[0]}/{names[-1]}{self._rest}".encode()
+            found = newest(text, self.job.parts), request
+            _remember(self._seen, body, found)
+        return found
 
-    def seen(self, awaited: int, at: float) -> None:
-        """A viewer that waited for that part has its playlist at that Unix time."""
+    def listed(self, number: int) -> None:
+        """A viewer has the playlist with that part, which it waited for."""
         if self.measuring:
-            self.delays.append(at - (awaited + 1) * self.job.part_s)
+            self.delays.append(self.clock() - (number + 1) * self.job.part_s)
+
+    def loaded(self, number: int) -> None:
+        """A viewer has that part."""
+        if self.measuring:
+            delay = self.clock() - (number + 1) * self.job.part_s
+            self.parts.append(delay)
+            self.late += delay >= self.job.part_s
 
 
 def _remember(known: dict[K, V], key: K, value: V) -> None:
@@ -143,39 +164,80 @@ def _remember(known: dict[K, V], key: K, value: V) -> None:
     known[key] = value
 
 
-class Viewer(asyncio.Protocol):
+class Viewer(asyncio.BufferedProtocol):
     """One of them."""
+
+    __slots__ = ("_answer", "_audience", "_awaited", "_left", "_loading", "_transport")
 
     def __init__(self, audience: Audience) -> None:
         self._audience = audience
         self._transport: asyncio.Transport | None = None
         self._awaited = -1
+        """The part whose playlist is asked for; while `_loading`, that is asked for itself."""
+        self._loading = False
         self._answer = b""
+        """What came of the playlist, or of the head of a part."""
+        self._left = 0
+        """Bytes of a part that are to come."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the first playlist."""
         self._transport = cast(asyncio.Transport, transport)
         self._ask(-1)
 
-    def data_received(self, data: bytes) -> None:
-        """Take what came; when the answer is whole, ask for the next."""
-        answer = self._answer + data if self._answer else data
-        found = body_of(answer)
-        if found is None:
-            self._answer = answer
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Everybody's: what comes is taken out at once."""
+        return self._audience.room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what came; when the answer is whole, ask for the next thing."""
+        if self._left:
+            self._left -= nbytes
+            if self._left <= 0:
+                self._loaded()
             return
-        audience, awaited = self._audience, self._awaited
-        at = audience.clock()
+        data = bytes(self._audience.room[:nbytes])
+        answer = self._answer + data if self._answer else data
         self._answer = b""
         try:
-            number = audience.number(answer[found[0] : found[1]])
+            self._read(answer)
         except ValueError:
-            audience.errors += 1
-            asyncio.get_running_loop().call_later(RETRY_S, self._ask, awaited)
+            self._audience.errors += 1
+            asyncio.get_running_loop().call_later(RETRY_S, self._ask, -1)
+
+    def _read(self, answer: bytes) -> None:
+        place = body_at(answer)
+        if place is None:
+            self._answer = answer
             return
-        if awaited >= 0:
-            audience.seen(awaited, at)
-        self._ask(number + 1)
+        begin, end = place
+        good, missing = answer.startswith(b"HTTP/1.1 200 "), end - len(answer)
+        if missing > 0:
+            if self._loading and good:
+                self._left = missing
+            else:
+                self._answer = answer
+        elif not good:
+            raise ValueError("another status than 200")
+        elif self._loading:
+            self._loaded()
+        else:
+            self._listed(answer[begin:end])
+
+    def _listed(self, body: bytes) -> None:
+        number, request = self._audience.newest(body)
+        if self._awaited >= 0:
+            self._audience.listed(self._awaited)
+        if self._audience.job.media and self._transport is not None:
+            self._awaited, self._loading = number, True
+            self._transport.write(request)
+        else:
+            self._ask(number + 1)
+
+    def _loaded(self) -> None:
+        self._audience.loaded(self._awaited)
+        self._left = 0
+        self._ask(self._awaited + 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It does not come back: that is an error."""
@@ -183,7 +245,7 @@ class Viewer(asyncio.Protocol):
         self._audience.errors += 1
 
     def _ask(self, number: int) -> None:
-        self._awaited = number
+        self._awaited, self._loading = number, False
         if self._transport is not None:
             self._transport.write(self._audience.request(number))
 
@@ -204,10 +266,16 @@ async def watch(job: Job, clock: Callable[[], float]) -> Found:
     await asyncio.sleep(job.seconds)
     audience.measuring = False
     busy = (time.process_time() - cpu) / (time.monotonic() - at)
-    delays = sorted(audience.delays)
-    shown = {name: 1e3 * delays[round(share * (len(delays) - 1))] if delays else 0.0
-             for name, share in (("p50", 0.5), ("p99", 0.99), ("most", 1.0))}  # fmt: skip
-    return Found(shown, len(delays), audience.errors, busy)
+    listed, loaded = _spread(audience.delays), _spread(audience.parts)
+    return Found(listed, loaded, len(audience.delays), audience.late, audience.errors, busy)
+
+
+def _spread(delays: Sequence[float]) -> dict[str, float]:
+    ordered = sorted(delays) or [0.0]
+    return {
+        name: 1e3 * ordered[round(share * (len(ordered) - 1))]
+        for name, share in (("p50", 0.5), ("p99", 0.99), ("most", 1.0))
+    }
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 from headwater.edge.entities import PREFLIGHT, local
 from headwater.edge.fields import accepts_gzip
 from headwater.edge.message import Entity, Outcome, Response
-from headwater.edge.wire import Wire
+from headwater.edge.wire import JOINED, Wire
 
 
 def stored(**changes: object) -> Entity:
@@ -115,3 +115,26 @@ def test_only_workers_of_the_same_edge_hear_what_the_origin_says_to_caches() -> 
         raw = Wire("e", inner=inner).head(Response(entity, Outcome.HIT, 0), keep_alive=True, http10=False)
         assert (b"\r\nSurrogate-Control: private\r\n" in raw) is inner
         entity.wire.clear()
+
+
+def test_one_answer_for_many_viewers_is_joined_once() -> None:
+    wire, entity = Wire("edge-1"), stored(body=b"x" * 40_000)
+    for outcome in (Outcome.HIT, Outcome.JOIN):
+        response = Response(entity, outcome, 7)
+        whole = wire.whole(response)
+        assert whole == wire.head(response, keep_alive=True, http10=False) + entity.body
+        assert wire.whole(Response(entity, outcome, 7)) is whole
+    assert wire.whole_hit(entity, 7) == wire.hit(entity, 7) + entity.body
+    assert wire.whole_hit(entity, 8) == wire.hit(entity, 8) + entity.body
+    # A revalidation renders the head anew.
+    entity.headers, entity.wire = (("Date", "later"),), {}
+    assert b"Date: later" in wire.whole_hit(entity, 8)
+    assert wire.whole_hit(stored(), 8).endswith(b"\r\n\r\nabc")
+
+
+def test_joined_answers_are_bounded() -> None:
+    wire = Wire("edge-1")
+    for number in range(3 * JOINED):
+        entity = stored(body=b"%d" % number)
+        assert wire.whole_hit(entity, number).endswith(b"\r\n\r\n%d" % number)
+        assert len(wire._joined) <= JOINED

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+
 import pytest
 
-from headwater.loadtest.bench.heldviewers import Audience, Job, body_of, newest
+from headwater.loadtest.bench.heldviewers import RETRY_S, Audience, Job, Viewer, body_at, newest
 
 PART = "#EXT-X-PART:DURATION=0.333,URI="
 WHOLE = f"""#EXTM3U
@@ -42,23 +45,67 @@ def test_what_is_no_playlist() -> None:
 
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-@pytest.mark.parametrize(
-    ("answer", "body"),
-    [
-        (HEAD[:20], None),
-        (HEAD + b"abc", None),
-        (HEAD + b"abcd", b"abcd"),
-        (CHUNKED + b"4\r\nabcd\r\n", None),
-        (CHUNKED + b"4\r\nabcd\r\n0\r\n\r\n", b"4\r\nabcd\r\n0\r\n\r\n"),
-        (b"HTTP/1.1 304 Not Modified\r\n\r\n", b""),
-    ],
-)
-def test_a_whole_answer(answer: bytes, body: bytes | None) -> None:
-    found = body_of(answer)
-    assert (None if found is None else answer[found[0] : found[1]]) == body
+def test_where_a_body_is() -> None:
+    assert body_at(HEAD[:-1]) is None
+    assert body_at(HEAD) == body_at(HEAD + b"abcdef") == (len(HEAD), len(HEAD) + 4)
+    with pytest.raises(ValueError, match="length"):
+        body_at(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n")
+
+
+def answer(body: bytes, status: str = "200 OK") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+class Wire(asyncio.Transport):
+    """What a viewer writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.asked.append(bytes(data).decode().split()[1])
+
+
+def give(audience: Audience, viewer: Viewer, data: bytes, step: int) -> None:
+    for at in range(0, len(data), step):
+        piece = data[at : at + step]
+        viewer.get_buffer(-1)[: len(piece)] = piece
+        viewer.buffer_updated(len(piece))
+
+
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+@pytest.mark.parametrize("media", [False, True])
+def test_one_viewer(step: int, media: bool) -> None:
+    audience = Audience(dataclasses.replace(JOB, media=media), lambda: 20.0)
+    viewer, wire = Viewer(audience), Wire()
+    viewer.connection_made(wire)
+    assert wire.asked == ["/live/a/index.m3u8"]
+    audience.measuring = True
+    give(audience, viewer, answer(WHOLE.encode()), step)
+    if media:
+        assert wire.asked.pop() == "/live/a/p48.m4s"
+        give(audience, viewer, answer(b"x" * 999), step)
+        assert list(audience.parts) == [pytest.approx(20 - 49 * 0.333)]
+    assert wire.asked.pop() == "/live/a/index.m3u8?_HLS_msn=12&_HLS_part=1&_HLS_skip=YES"
+    give(audience, viewer, answer(WHOLE.replace("SEQUENCE:10", "SEQUENCE:11").encode()), step)
+    assert list(audience.delays) == [pytest.approx(20 - 50 * 0.333)]
+    assert (audience.late, audience.errors) == (len(audience.parts), 0)
+
+
+async def test_what_is_no_playlist_is_an_error_and_asked_for_again() -> None:
+    audience = Audience(JOB, lambda: 0.0)
+    viewer, wire = Viewer(audience), Wire()
+    viewer.connection_made(wire)
+    give(audience, viewer, answer(b"not here", "404 Not Found"), 5)
+    give(audience, viewer, answer(b"#EXTM3U\n"), 1_000)
+    assert audience.errors == 2
+    await asyncio.sleep(2 * RETRY_S)
+    assert wire.asked == ["/live/a/index.m3u8"] * 3
+    viewer.connection_lost(None)
+    assert audience.errors == 3
 
 
 def test_what_is_asked_for() -> None:
@@ -67,13 +114,4 @@ def test_what_is_asked_for() -> None:
     assert audience.request(49).startswith(b"GET /live/a/index.m3u8?_HLS_msn=12&_HLS_part=1&_HLS_skip=YES HTTP/1.1\r\n")
     for number in range(100):
         assert audience.request(number) == audience.request(number)
-        assert audience.number(WHOLE.encode()) == 48
-
-
-def test_delays_count_from_when_a_part_is_due() -> None:
-    audience = Audience(JOB, lambda: 0.0)
-    audience.seen(2, 1.5)
-    assert not audience.delays
-    audience.measuring = True
-    audience.seen(2, 1.5)
-    assert list(audience.delays) == [pytest.approx(1.5 - 3 * 0.333)]
+        assert audience.newest(WHOLE.encode())[0] == 48
