@@ -45,9 +45,10 @@ class SrtLimits(Section):
         "it the connection is closed. Why: UDP cannot be told to wait.",
     )
     socket_bytes: Bytes = Field(
-        8 * MIB,
-        description="Kernel's receive buffer of the port. Why: 0.6 s of 50 callers at 2 Mbit/s, should the server be "
-        "busy elsewhere. Without CAP_NET_ADMIN Linux gives no more than net.core.rmem_max; less is said in the log.",
+        24 * MIB,
+        description="Kernel's receive buffer of the port. Why: 2 s of 50 callers at 2 Mbit/s, should the server be "
+        "busy elsewhere: what waits in it is late, what does not fit is lost. Without CAP_NET_ADMIN Linux gives no "
+        "more than net.core.rmem_max; less is said in the log.",
     )
     idle_s: Seconds = Field(5, description="Without a packet before a peer is gone.")
     media_idle_s: Seconds = Field(10, description="Without media before a publisher is closed.")
