@@ -25,7 +25,7 @@ from .listener import NEVER, Limits, Shared
 from .message import Entity, Outcome, Request, Response, Ticket
 from .parse import Parser
 from .repeats import Repeat, form_of
-from .wire import JOIN_LIMIT
+from .wire import JOIN_LIMIT, Wire
 
 LINGER_S = 2.0
 """After a refusal, how long the rest of what the peer sends is read and dropped. Why: closing with unread bytes
@@ -116,15 +116,9 @@ class Connection(Arrival):
             return True
         guest.watched = now
         tally.requests[Outcome.HIT] += 1
-        age = form.age_at(now)
-        if len(form.body) <= JOIN_LIMIT:
-            data = shared.wire.whole_hit(form, age)
-            tally.bytes_sent += len(data)
-            transport.write(data)
-        else:
-            head = shared.wire.hit(form, age)
-            tally.bytes_sent += len(head) + len(form.body)
-            transport.writelines((head, form.body))
+        head = shared.wire.hit(form, form.age_at(now))
+        tally.bytes_sent += len(head) + len(form.body)
+        _write(shared.wire, transport, head, form.body)
         self._go_on()
         return True
 
@@ -280,20 +274,12 @@ class Connection(Arrival):
             self._body.begin(response, item, shared.wire, keep_alive=keep_alive)
             return
         self._current = None
-        if response.outcome is Outcome.HIT and isinstance(item, Head) and item.raw is not None:
-            shared.repeats.learn(item, response)
-        plain = keep_alive and not (item.http10 or item.bodiless or entity.own)
-        # A range is a view of its own for each who asks.
-        if plain and isinstance(entity.body, bytes) and len(entity.body) <= JOIN_LIMIT:
-            data = shared.wire.whole(response)
-            self._core.tally.bytes_sent += len(data)
-            transport.write(data)
-            self._go_on()
-            return
         head = shared.wire.head(response, keep_alive=keep_alive, http10=item.http10)
         body = b"" if item.bodiless else entity.body
         self._core.tally.bytes_sent += len(head) + len(body)
-        _write(transport, head, body)
+        if response.outcome is Outcome.HIT and isinstance(item, Head) and item.raw is not None:
+            shared.repeats.learn(item, response)
+        _write(shared.wire, transport, head, body)
         if not keep_alive:
             self._end(lingering=item.linger if isinstance(item, Refusal) else entity.status == 400)
             return
@@ -378,8 +364,10 @@ class Connection(Arrival):
             self._transport.abort()
 
 
-def _write(transport: asyncio.Transport, head: bytes, body: bytes | memoryview) -> None:
-    if len(body) <= JOIN_LIMIT:
-        transport.write(head + body)
-    else:
+def _write(wire: Wire, transport: asyncio.Transport, head: bytes, body: bytes | memoryview) -> None:
+    if len(body) > JOIN_LIMIT:
         transport.writelines((head, body))
+    elif isinstance(body, bytes):
+        transport.write(wire.joined(head, body))
+    else:  # a range: each who asks has a view of its own
+        transport.write(head + body)

@@ -40,8 +40,8 @@ class Wire:
             for collapsed in (False, True)
         }
         self._wall = wall
-        self._joined: dict[int, tuple[bytes, int, bytes | memoryview, bytes]] = {}
-        """By the identity of a rendered head: that head, Age, the body, and all of it."""
+        self._joined: dict[int, tuple[bytes, bytes, bytes]] = {}
+        """By the identity of a body, which lives as long as it is in here: head, body, and both in one piece."""
         self._date = b""
         self._date_second = -1
 
@@ -63,24 +63,15 @@ class Wire:
         fixed = entity.wire.get(_HIT) or self._known(Response(entity, Outcome.HIT, age))
         return b"%bAge: %d\r\n\r\n" % (fixed, age)
 
-    def whole_hit(self, entity: Entity, age: int) -> bytes:
-        """`hit` and the body, which is no longer than JOIN_LIMIT."""
-        fixed = entity.wire.get(_HIT) or self._known(Response(entity, Outcome.HIT, age))
-        return self._whole(fixed, age, entity.body)
-
-    def whole(self, response: Response) -> bytes:
-        """`head` and the body, which is no longer than JOIN_LIMIT, of what is not the edge's own; the connection
-        stays, and is HTTP/1.1."""
-        return self._whole(self._known(response), response.age or 0, response.entity.body)
-
-    def _whole(self, fixed: bytes, age: int, body: bytes | memoryview) -> bytes:
-        kept = self._joined.get(id(fixed))
-        if kept is not None and kept[0] is fixed and kept[1] == age and kept[2] is body:
-            return kept[3]
-        data = b"".join((b"%bAge: %d\r\n\r\n" % (fixed, age), body))
+    def joined(self, head: bytes, body: bytes) -> bytes:
+        """Both in one piece. `body`: of an entity, no longer than JOIN_LIMIT."""
+        kept = self._joined.get(id(body))
+        if kept is not None and kept[0] == head:
+            return kept[2]
         if len(self._joined) >= JOINED:
             self._joined.clear()
-        self._joined[id(fixed)] = fixed, age, body, data
+        data = head + body
+        self._joined[id(body)] = head, body, data
         return data
 
     def _known(self, response: Response) -> bytes:

@@ -118,23 +118,25 @@ def test_only_workers_of_the_same_edge_hear_what_the_origin_says_to_caches() -> 
 
 
 def test_one_answer_for_many_viewers_is_joined_once() -> None:
-    wire, entity = Wire("edge-1"), stored(body=b"x" * 40_000)
+    wire, body = Wire("edge-1"), b"x" * 40_000
+    entity = stored(body=body)
     for outcome in (Outcome.HIT, Outcome.JOIN):
         response = Response(entity, outcome, 7)
-        whole = wire.whole(response)
-        assert whole == wire.head(response, keep_alive=True, http10=False) + entity.body
-        assert wire.whole(Response(entity, outcome, 7)) is whole
-    assert wire.whole_hit(entity, 7) == wire.hit(entity, 7) + entity.body
-    assert wire.whole_hit(entity, 8) == wire.hit(entity, 8) + entity.body
+        whole = wire.joined(wire.head(response, keep_alive=True, http10=False), body)
+        assert whole == wire.head(response, keep_alive=True, http10=False) + body
+        again = Response(entity, outcome, 7)
+        assert wire.joined(wire.head(again, keep_alive=True, http10=False), body) is whole
+    for age in (7, 8):
+        assert wire.joined(wire.hit(entity, age), body) == wire.hit(entity, age) + body
     # A revalidation renders the head anew.
     entity.headers, entity.wire = (("Date", "later"),), {}
-    assert b"Date: later" in wire.whole_hit(entity, 8)
-    assert wire.whole_hit(stored(), 8).endswith(b"\r\n\r\nabc")
+    assert b"Date: later" in wire.joined(wire.hit(entity, 8), body)
+    assert wire.joined(wire.hit(stored(), 8), b"abc").endswith(b"\r\n\r\nabc")
 
 
 def test_joined_answers_are_bounded() -> None:
     wire = Wire("edge-1")
     for number in range(3 * JOINED):
-        entity = stored(body=b"%d" % number)
-        assert wire.whole_hit(entity, number).endswith(b"\r\n\r\n%d" % number)
+        body = b"%d" % number
+        assert wire.joined(wire.hit(stored(body=body), number), body).endswith(b"\r\n\r\n%d" % number)
         assert len(wire._joined) <= JOINED
