@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 
 from .errors import KeyMaterialError, WrongSecret
 from .keys import EVEN, KeyAnswer, KeyMaterial, KeyRequest, PacketCipher, parse_key_material, unwrap
@@ -11,19 +10,6 @@ from .keys import EVEN, KeyAnswer, KeyMaterial, KeyRequest, PacketCipher, parse_
 NO_SECRET = (3).to_bytes(4)
 BAD_SECRET = (4).to_bytes(4)
 """States that a KMRSP of one word reports (draft section 3.2.1.2)."""
-
-
-Opener = Callable[[int, bytes], bytes | None]
-"""From a packet's sequence number and payload: the payload decrypted; None when there is no key for it, or it should
-have one. Why no method that looks for the key: it would run 760 times a second for each 8 Mbit/s."""
-
-
-def _plain(sequence: int, payload: bytes) -> bytes | None:
-    return payload
-
-
-def _closed(sequence: int, payload: bytes) -> bytes | None:
-    return None
 
 
 class Refresh(enum.Enum):
@@ -45,8 +31,7 @@ class Keyring:
     def __init__(self) -> None:
         self.secured = False
         """The connection is encrypted: plain packets are not taken."""
-        self.openers: list[Opener] = [_plain, _closed, _closed, _closed]
-        """By its KK bits, what decrypts a packet."""
+        self._ciphers: list[PacketCipher | None] = [None, None, None, None]
         self._kek = b""
         self._salt = b""
         self._confirmed: dict[bytes, None] = {}
@@ -66,8 +51,8 @@ class Keyring:
         """
         keys = unwrap(material, kek)
         for which, key in keys.items():
-            self.openers[which] = PacketCipher(key, material.salt).apply
-        self._secure()
+            self._ciphers[which] = PacketCipher(key, material.salt)
+        self.secured = True
         self._kek, self._salt = kek, material.salt
         self._confirmed[material.raw] = None
         if len(self._confirmed) > 2:
@@ -75,10 +60,17 @@ class Keyring:
 
     def adopt(self, salt: bytes, kek: bytes, key: bytes, raw: bytes) -> None:
         """A caller uses the even key that it made itself; `raw` is the KM message that it sent."""
-        self.openers[EVEN] = PacketCipher(key, salt).apply
-        self._secure()
+        self._ciphers[EVEN] = PacketCipher(key, salt)
+        self.secured = True
         self._kek, self._salt = kek, salt
         self._confirmed[raw] = None
+
+    def open(self, which: int, sequence: int, payload: bytes) -> bytes | None:
+        """The payload decrypted, by its KK bits; None when there is no key for it, or it should have one."""
+        if which == 0:
+            return None if self.secured else payload
+        cipher = self._ciphers[which]
+        return None if cipher is None else cipher.apply(sequence, payload)
 
     def request(self, body: bytes, *, may_ask: bool) -> tuple[Refresh, bytes]:
         """A KMREQ during the connection: what it led to, and the KMRSP to send, empty for none."""
@@ -105,10 +97,6 @@ class Keyring:
         if answer is None:
             return Refresh.REFUSED, NO_SECRET
         return self._try(material, answer.kek)
-
-    def _secure(self) -> None:
-        self.secured = True
-        self.openers[0] = _closed
 
     def _try(self, material: KeyMaterial, kek: bytes) -> tuple[Refresh, bytes]:
         try:

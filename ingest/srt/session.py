@@ -92,7 +92,7 @@ class Session:
         in_order = sequence == buffer.expected and buffer.simple
         if not in_order and not self._has_place(sequence):
             return
-        payload = self.keyring.openers[flags >> KEY_SHIFT & 3](sequence, datagram[HEADER_BYTES:])
+        payload = self.keyring.open(flags >> KEY_SHIFT & 3, sequence, datagram[HEADER_BYTES:])
         if payload is None:
             self._undecryptable(now)
         elif self._locked_out:
