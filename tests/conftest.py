@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+from tests.profile import DEEP
 
 from headwater.origin.conformance import Violation
 from headwater.origin.metrics import OriginMetrics
@@ -19,7 +19,7 @@ settings.register_profile("default", deadline=None, derandomize=True, max_exampl
 settings.register_profile(
     "deep", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
-settings.load_profile("deep" if os.environ.get("TEST_FUZZ") == "deep" else "default")
+settings.load_profile("deep" if DEEP else "default")
 
 # A suite in the background of a shell inherits an ignored SIGINT, and so would every server that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

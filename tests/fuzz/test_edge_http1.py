@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import random
 import re
 from urllib.parse import parse_qsl
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from tests.edge_kit import UNIX, Script, make_callers, make_core
 from tests.fill_kit import Upload
 from tests.h1_raw_kit import Pipe, Raw
+from tests.profile import DEEP
 
 from headwater.edge.gate import Gate
 from headwater.edge.http1 import Connection
@@ -25,7 +25,7 @@ from headwater.edge.repeats import Repeats
 from headwater.edge.tokens import mint
 from headwater.edge.wire import Wire
 
-CASES = 210_000 if os.environ.get("TEST_FUZZ") == "deep" else 1_500
+CASES = 210_000 if DEEP else 3_000
 
 LIMITS = Limits(
     connections=10, header_bytes=2_000, header_s=10, idle_s=10, pipeline=4, write_high_bytes=10_000, write_stall_s=10,

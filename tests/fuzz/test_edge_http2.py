@@ -4,7 +4,6 @@ is the same whole or in pieces. `TEST_FUZZ=deep` runs 100,000 mutated conversati
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import re
 
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.h2_raw_kit import GET, HELLO, SETTINGS, Frame, Raw
+from tests.profile import DEEP
 
 from headwater.edge.http2 import frames
 from headwater.edge.http2.block import TABLE_OFF
@@ -21,7 +21,7 @@ from headwater.edge.http2.hpack import TABLE_BYTES
 from headwater.edge.keys import Target, read_target
 from headwater.edge.message import Entity, Outcome
 
-CASES = 100_000 if os.environ.get("TEST_FUZZ") == "deep" else 800
+CASES = 100_000 if DEEP else 1_500
 
 
 def seeds() -> list[bytes]:

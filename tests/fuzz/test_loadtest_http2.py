@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import os
 import random
 
 from hpack import Encoder
+from tests.profile import DEEP
 from tests.unit.loadtest.generator.http2_kit import Bench
 
 from headwater.loadtest.players.lane import Kind
 
-CASES = 50_000 if os.environ.get("TEST_FUZZ") == "deep" else 700
+CASES = 50_000 if DEEP else 700
 KINDS = {"malformed", "reset"}
 TYPES = (0, 0, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16)
 """Of frames; the usual ones more often."""

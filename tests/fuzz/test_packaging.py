@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import mp4
+from tests.profile import DEEP
 
 from headwater.ingest.media import VIDEO_TIMESCALE, Codec, Cut, Kind, Rendition, Sample, StreamStarted, Track, TrackId
 from headwater.origin.events import InitChanged, PartClosed, RenditionEnded, SegmentClosed, SegmentOpened
 from headwater.origin.segmenter import Segmenter
 from headwater.origin.window import Window, WindowSettings
 
-EXAMPLES = 5_000 if os.environ.get("TEST_FUZZ") == "deep" else 60
+EXAMPLES = 5_000 if DEEP else 60
 """A case is up to 120 events."""
 
 NAME = Rendition("audio")

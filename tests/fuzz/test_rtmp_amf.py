@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.profile import DEEP
 
 from headwater.ingest.rtmp.amf import decode, encode
 from headwater.ingest.rtmp.amf_source import Value
 from headwater.ingest.rtmp.commands import read_command, read_metadata
 from headwater.ingest.rtmp.limits import AMF_DEPTH, AMF_NODES
 
-DEEP = os.environ.get("TEST_FUZZ") == "deep"
 EXAMPLES = 5_000 if DEEP else 100
 
 pytestmark = pytest.mark.timeout(3_600 if DEEP else 120)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.profile import DEEP
 from tests.rtmp_client import SET_CHUNK_SIZE, control, message, pieces
 
 from headwater.ingest.rtmp.chunks import ChunkReader
 from headwater.ingest.rtmp.errors import RtmpError
 from headwater.ingest.rtmp.limits import Limits
 
-DEEP = os.environ.get("TEST_FUZZ") == "deep"
 EXAMPLES = 5_000 if DEEP else 100
 
 pytestmark = pytest.mark.timeout(3_600 if DEEP else 120)

@@ -7,7 +7,6 @@ is kept and what is to be sent stays within the limits. With its neighbours,
 
 from __future__ import annotations
 
-import os
 import random
 import tracemalloc
 from pathlib import Path
@@ -15,13 +14,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.profile import DEEP
 from tests.rtmp_client import Publisher, chunk_header, message
 
 from headwater.ingest.rtmp.events import Closed, PublishEnded, PublishRequested, RejectCode, SessionEvent
 from headwater.ingest.rtmp.limits import UNPUBLISHED_MESSAGES, Limits
 from headwater.ingest.rtmp.session import PublishSession
 
-DEEP = os.environ.get("TEST_FUZZ") == "deep"
 MUTATIONS = 40_000 if DEEP else 40
 """Cases per capture of the seeded mutator."""
 EXAMPLES = 5_000 if DEEP else 60

@@ -8,7 +8,6 @@ order and adds up; what is kept stays within the limits; time always moves on; i
 from __future__ import annotations
 
 import functools
-import os
 import random
 import struct
 from dataclasses import replace
@@ -16,6 +15,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.profile import DEEP
 from tests.srt_kit import SECRET, Path, Pull, Talk
 from tests.srt_sender import CONCLUSION, Profile, Sender, control, handshake
 
@@ -46,7 +46,6 @@ from headwater.ingest.srt.limits import REFUSED_EVENTS
 from headwater.ingest.srt.negotiation import read_answer, read_request
 from headwater.ingest.srt.streamid import parse
 
-DEEP = os.environ.get("TEST_FUZZ") == "deep"
 MUTATIONS = 50_000 if DEEP else 40
 """Cases per conversation and shard of the seeded mutator."""
 SHARDS = 4

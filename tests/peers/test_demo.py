@@ -13,7 +13,7 @@ from headwater.loadtest.bench.server import Headwater
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(180)]
 
-WATCH_S = 10
+WATCH_S = 15
 
 
 def test_the_demo_plays(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import av
 import pytest
 from av.video.frame import VideoFrame
+from tests.profile import WHOLE
 
 from headwater.loadtest.bench.capture import Heard, listen
 from headwater.loadtest.bench.processes import Peer
@@ -34,7 +35,6 @@ from .ladder import (
     variants,
     wait_offered,
 )
-from .profile import WHOLE
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(180)]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page
+from tests.profile import WHOLE
 
 from headwater.loadtest.bench.capture import listen
 from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
@@ -27,7 +28,6 @@ from .ladder import (
     lip_offsets,
     wait_offered,
 )
-from .profile import WHOLE
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(180)]
 

@@ -6,6 +6,7 @@ import asyncio
 import random
 
 import pytest
+from tests.profile import WHOLE
 from tests.rtmp_replay import replay
 
 from headwater.ingest.media import Packet
@@ -14,7 +15,6 @@ from headwater.loadtest.bench.server import Headwater
 
 from .checks import *  # noqa: F403  # the tests of every outcome
 from .matrix import Outcome, run_case
-from .profile import WHOLE
 from .sources import SOURCES
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(300)]

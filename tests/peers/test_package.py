@@ -18,10 +18,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tests.profile import WHOLE
 
 from headwater.loadtest.bench.processes import Peer, free_port, wait_until
-
-from .profile import WHOLE
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")

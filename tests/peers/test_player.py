@@ -8,18 +8,18 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
+from tests.profile import WHOLE
 
 from headwater.loadtest.bench.certificates import self_signed
 from headwater.loadtest.bench.chromium import browser, figures, open_player, wait_playing
 from headwater.loadtest.bench.processes import Peer
 from headwater.loadtest.bench.server import Headwater
 
-from .profile import WHOLE
 from .sources import SOURCES, Source
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(240)]
 
-PLAY_S = 12
+PLAY_S = 15
 LATENCY_S = 3.0
 CATCH_UP_S = 25
 SETTLE_S = 8

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import itertools
-import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 import uvloop
+from tests.profile import DEEP
 
 from headwater.loadtest.bench.processes import Peer, children, resident_bytes
 from headwater.loadtest.bench.server import Headwater
@@ -29,7 +29,6 @@ from .sources import SOURCES
 from .srthostile import ATTACKS, WITHOUT_COOKIE, Stranger, Victim, worth_replaying
 from .test_hostile import MIB, Sizes, value, values
 
-DEEP = os.environ.get("TEST_FUZZ") == "deep"
 CASES = 200_000 if DEEP else 2_000
 """Datagrams of each attack."""
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(1_800 if DEEP else 240)]

@@ -10,8 +10,8 @@ import asyncio
 
 import pytest
 import uvloop
+from tests.profile import WHOLE
 
-from .profile import WHOLE
 from .srtmatrix import ALL, CALLERS, COVER, KEYS
 from .srtrun import CUT, Outcome, refusals, run_cases
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.profile import WHOLE
 
 from headwater.loadtest.bench.server import Headwater
 from headwater.loadtest.bench.srtpeers import Call, ffmpeg_caller
 
 from .checks import *  # noqa: F403  # the tests of every outcome
 from .matrix import Outcome, watch
-from .profile import WHOLE
 from .sources import SOURCES, Source, x264
 
 pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(300)]

@@ -8,19 +8,19 @@ frame.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from tests.profile import DEEP
 from tests.timeline_kit import IDR, SLICE, START, UNIX, audio, video
 
 from headwater.ingest.encode.grid import Grid, Place, RungGrid
 from headwater.ingest.media import Cut, Hole, Packet, Sample, StreamEvent, TrackId
 from headwater.ingest.timeline import Timeline, TimelineSettings
 
-# Why two: they show what a day would, in a twelfth of the time. The deep profile runs the whole day.
-HOURS = 24 if os.environ.get("TEST_FUZZ") == "deep" else 2
+# Why four: they show what a day would, in a sixth of the time. The deep profile runs the whole day.
+HOURS = 24 if DEEP else 4
 SPEED = 1.0001
 """Of the source's clock against ours."""
 CARD = Fraction(999_960, 1_000_000)
