@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -99,7 +100,7 @@ def pair(sent: list[tuple[int, float]], received: list[tuple[int, float]], *, se
     return delays[settle:]
 
 
-def summary(delays: list[float]) -> Delay:
+def summary(delays: Sequence[float]) -> Delay:
     """Of delays in seconds; ValueError when there is none."""
     if not delays:
         raise ValueError("too few parts to measure")

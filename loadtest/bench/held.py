@@ -19,7 +19,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from headwater.loadtest.results.collector import BUSY_CORES
+
 from . import caches
+from .delay import Delay
 from .drive import BadPeer
 from .edge import EdgeNode
 from .heldviewers import JOINS_PER_S, SETTLE_S, Found, Job
@@ -31,8 +34,6 @@ PLAYLIST = "/live/bad/sd/index.m3u8"
 MEDIA_PART_MS, MEDIA_PART_BYTES = 1_000, 125_000
 MEDIA_PLAYLIST = "/live/bad/hd/index.m3u8"
 """The rendition whose parts have all of the bytes."""
-BUSY = 0.9
-"""Of a core: a client above it is what the delays are of."""
 START_S = 10.0
 """Beyond their plan that the viewers' process may take."""
 
@@ -108,7 +109,10 @@ def _watched(
         stdout=subprocess.PIPE, text=True, check=True, timeout=2 * lasts_s + START_S,
     )  # fmt: skip
     cpu = (sum(map(cpu_seconds, pids)) - before) / lasts_s
-    return Held(name, viewers, seconds, Found(**json.loads(ended.stdout)), cpu)
+    found = json.loads(ended.stdout)
+    for kind in ("playlists", "parts"):
+        found[kind] = found[kind] and Delay(**found[kind])
+    return Held(name, viewers, seconds, Found(**found), cpu)
 
 
 def report(found: list[Held]) -> list[str]:
@@ -119,11 +123,10 @@ def report(found: list[Held]) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for one in found:
-        mark = "?" if one.found.cpu > BUSY else ""
-        delays = " / ".join(f"{one.found.delays_ms[name]:.0f}{mark}" for name in ("p50", "p99", "most"))
-        came = 100 * one.found.updates * PART_MS / 1_000 / (one.viewers * one.seconds)
+        came = 100 * one.found.playlists.parts * PART_MS / 1_000 / (one.viewers * one.seconds)
         shown = (
-            one.viewers, one.name, delays, f"{came:.0f} %", one.found.errors, f"{one.cpu:.2f}", f"{one.found.cpu:.2f}",
+            one.viewers, one.name, _delays(one, one.found.playlists), f"{came:.0f} %", one.found.errors,
+            f"{one.cpu:.2f}", f"{one.found.cpu:.2f}",
         )  # fmt: skip
         lines.append("| " + " | ".join(map(str, shown)) + " |")
     return lines
@@ -131,9 +134,7 @@ def report(found: list[Held]) -> list[str]:
 
 def media_report(one: Held) -> list[str]:
     """Lines of Markdown."""
-    mark = "?" if one.found.cpu > BUSY else ""
-    delays = [" / ".join(f"{times[name]:.0f}{mark}" for name in ("p50", "p99", "most"))
-              for times in (one.found.delays_ms, one.found.parts_ms)]  # fmt: skip
+    delays = [_delays(one, found) for found in (one.found.playlists, one.found.parts)]
     shown = (one.viewers, *delays, one.found.late, one.found.errors, f"{one.cpu:.2f}", f"{one.found.cpu:.2f}")
     return [
         "| viewers | playlist p50 / p99 / most, ms | part p50 / p99 / most, ms | late parts | errors | CPU, cores "
@@ -141,3 +142,11 @@ def media_report(one: Held) -> list[str]:
         "|---|---|---|---|---|---|---|",
         "| " + " | ".join(map(str, shown)) + " |",
     ]
+
+
+def _delays(one: Held, delay: Delay | None) -> str:
+    """p50 / p99 / most, ms; `?` where the client was so busy that it is the client's."""
+    if delay is None:
+        return "-"
+    mark = "?" if one.found.cpu > BUSY_CORES else ""
+    return " / ".join(f"{ms:.0f}{mark}" for ms in (delay.p50_ms, delay.p99_ms, delay.worst_ms))

@@ -15,15 +15,19 @@ import re
 import sys
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar, cast
-from urllib.parse import urlsplit
+from typing import cast
+from urllib.parse import urljoin, urlsplit
 
 import uvloop
 
 from headwater.loadtest.scenario.offset import wall
+from headwater.origin.hls import reader
+
+from .delay import Delay, summary
 
 JOINS_PER_S = 500
 SETTLE_S = 4.0
@@ -32,15 +36,9 @@ RETRY_S = 0.2
 """After an answer that is no playlist."""
 READ_BYTES = 256 * 1024
 KEPT = 16
-"""Playlists whose number, and numbers whose request, are remembered: all viewers see the same few."""
+"""Playlists whose newest part, and numbers whose request, are remembered."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_FIRST = re.compile(r"^#EXT-X-MEDIA-SEQUENCE:(\d+)", re.MULTILINE)
-_PART = re.compile(r'^#EXT-X-PART:.*\bURI="([^"]+)"', re.MULTILINE)
-_SKIPPED = re.compile(r"^#EXT-X-SKIP:.*\bSKIPPED-SEGMENTS=(\d+)", re.MULTILINE)
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -64,12 +62,10 @@ class Job:
 class Found:
     """Of the measured time."""
 
-    delays_ms: dict[str, float]
-    """p50, p99 and most: from when a part is due to the last byte of the playlist with it."""
-    parts_ms: dict[str, float]
-    """The same to the last byte of the part."""
-    updates: int
-    """Playlists that came."""
+    playlists: Delay
+    """From when a part is due to the last byte of the playlist with it."""
+    parts: Delay | None
+    """The same to the last byte of the part; None without `media`."""
     late: int
     """Parts that were there only when the next one was due."""
     errors: int
@@ -78,17 +74,17 @@ class Found:
     """Of this process, cores."""
 
 
-def newest(playlist: str, parts: int) -> int:
-    """Number of the newest part of a playlist whose segments have `parts` each, counted from segment 0.
+def newest(text: str, parts: int) -> tuple[int, str]:
+    """Number and URI of the newest part of a playlist whose segments have `parts` each, counted from segment 0.
 
-    Raises ValueError: it is no media playlist.
+    Raises ValueError: it is no media playlist, or has no part.
     """
-    first, skipped = _FIRST.search(playlist), _SKIPPED.search(playlist)
-    if first is None:
-        raise ValueError("no EXT-X-MEDIA-SEQUENCE")
-    whole = playlist.count("\n#EXTINF:") + (int(skipped[1]) if skipped else 0)
-    opened = playlist[playlist.rfind("\n#EXTINF:") :].count("\n#EXT-X-PART:")
-    return (int(first[1]) + whole) * parts + opened - 1
+    playlist = reader.read(text)
+    listed = [part for segment in playlist.all_segments for part in segment.parts]
+    if not listed:
+        raise ValueError("no EXT-X-PART")
+    at = playlist.position
+    return (at.last_msn + 1) * parts + at.open_parts - 1, listed[-1].uri
 
 
 def body_at(answer: bytes) -> tuple[int, int] | None:
@@ -114,36 +110,26 @@ class Audience:
         self.clock = clock
         self.measuring = False
         self.delays, self.parts = array("d"), array("d")
+        """Seconds."""
         self.late = self.errors = 0
         self.room = memoryview(bytearray(READ_BYTES))
         """What came last, of whichever viewer."""
         self._path = urlsplit(job.url).path
         self._rest = f" HTTP/1.1\r\nHost: {urlsplit(job.url).netloc}\r\nAccept: */*\r\n\r\n"
-        self._seen: dict[bytes, tuple[int, bytes]] = {}
-        self._requests: dict[int, bytes] = {}
+        # All viewers see the same few.
+        self.request = lru_cache(KEPT)(self._request)
+        self.newest = lru_cache(KEPT)(self._newest)
 
-    def request(self, number: int) -> bytes:
+    def _request(self, number: int) -> bytes:
         """For the playlist with that part; below 0: for the playlist as it is."""
-        request = self._requests.get(number)
-        if request is None:
-            msn, part = divmod(number, self.job.parts)
-            query = f"?_HLS_msn={msn}&_HLS_part={part}&_HLS_skip=YES" if number >= 0 else ""
-            request = f"GET {self._path}{query}{self._rest}".encode()
-            _remember(self._requests, number, request)
-        return request
+        msn, part = divmod(number, self.job.parts)
+        query = f"?_HLS_msn={msn}&_HLS_part={part}&_HLS_skip=YES" if number >= 0 else ""
+        return f"GET {self._path}{query}{self._rest}".encode()
 
-    def newest(self, body: bytes) -> tuple[int, bytes]:
+    def _newest(self, body: bytes) -> tuple[int, bytes]:
         """The newest part of a playlist: its number, and the request for it. Raises ValueError: it has none."""
-        found = self._seen.get(body)
-        if found is None:
-            text = body.decode()
-            names = _PART.findall(text)
-            if not names:
-                raise ValueError("no EXT-X-PART")
-            request = f"GET {self._path.rpartition('/')[0]}/{names[-1]}{self._rest}".encode()
-            found = newest(text, self.job.parts), request
-            _remember(self._seen, body, found)
-        return found
+        number, uri = newest(body.decode(), self.job.parts)
+        return number, f"GET {urljoin(self._path, uri)}{self._rest}".encode()
 
     def listed(self, number: int) -> None:
         """A viewer has the playlist with that part, which it waited for."""
@@ -156,12 +142,6 @@ class Audience:
             delay = self.clock() - (number + 1) * self.job.part_s
             self.parts.append(delay)
             self.late += delay >= self.job.part_s
-
-
-def _remember(known: dict[K, V], key: K, value: V) -> None:
-    if len(known) >= KEPT:
-        del known[next(iter(known))]
-    known[key] = value
 
 
 class Viewer(asyncio.BufferedProtocol):
@@ -266,16 +246,8 @@ async def watch(job: Job, clock: Callable[[], float]) -> Found:
     await asyncio.sleep(job.seconds)
     audience.measuring = False
     busy = (time.process_time() - cpu) / (time.monotonic() - at)
-    listed, loaded = _spread(audience.delays), _spread(audience.parts)
-    return Found(listed, loaded, len(audience.delays), audience.late, audience.errors, busy)
-
-
-def _spread(delays: Sequence[float]) -> dict[str, float]:
-    ordered = sorted(delays) or [0.0]
-    return {
-        name: 1e3 * ordered[round(share * (len(ordered) - 1))]
-        for name, share in (("p50", 0.5), ("p99", 0.99), ("most", 1.0))
-    }
+    loaded = summary(audience.parts) if job.media else None
+    return Found(summary(audience.delays), loaded, audience.late, audience.errors, busy)
 
 
 if __name__ == "__main__":

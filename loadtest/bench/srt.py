@@ -36,8 +36,6 @@ PASSPHRASE = "of-the-benchmark"
 KEY_BYTES = 32
 CROWD_LATENCY_MS = 500
 """Of each of many callers. Why: what the kernel drops while the origin is busy elsewhere comes again in that time."""
-CROWD_PARTS = {"HEADWATER_ORIGIN__PART_TARGET_MS": "1000"}
-"""Parts of many callers. Why: half as many to make, list and ask for as with the default, on one core."""
 LISTENS_S = 1.0
 """From the start of an srt-live-transmit until it listens."""
 SRT_SETTINGS = f'passphrase = "{PASSPHRASE}"\n[ingest.srt.limits]\nconnections_per_address = 256'
@@ -116,7 +114,7 @@ def crowd(folder: Path, *, count: int, seconds: float) -> Crowd:
     """`count` callers of 2 Mbit/s; every video rendition is followed for `seconds`."""
     source = encode(folder, "640x360-2M", "640x360", 2_000)
     room = f"max_streams = {count + 10}"
-    server = _Roomy(folder / "crowd", srt_settings=SRT_SETTINGS, room=room, role="origin", env=CROWD_PARTS).start()
+    server = _Roomy(folder / "crowd", srt_settings=SRT_SETTINGS, room=room, role="origin").start()
     calls = [call(server, index, CROWD_LATENCY_MS) for index in range(count)]
     try:
         with callers(source, calls, folder, "crowd", crowd=True):

@@ -11,6 +11,10 @@ from headwater.loadtest.bench.heldviewers import RETRY_S, Audience, Job, Viewer,
 
 PART = "#EXT-X-PART:DURATION=0.333,URI="
 WHOLE = f"""#EXTM3U
+#EXT-X-VERSION:9
+#EXT-X-TARGETDURATION:2
+#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1,CAN-SKIP-UNTIL=12
+#EXT-X-PART-INF:PART-TARGET=0.333
 #EXT-X-MEDIA-SEQUENCE:10
 #EXTINF:1.332,
 s10.m4s
@@ -27,21 +31,23 @@ JOB = Job("http://127.0.0.1:8080/live/a/index.m3u8", 4, 0.333, 1, 1)
 
 
 @pytest.mark.parametrize(
-    ("text", "number"),
+    ("text", "number", "uri"),
     [
-        (WHOLE, 12 * 4),
-        (WHOLE.replace(f'{PART}"p48.m4s"\n', ""), 12 * 4 - 1),
-        (WHOLE.replace("#EXTM3U\n", "#EXTM3U\n#EXT-X-SKIP:SKIPPED-SEGMENTS=7\n"), 19 * 4),
+        (WHOLE, 12 * 4, "p48.m4s"),
+        (WHOLE.replace(f'{PART}"p48.m4s"\n', ""), 12 * 4 - 1, "p47.m4s"),
+        (WHOLE.replace("SEQUENCE:10\n", "SEQUENCE:10\n#EXT-X-SKIP:SKIPPED-SEGMENTS=7\n"), 19 * 4, "p48.m4s"),
     ],
     ids=["open segment", "between two segments", "delta update"],
 )
-def test_the_newest_part(text: str, number: int) -> None:
-    assert newest(text, 4) == number
+def test_the_newest_part(text: str, number: int, uri: str) -> None:
+    assert newest(text, 4) == (number, uri)
 
 
 def test_what_is_no_playlist() -> None:
-    with pytest.raises(ValueError, match="MEDIA-SEQUENCE"):
+    with pytest.raises(ValueError, match="#EXTM3U"):
         newest("not here", 4)
+    with pytest.raises(ValueError, match="EXT-X-PART"):
+        newest("#EXTM3U\n#EXT-X-TARGETDURATION:2\n", 4)
 
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
