@@ -183,11 +183,6 @@ class Segmenter:
         if self._deadline is not None and now >= self._deadline:
             self._close_part(may_be_short=False)
 
-    @property
-    def published(self) -> bool:
-        """There are `events`."""
-        return bool(self._events)
-
     def events(self) -> list[SegmenterEvent]:
         """What was published since the last call."""
         events, self._events = self._events, []

@@ -114,8 +114,7 @@ class LiveStream:
             rendition = self.renditions.get(event.rendition)
             if rendition is not None and not rendition.ended:
                 rendition.segmenter.push(event, now)
-                if rendition.segmenter.published:
-                    self._collect((rendition,), now)
+                self._collect((rendition,), now)
             return rendition
         if isinstance(event, Cut):
             self._cut(event, now)

@@ -15,9 +15,6 @@ MAX_RTT_S = 30.0
 """A longer round trip is an answer to something else: it is not measured."""
 REMEMBERED = 1_024
 """Full ACKs whose ACKACK may still come: 10 s of them."""
-LEAST_REPEAT_S = 0.05
-"""An ACK is not repeated sooner. Why: a stream has a new frame to acknowledge before that, and a session that is woken
-to find its ACKACK there costs as much as some packets."""
 MAX_REPEATS = 16
 """How often the same position is acknowledged when no ACKACK comes. Why a bound: some senders never send one."""
 RATE_SPAN_S = 0.5
@@ -59,7 +56,7 @@ class Acks:
         if self._last == self._confirmed or self._repeats >= MAX_REPEATS:
             return None
         # The peer may not have got it: an answer would have been here by then.
-        return self._last_at + max(self.rtt + 4 * self.rtt_var, LEAST_REPEAT_S)
+        return self._last_at + max(self.rtt + 4 * self.rtt_var, TICK_S)
 
     def take(self, position: int, now: float) -> int:
         """A full ACK of `position` is sent now: its number."""
