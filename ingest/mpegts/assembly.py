@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from .events import Counters
-from .packet import SIZE, Adaptation, read_adaptation
+from .packet import BODY, SIZE, Adaptation, read_adaptation
 from .pes import packet_length, read_header
 from .sections import SectionReader
 
@@ -43,7 +43,7 @@ class Channel:
         self.left = 0
         """Bytes of payload that may still come without anything to look at."""
         self.pieces: list[bytes] = []
-        """Payloads of the PES packet at hand."""
+        """Payloads of the PES packet at hand, of one or more packets each."""
         self.now = 0.0
         self._counters = counters
         self._next = NEVER
@@ -84,11 +84,19 @@ class Channel:
         self.take(head, payload, adaptation is not None and adaptation.stuffed)
         return adaptation
 
+    def run(self, payload: bytes, count: int) -> None:
+        """Take `count` packets of which the first is `expected` and the others follow; `payload` is theirs, joined."""
+        self.pieces.append(payload)
+        self.left -= len(payload)
+        self.expected = self.expected & ~15 | (self.expected + count) & 15
+        if self.left <= 0:
+            self.full()
+
     def _settle(self) -> None:
         """Note where the packets that were not looked at have led to."""
         if self.expected >= 0 and self.pieces:
             self._next = self.expected & 15
-            self._last = self.pieces[-1]
+            self._last = self.pieces[-1][-BODY:]
 
     def take(self, head: int, payload: bytes, stuffed: bool) -> None:
         """Take a payload that follows the one before."""

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable
+from array import array
 
-from .assembly import NEVER, Channel, SectionChannel
+from .assembly import Channel, SectionChannel
 from .events import Counters, CueReceived, TsEvent
 from .limits import Limits
 from .output import Output
-from .packet import SIZE, Framer
+from .packet import BODY, SIZE, Framer, continued, headers, payloads
 from .program import CueChannel, Program
 from .scte35 import splice_time
 from .sections import PAT_PID, SPLICE_TABLE
 from .tables import Programs
 
-_BODY = SIZE - 4
-_PACKETS = struct.Struct(f">I{_BODY}s")
-"""Header and what follows it."""
 _PACKETS_PER_DATAGRAM = 7
 """Transport packets in an SRT or UDP payload: as many as an Ethernet frame holds."""
 _COUNTED = 16
@@ -92,39 +88,27 @@ class Demuxer:
         """Take a run of whole packets.
 
         Most packets continue the PES packet at hand, without anything to look at: their 4 bytes of header are known
-        before they come, so one comparison decides. Everything else is looked at in `_look`.
+        before they come, so one comparison decides for many of them. Everything else is looked at in `_look`.
         """
         channels = self._channels
-        channel: Channel | None = None
-        expected, left = NEVER, 0
-        append: Callable[[bytes], None] = channels[PAT_PID].pieces.append
-        at = 0
-        for head, body in _PACKETS.iter_unpack(block):
-            if head != expected:
-                if channel is not None:
-                    channel.expected, channel.left = expected, left
-                channel = channels.get(head >> 8 & 0x1FFF)
-                if channel is None:
-                    expected = NEVER
-                    at += SIZE
-                    continue
-                if head != channel.expected:
-                    self._look(channel, head, block, at)
-                    expected, left, append = channel.expected, channel.left, channel.pieces.append
-                    at += SIZE
-                    continue
-                expected, left, append = channel.expected, channel.left, channel.pieces.append
-            append(body)
-            left -= _BODY
-            expected = expected - 15 if expected & 15 == 15 else expected + 1
-            at += SIZE
-            if left <= 0 and channel is not None:
-                channel.expected, channel.left, channel.now = expected, left, self._now
-                channel.full()
-                expected, left = channel.expected, channel.left
-        if channel is not None:
-            channel.expected, channel.left = expected, left
-        self._out.counters.packets += len(block) // SIZE
+        words = array("I", block)
+        heads = headers(words)
+        index, count = 0, len(block) // SIZE
+        self._out.counters.packets += count
+        while index < count:
+            ahead = heads[4 * index :]
+            head = int.from_bytes(ahead[:4])
+            channel = channels.get(head >> 8 & 0x1FFF)
+            if channel is None:
+                index += 1
+            elif head == channel.expected:
+                run = continued(ahead, head, min(count - index, -(-channel.left // BODY)))
+                channel.now = self._now
+                channel.run(payloads(words, index, run), run)
+                index += run
+            else:
+                self._look(channel, head, block, index * SIZE)
+                index += 1
 
     def _look(self, channel: Channel, head: int, block: bytes, at: int) -> None:
         """A packet that starts something, has an adaptation field, belongs to a table, or was not expected."""

@@ -7,9 +7,13 @@ parity behind each (204, DVB modulators).
 from __future__ import annotations
 
 import re
+from array import array
 from dataclasses import dataclass
+from functools import lru_cache
 
 SIZE = 188
+BODY = SIZE - 4
+"""Bytes of payload in a packet without adaptation field."""
 SYNC = 0x47
 NULL_PID = 0x1FFF
 _STRIDES = (188, 192, 204)
@@ -98,6 +102,49 @@ class Framer:
             return start
         start = data.find(b"G", max(at, known))
         return start if start >= 0 else len(data)
+
+
+_WORDS = SIZE // 4
+"""A packet in words of 4 bytes, of which the first is its header."""
+_CYCLE = 16
+"""Packets of one PID after which its continuity counter is the same again."""
+_RUN = 8 * _CYCLE
+"""Packets that are compared at once, at most."""
+
+
+def headers(words: array[int]) -> bytes:
+    """The 4 bytes of header of each packet in a run of whole packets, `array("I", packets)`."""
+    return words[::_WORDS].tobytes()
+
+
+def continued(heads: bytes, head: int, most: int) -> int:
+    """How many packets from the first of `heads` on have the same header, but for the counter that goes on; 1 or more.
+
+    Args:
+        heads: see `headers`.
+        head: the first of them.
+        most: packets to look at, 1 or more.
+    """
+    most = min(most, _RUN)
+    seen, expected = heads[: 4 * most], _counting(head)[: 4 * most]
+    if seen == expected:
+        return most
+    # The first packet that differs holds the highest bit that does.
+    differ = int.from_bytes(seen) ^ int.from_bytes(expected)
+    return most - 1 - (differ.bit_length() - 1) // 32
+
+
+def payloads(words: array[int], index: int, count: int) -> bytes:
+    """The payloads, joined, of `count` packets without adaptation field. `words`: see `headers`."""
+    packets = words[index * _WORDS : (index + count) * _WORDS]
+    del packets[::_WORDS]
+    return packets.tobytes()
+
+
+@lru_cache(maxsize=1024)
+def _counting(first: int) -> bytes:
+    """The headers of `_RUN` packets, of which this is the first."""
+    return b"".join((first & ~15 | (first + step) & 15).to_bytes(4) for step in range(_CYCLE)) * (_RUN // _CYCLE)
 
 
 @dataclass(frozen=True, slots=True)

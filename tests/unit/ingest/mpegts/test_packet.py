@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import random
+from array import array
 
 import pytest
 from tests.ts_kit import TsWriter
 
-from headwater.ingest.mpegts.packet import Framer, read_adaptation
+from headwater.ingest.mpegts.packet import Framer, continued, headers, payloads, read_adaptation
 
 
 def packets(count: int, seed: int = 1) -> list[bytes]:
@@ -108,3 +109,50 @@ def test_what_the_kit_writes_is_read() -> None:
     found = read_adaptation(packet, 0)
     assert packet[found.end :] == b"abc"
     assert (found.pcr, found.stuffed) == (90_000, True)
+
+
+def counted(count: int, first: int = 0, pid: int = 0x101) -> list[bytes]:
+    """Packets of one PID without adaptation field, the payload of each filled with its number."""
+    heads = [0x47000010 | pid << 8 | (first + number) & 15 for number in range(count)]
+    return [head.to_bytes(4) + bytes([number & 0xFF]) * 184 for number, head in enumerate(heads)]
+
+
+def words(packets: list[bytes]) -> array[int]:
+    return array("I", b"".join(packets))
+
+
+def test_headers_are_those_of_every_packet() -> None:
+    assert headers(words(counted(9, 12))) == b"".join(packet[:4] for packet in counted(9, 12))
+    assert headers(words([])) == b""
+
+
+def going_on(heads: bytes, most: int) -> int:
+    return continued(heads, int.from_bytes(heads[:4]), most)
+
+
+@pytest.mark.parametrize("first", [0, 7, 15])
+@pytest.mark.parametrize("count", [1, 2, 16, 17, 127])
+def test_packets_that_go_on_are_counted(first: int, count: int) -> None:
+    heads = headers(words(counted(count, first) + counted(1, pid=0x102)))
+    assert going_on(heads, count) == count
+    assert going_on(heads, count + 1) == count
+
+
+def test_of_a_long_run_only_a_part_is_counted_at_once() -> None:
+    heads = headers(words(counted(300, 5)))
+    assert (going_on(heads, 300), going_on(heads[4 * 256 :], 44)) == (128, 44)
+
+
+@pytest.mark.parametrize("at", [1, 2, 30, 126])
+@pytest.mark.parametrize("bit", [1 << bit for bit in range(24)])
+def test_every_bit_of_a_header_ends_a_run(at: int, bit: int) -> None:
+    heads = bytearray(headers(words(counted(140, 3))))
+    heads[4 * at : 4 * at + 4] = (int.from_bytes(heads[4 * at : 4 * at + 4]) ^ bit).to_bytes(4)
+    assert going_on(bytes(heads), 140) == at
+
+
+@pytest.mark.parametrize(("index", "count"), [(0, 1), (4, 1), (0, 5), (1, 3), (3, 2)])
+def test_payloads_are_what_stands_behind_the_headers(index: int, count: int) -> None:
+    sent = counted(5)
+    expected = b"".join(packet[4:] for packet in sent[index : index + count])
+    assert payloads(words(sent), index, count) == expected
