@@ -66,6 +66,7 @@ def again(known: Request, target: bytes) -> Request:
         known.if_none_match,
         known.if_modified_since,
         agent=known.agent,
+        accept_encoding=known.accept_encoding,
         cmcd=known.cmcd,
         loop=known.loop,
         x_forwarded_for=known.x_forwarded_for,
@@ -74,6 +75,7 @@ def again(known: Request, target: bytes) -> Request:
 
 
 def _accept_encoding(request: Request, value: bytes) -> None:
+    value = request.accept_encoding = listed(request.accept_encoding, value)
     known = _ENCODINGS.get(value)
     if known is None:
         known = accepts_gzip(value.decode("latin-1"))

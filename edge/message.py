@@ -44,6 +44,8 @@ class Request:
     if_modified_since: str | None = None
     agent: bytes = b""
     """User-Agent."""
+    accept_encoding: bytes | None = None
+    """Accept-Encoding, while the request is read: `gzip` is what it comes to."""
     cmcd: bytes | None = None
     """The values of the CMCD fields, joined with commas. The core takes them out."""
     x_forwarded_for: bytes | None = None
