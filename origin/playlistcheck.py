@@ -132,7 +132,8 @@ class PlaylistCheck:
         parts = sum(part.duration for part in segment.parts)
         if segment.parts and abs(parts - segment.duration) > ROUNDING_S * len(segment.parts):
             self._say(47, f"segment {event.msn} of {segment.duration} s has parts of {parts:.6f} s")
-        if newer is not None and (playlist.open is None or playlist.open.parts[-1].uri != newer.name):
+        listed = playlist.open.parts[-1:] if playlist.open is not None else ()
+        if newer is not None and [part.uri for part in listed] != [newer.name]:
             self._say(46, f"{newer.name} was published and is not the last that is listed")
 
     def _tags(self, playlist: MediaPlaylist) -> None:
