@@ -196,6 +196,7 @@ class Sender:
         first, specific, _, destination = HEADER.unpack_from(datagram)
         body = datagram[16:]
         assert first >> 31, "a receiver sends no data"
+        assert body and len(body) % 4 == 0, "libsrt takes such a control packet for broken"
         kind = first >> 16 & 0x7FFF
         if kind == 0:
             self._handshake(body, now)

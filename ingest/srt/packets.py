@@ -87,14 +87,18 @@ def nak(stamp: int, destination: int, words: Sequence[int]) -> bytes:
     return control(ControlType.NAK, stamp, destination, body=struct.pack(f">{len(words)}I", *words))
 
 
+EMPTY = bytes(4)
+"""The body of a packet without fields. Why: libsrt takes a control packet that ends with its header for broken."""
+
+
 def keepalive(stamp: int, destination: int) -> bytes:
     """Draft section 3.2.3."""
-    return control(ControlType.KEEPALIVE, stamp, destination)
+    return control(ControlType.KEEPALIVE, stamp, destination, body=EMPTY)
 
 
 def shutdown(stamp: int, destination: int) -> bytes:
-    """Draft section 3.2.7. The four zero bytes are no field: libsrt sends, and some peers want, a non-empty body."""
-    return control(ControlType.SHUTDOWN, stamp, destination, body=bytes(4))
+    """Draft section 3.2.7."""
+    return control(ControlType.SHUTDOWN, stamp, destination, body=EMPTY)
 
 
 def parse_drop_request(body: bytes) -> tuple[int, int]:

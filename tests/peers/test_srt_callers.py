@@ -172,14 +172,43 @@ async def _follow(url: str, count: int) -> list[ReceivedPart]:
     return found
 
 
+def transport_stream(folder: Path) -> Path:
+    path = folder / "transmit.ts"
+    if not path.exists():
+        command = [*ffmpeg_caller(SOURCES["h264-aac"].make(folder), Call(0))[:-1], str(path)]
+        assert Peer(command, folder / "maker.log").wait(60) == 0
+    return path
+
+
+def words(command: list[str]) -> str:
+    """For a shell."""
+    return " ".join(f"'{word}'" for word in command)
+
+
+def test_a_broadcaster_that_pauses_has_nothing_to_complain_of(server: Headwater, folder: Path) -> None:
+    """Keep-alives are all that it hears: libsrt says it for each of them that it does not understand."""
+    begin = f"(head -c {500 * 188} {transport_stream(folder)}; sleep {SILENT_S + 1})"
+    caller = ffmpeg_caller(Path("pipe:"), call(server, "pauses"))
+    at = caller.index("-i")
+    caller[at:at] = ["-probesize", "50000", "-analyzeduration", "300000", "-f", "mpegts"]
+    peer = Peer(["sh", "-c", f"{begin} | {words(caller)}"], folder / "pauses.log")
+    try:
+        wait_until(
+            lambda: server.metric("headwater_srt_packets_total", stream="pauses") > 50,
+            timeout_s=10,
+            what="it publishes",
+            peer=peer,
+        )
+        assert peer.wait(20) == 0
+    finally:
+        peer.kill()
+    assert "SRT" not in peer.text(), peer.text()
+
+
 def test_srt_live_transmit_publishes(server: Headwater, folder: Path) -> None:
     """A transport stream that another muxer made, in pieces that are cut anywhere."""
-    stream = folder / "transmit.ts"
-    path = SOURCES["h264-aac"].make(folder)
-    maker = Peer([*ffmpeg_caller(path, Call(0))[:-1], str(stream)], folder / "maker.log")
-    assert maker.wait(60) == 0
-    shell = f"while sleep 0.02; do dd bs=2000 count=1 status=none; done < {stream}"
-    command = " ".join(f"'{word}'" for word in transmit_caller(call(server, "transmit")))
+    shell = f"while sleep 0.02; do dd bs=2000 count=1 status=none; done < {transport_stream(folder)}"
+    command = words(transmit_caller(call(server, "transmit")))
     with_pipe = Peer(["sh", "-c", f"({shell}) | {command}"], folder / "transmit.log")
     try:
         server.wait_playable("transmit")

@@ -26,7 +26,7 @@ def test_nak() -> None:
 
 
 def test_keepalive_and_shutdown() -> None:
-    assert packets.keepalive(1, 2).hex(" ", 4) == "80010000 00000000 00000001 00000002"
+    assert packets.keepalive(1, 2).hex(" ", 4) == "80010000 00000000 00000001 00000002 00000000"
     assert packets.shutdown(1, 2).hex(" ", 4) == "80050000 00000000 00000001 00000002 00000000"
 
 
