@@ -57,14 +57,22 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
             purged = json.loads(answer.read(MAX_ANSWER))["purged"]
         counts = ", ".join(f"{int(count)} {name}" for name, count in purged.items())
     except urllib.error.HTTPError as error:
-        text = error.read(MAX_ANSWER).decode(errors="replace").strip()
-        print(f"headwater purge: {base}: {error.code}: {text}", file=sys.stderr)
+        try:
+            text = error.read(MAX_ANSWER).decode(errors="replace")
+        except (OSError, http.client.HTTPException) as broken:
+            text = f"{error.reason} ({broken})"
+        print(f"headwater purge: {base}: {error.code}: {_shown(text)}", file=sys.stderr)
         return 2 if error.code == http.client.BAD_REQUEST else 1
     except (OSError, http.client.HTTPException) as error:
-        print(f"headwater purge: {base}: {getattr(error, 'reason', None) or error}", file=sys.stderr)
+        print(f"headwater purge: {base}: {_shown(str(getattr(error, 'reason', None) or error))}", file=sys.stderr)
         return 1
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         print(f"headwater purge: {base}: this is no edge's admin listener", file=sys.stderr)
         return 1
     print(f"purged: {counts}")
     return 0
+
+
+def _shown(text: str) -> str:
+    """On one line, without what would control a terminal: whoever listens there wrote it."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()

@@ -272,6 +272,12 @@ async def raw(answer: bytes, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
         (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", "this is no edge's admin listener\n"),
         (b"HTTP/1.1 503 No\r\nContent-Length: 99\r\n\r\nlater", "503: later\n"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{", "IncompleteRead(0 bytes read)\n"),
+        (
+            b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nlater",
+            "503: No (IncompleteRead(0 bytes read))\n",
+        ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + b"[" * 60_000, "this is no edge's admin listener\n"),
+        (b"SSH-2.0-\x1b[2Jx\r\n", "SSH-2.0- [2Jx\n"),
     ],
 )
 async def test_a_server_that_breaks_off(capsys: pytest.CaptureFixture[str], answer: bytes, said: str) -> None:
