@@ -141,14 +141,10 @@ async def test_a_node_that_has_no_edge_yet_says_so_itself(edge: Edge) -> None:
 
 @pytest.mark.parametrize("size", [4_097, 100_000])
 async def test_a_body_that_is_too_large_is_passed_on_to_nobody(edge: Edge, size: int) -> None:
-    await edge.begin()
-    assert (await edge.call(b" " * size))[0] == 413
-    assert edge.told == []
+    assert (await edge.call(b" " * size))[0] == 413, "not 503: nobody was looked for"
 
 
 async def test_a_body_that_says_no_length_is_bounded_as_well(edge: Edge) -> None:
-    await edge.begin()
-
     async def chunks() -> AsyncIterator[bytes]:
         yield b" " * 4_096
         yield b" "
@@ -156,7 +152,6 @@ async def test_a_body_that_says_no_length_is_bounded_as_well(edge: Edge) -> None
     url = f"http://127.0.0.1:{edge.server.port}/purge"
     async with aiohttp.request("POST", url, data=chunks(), headers={"Content-Type": "application/json"}) as answer:
         assert answer.status == 413
-    assert edge.told == []
 
 
 async def test_the_largest_body_is_passed_on(edge: Edge) -> None:

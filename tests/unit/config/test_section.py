@@ -19,7 +19,7 @@ class Low(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Low:
         if self.least > self.most:
-            raise wrong("least", f"more than `most`, {self.most} {{}}")
+            raise wrong("least", f"more than `most`, {self.most} {{key}}")
         return self
 
 
@@ -72,8 +72,8 @@ def test_the_error_of_a_contradiction_names_its_key_and_its_reason() -> None:
         Above.model_validate({"low": {"least": 5, "most": 4}})
     (error,) = caught.value.errors()
     assert (error["type"], error["loc"]) == ("setting", ("low",))
-    assert error["ctx"] == {"key": "least", "reason": "more than `most`, 4 {}"}
-    assert error["msg"] == "more than `most`, 4 {}", "braces in a value are no template"
+    assert error["ctx"] == {"key": "least", "reason": "more than `most`, 4 {key}"}
+    assert error["msg"] == "more than `most`, 4 {key}", "braces in a value are no template"
 
 
 def test_a_key_may_lead_below_its_table() -> None:

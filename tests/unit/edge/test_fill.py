@@ -272,11 +272,13 @@ def test_who_comes_late_gets_what_is_there_and_the_age_it_has_by_then() -> None:
     assert house.tally.fills.joined == 1
 
 
-def test_a_range_waits_for_its_first_byte() -> None:
-    house = House().begun(100)
+def test_a_range_waits_for_its_first_byte_and_what_has_no_content_for_nothing() -> None:
+    house = House().begun(100, etag=TAG)
+    same, beyond = house.viewer(if_none_match=TAG), house.viewer(range="bytes=100-")
+    assert [(one.answer.entity.status, one.answer.growing) for one in (same, beyond)] == [(304, None), (416, None)]
     house.fill.piece(bytes(40), AT)
     ahead = house.viewer(range="bytes=40-49")
-    assert (ahead.answers, len(house.flight), house.tally.fills.joined) == ([], 1, 1)
+    assert (ahead.answers, len(house.flight), house.tally.fills.joined) == ([], 1, 3)
     house.fill.piece(b"x", AT + 6)
     assert (ahead.answer.entity.status, ahead.answer.span, ahead.answer.length) == (206, (40, 50), 10)
     assert (ahead.answer.outcome, ahead.answer.age) == (Outcome.JOIN, 6)
@@ -512,17 +514,20 @@ def test_only_the_rest_of_the_same_version_is_taken(status: int, fields: dict[st
         assert house.over == ["close", "filled"]
 
 
-def test_the_rest_of_what_is_large_is_paced_by_its_own_upstream() -> None:
-    house = House()
+def test_what_is_large_comes_as_fast_as_it_is_read_and_so_does_its_rest() -> None:
+    house, size, total = House(), AHEAD_BYTES + 1, 4 * AHEAD_BYTES
     house.object_bytes = 2 * AHEAD_BYTES
-    house.begun(4 * AHEAD_BYTES, etag=TAG)
+    house.begun(total, etag=TAG)
     reader = house.grown.read(lambda: None)
+    house.fill.piece(bytes(size), AT)
+    assert house.tap.paused
+    reader.take(size)
+    assert not house.tap.paused
     house.fill.ended(failure())
-    total = 4 * AHEAD_BYTES
-    upload = house.rest(total, etag=TAG, content_range=f"bytes 0-{total - 1}/{total}")
-    upload.piece(bytes(AHEAD_BYTES + 1), AT + 1)
+    upload = house.rest(total - size, etag=TAG, content_range=f"bytes {size}-{total - 1}/{total}")
+    upload.piece(bytes(size), AT + 1)
     assert (upload.paused, house.tap.paused) == (True, False)
-    reader.take(AHEAD_BYTES)
+    reader.take(size)
     assert not upload.paused
 
 
@@ -532,7 +537,7 @@ def test_the_rest_of_what_is_large_is_paced_by_its_own_upstream() -> None:
         (206, GOOD, bytes(70), "filled"), (206, {**GOOD, "etag": '"v2"'}, bytes(70), "changed"),
         (200, {"etag": TAG}, bytes(100), "changed"), (200, {"etag": TAG}, b"", "changed"),
         (412, {}, b"", "changed"), (416, {}, b"no", "changed"), (403, {}, b"no", "changed"),
-        (404, {}, b"", "again"), (500, {}, b"oops", "again"), (503, {}, b"", "again"),
+        (206, GOOD, bytes(60), "again"), (404, {}, b"", "again"), (500, {}, b"oops", "again"), (503, {}, b"", "again"),
     ],
 )  # fmt: skip
 def test_an_answer_to_the_request_for_the_rest_that_comes_whole(
@@ -545,14 +550,6 @@ def test_an_answer_to_the_request_for_the_rest_that_comes_whole(
     assert house.tally.fetches == {("object", f"{status // 100}xx"): 1}
     house.fill.handle_timeout(AT + 1.25)
     assert len(house.slow.pending) == (1 if how == "again" else 0)
-
-
-def test_a_rest_that_comes_whole_and_short_is_asked_for_again() -> None:
-    house = House().broken_off(100, 30)
-    house.slow.answer(KEY, AT + 1, bytes(60), 206, **GOOD)
-    assert house.grown.size == 90
-    house.fill.handle_timeout(AT + 1.25)
-    assert [request.range for request, _ in house.slow.pending] == ["bytes=90-99"]
 
 
 # -- time

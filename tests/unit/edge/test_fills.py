@@ -351,6 +351,7 @@ def test_who_waits_for_a_range_of_what_is_too_large_asks_for_that(
     objects.fills.too_large(fill, 100.0)
     assert [again.range for again in objects.asked_again] == ([asked] if asked else [])
     assert len(fill.flight) == (0 if asked else 1)
+    assert request.range == (asked or text), "who waits on, waits for what it asked for"
 
 
 def test_where_the_length_is_not_known_the_last_bytes_are_not_either() -> None:
@@ -377,6 +378,18 @@ def test_a_range_that_is_too_large_says_nothing_of_the_whole() -> None:
     flight.join(get(range="bytes=0-"), lambda response: None)
     objects.fills.too_large(fill, 100.0)
     assert (len(objects.partial), objects.asked_again) == (0, [])
+
+
+def test_single_bytes_may_cost_as_much_as_a_body() -> None:
+    objects = Objects()
+    objects.fills.object_bytes = 10 * fill_module.PIECE_BYTES
+    fill = objects.begun(objects.flight(get()))
+    for _ in range(10):
+        fill.piece(b"x", 100.0)
+    assert not fill.large
+    fill.piece(b"x", 100.0)
+    assert fill.large
+    assert objects.partial.has(KEY, 100.0)
 
 
 # -- time

@@ -134,7 +134,7 @@ def only(version: ssl.TLSVersion, ciphers: str = "") -> ssl.SSLContext:
     ("name", "expected"),
     [
         ("one.example", "one"),
-        ("ONE.Example", "one"),
+        ("TWO.Example", "two"),
         ("two.example", "two"),
         ("a.two.example", "two"),
         ("a.b.two.example", "one"),
@@ -158,8 +158,9 @@ def test_of_two_certificates_for_one_name_the_earlier_is_shown(pki: Pki) -> None
     assert shows(CertificateSet(settings(pki.two, pki.one, pki.three)).context, "one.example", pki.one)
 
 
-def test_a_name_with_the_dot_of_the_root_is_the_same_name(pki: Pki) -> None:
+def test_a_name_in_other_letters_or_with_the_dot_of_the_root_is_the_same_name(pki: Pki) -> None:
     found = CertificateSet(settings(pki.one, pki.two))
+    assert found.of("TWO.Example") is found.of("A.two.EXAMPLE") is found.loaded[1].context
     assert found.of("two.example.") is found.loaded[1].context
     assert found.of("a.two.example.") is found.loaded[1].context
     assert found.of("*") is found.of(".") is found.of("") is found.loaded[0].context
