@@ -71,7 +71,7 @@ def _ladder_soak(folder: Path, arguments: argparse.Namespace) -> int:
 
 
 HELD_VIEWERS = (1_000, 3_000)
-COST_CALLERS = (4, 16, 24)
+COST_CALLERS = (4, 16, 28)
 """Of 8 Mbit/s. Why several: a process that sleeps between frames finds its caches cold, one with more to do not."""
 
 
