@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from .events import Counters
-from .packet import BODY, SIZE, Adaptation, read_adaptation
+from .packet import BODY, SIZE, Adaptation, later, read_adaptation
 from .pes import packet_length, read_header
 from .sections import SectionReader
 
@@ -88,7 +88,7 @@ class Channel:
         """Take `count` packets of which the first is `expected` and the others follow; `payload` is theirs, joined."""
         self.pieces.append(payload)
         self.left -= len(payload)
-        self.expected = self.expected & ~15 | (self.expected + count) & 15
+        self.expected = later(self.expected, count)
         if self.left <= 0:
             self.full()
 

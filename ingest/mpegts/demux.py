@@ -8,7 +8,7 @@ from .assembly import Channel, SectionChannel
 from .events import Counters, CueReceived, TsEvent
 from .limits import Limits
 from .output import Output
-from .packet import BODY, SIZE, Framer, continued, headers, payloads
+from .packet import BODY, CYCLE, SIZE, Framer, continued, headers, payloads
 from .program import CueChannel, Program
 from .scte35 import splice_time
 from .sections import PAT_PID, SPLICE_TABLE
@@ -16,8 +16,6 @@ from .tables import Programs
 
 _PACKETS_PER_DATAGRAM = 7
 """Transport packets in an SRT or UDP payload: as many as an Ethernet frame holds."""
-_COUNTED = 16
-"""Packets of one PID after which its continuity counter is the same again."""
 
 
 class Demuxer:
@@ -63,7 +61,7 @@ class Demuxer:
         """
         self._now = now
         self._framer.lose()
-        if datagrams is None or datagrams * _PACKETS_PER_DATAGRAM >= _COUNTED:
+        if datagrams is None or datagrams * _PACKETS_PER_DATAGRAM >= CYCLE:
             for channel in self._channels.values():
                 channel.now = now
                 channel.forget()

@@ -106,10 +106,15 @@ class Framer:
 
 _WORDS = SIZE // 4
 """A packet in words of 4 bytes, of which the first is its header."""
-_CYCLE = 16
+CYCLE = 16
 """Packets of one PID after which its continuity counter is the same again."""
-_RUN = 8 * _CYCLE
+_RUN = 8 * CYCLE
 """Packets that are compared at once, at most."""
+
+
+def later(head: int, count: int) -> int:
+    """The header of the packet that is `count` packets of the same PID behind one with `head`."""
+    return head & ~15 | (head + count) & 15
 
 
 def headers(words: array[int]) -> bytes:
@@ -144,7 +149,7 @@ def payloads(words: array[int], index: int, count: int) -> bytes:
 @lru_cache(maxsize=1024)
 def _counting(first: int) -> bytes:
     """The headers of `_RUN` packets, of which this is the first."""
-    return b"".join((first & ~15 | (first + step) & 15).to_bytes(4) for step in range(_CYCLE)) * (_RUN // _CYCLE)
+    return b"".join(later(first, step).to_bytes(4) for step in range(CYCLE)) * (_RUN // CYCLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,12 @@ class UserType(enum.IntEnum):
     KMRSP = 4
 
 
+NO_FIELDS = bytes(4)
+"""The body of a packet without fields. Why: libsrt takes a control packet that ends with its header for broken."""
+
+
 def control(
-    kind: ControlType, stamp: int, destination: int, *, specific: int = 0, subtype: int = 0, body: bytes = b""
+    kind: ControlType, stamp: int, destination: int, *, specific: int = 0, subtype: int = 0, body: bytes = NO_FIELDS
 ) -> bytes:
     """A control packet. `stamp` is in microseconds modulo 2^32, `specific` the type-specific word."""
     return HEADER.pack(CONTROL | kind << 16 | subtype, specific, stamp, destination) + body
@@ -87,18 +91,14 @@ def nak(stamp: int, destination: int, words: Sequence[int]) -> bytes:
     return control(ControlType.NAK, stamp, destination, body=struct.pack(f">{len(words)}I", *words))
 
 
-EMPTY = bytes(4)
-"""The body of a packet without fields. Why: libsrt takes a control packet that ends with its header for broken."""
-
-
 def keepalive(stamp: int, destination: int) -> bytes:
     """Draft section 3.2.3."""
-    return control(ControlType.KEEPALIVE, stamp, destination, body=EMPTY)
+    return control(ControlType.KEEPALIVE, stamp, destination)
 
 
 def shutdown(stamp: int, destination: int) -> bytes:
     """Draft section 3.2.7."""
-    return control(ControlType.SHUTDOWN, stamp, destination, body=EMPTY)
+    return control(ControlType.SHUTDOWN, stamp, destination)
 
 
 def parse_drop_request(body: bytes) -> tuple[int, int]:
