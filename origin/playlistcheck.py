@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .events import PartClosed, SegmentClosed, SegmenterEvent, SegmentOpened
-from .hls.model import HintType, MediaPlaylist, ServerControl
+from .hls.model import HintType, MediaPlaylist, Part, ServerControl
 
 Say = Callable[[int, str], None]
 """A rule that is broken, and what was seen."""
@@ -112,7 +112,7 @@ class PlaylistCheck:
                 part = part or event
         if part is None or playlist.ended:
             return
-        listed = playlist.open.parts[-1] if playlist.open is not None and playlist.open.parts else None
+        listed = _last_part(playlist)
         if listed is None or (listed.uri, listed.independent, listed.gap) != (part.name, part.independent, part.gap):
             self._say(46, f"{part.name} was published, and {listed.uri if listed else 'nothing'} is listed")
 
@@ -132,8 +132,8 @@ class PlaylistCheck:
         parts = sum(part.duration for part in segment.parts)
         if segment.parts and abs(parts - segment.duration) > ROUNDING_S * len(segment.parts):
             self._say(47, f"segment {event.msn} of {segment.duration} s has parts of {parts:.6f} s")
-        listed = playlist.open.parts[-1:] if playlist.open is not None else ()
-        if newer is not None and [part.uri for part in listed] != [newer.name]:
+        last = _last_part(playlist)
+        if newer is not None and (last is None or last.uri != newer.name):
             self._say(46, f"{newer.name} was published and is not the last that is listed")
 
     def _tags(self, playlist: MediaPlaylist) -> None:
@@ -148,3 +148,8 @@ class PlaylistCheck:
                     self._say(57, f"segment {segment.msn}, {behind_s:.3f} s behind, has PART tags")
                 return
             behind_s += segment.duration
+
+
+def _last_part(playlist: MediaPlaylist) -> Part | None:
+    """The newest part of the segment that is open; None while it has none."""
+    return playlist.open.parts[-1] if playlist.open is not None and playlist.open.parts else None
