@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Self
 
 import aiohttp
 from aiohttp import web
@@ -20,10 +21,17 @@ def _no_status() -> Status:
 
 
 class AdminApi:
-    """Real HTTP."""
+    """Real HTTP, for the length of an `async with` block."""
 
     def __init__(self, routes: Iterable[web.RouteDef]) -> None:
         self.server = AdminServer(Admin(port=0), CollectorRegistry(), lambda: None, _no_status, routes)
+
+    async def __aenter__(self) -> Self:
+        await self.server.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.server.close()
 
     async def ask(self, method: str, path: str, body: object, kind: str) -> tuple[int, str]:
         """Status and text; `body` is sent as JSON unless it is bytes."""

@@ -17,6 +17,7 @@ from headwater.edge.message import (
     Cancel,
     Done,
     Failure,
+    Headers,
     Method,
     Purpose,
     Request,
@@ -34,6 +35,11 @@ from headwater.origin.hls.writer import render
 PART_S = 0.5
 PARTS = 4
 UNIX = 1_800_000_000.0
+
+
+def named(fields: dict[str, str]) -> Headers:
+    """Field lines of keyword arguments: names with _ for -."""
+    return tuple((name.replace("_", "-"), value) for name, value in fields.items())
 
 
 class LiveStream:
@@ -149,8 +155,7 @@ class Script:
         """Answer the oldest pending request for `target`; header names with _ for -."""
         request, done = self.take(target)
         raw = body.encode() if isinstance(body, str) else body
-        fields = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-        done(UpstreamAnswer(at, UNIX + at, status, fields, raw))
+        done(UpstreamAnswer(at, UNIX + at, status, named(headers), raw))
         return request
 
     def playlist(self, target: str, at: float, stream: LiveStream, **headers: str) -> None:

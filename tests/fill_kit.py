@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.edge_kit import UNIX, Quiet, Script, Viewer
+from tests.edge_kit import UNIX, Quiet, Script, Viewer, named
 
 from headwater.edge.breaker import Breaker
 from headwater.edge.core import TICK_S, Core, CoreLimits
@@ -23,15 +23,34 @@ from headwater.edge.message import (
 from headwater.edge.tiers import TierRules, Tiers
 
 
-class Upload:
+class Tap:
+    """A `growing.Flow` that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    @property
+    def paused(self) -> bool:
+        return self.told[-1:] == ["pause"]
+
+    def pause(self) -> None:
+        """Note it."""
+        self.told.append("pause")
+
+    def resume(self) -> None:
+        """Note it."""
+        self.told.append("resume")
+
+
+class Upload(Tap):
     """An upstream's answer that comes piece by piece."""
 
     def __init__(
         self, request: UpstreamRequest, done: Done, head: UpstreamAnswer, length: int | None, *, offer: bool = True
     ) -> None:
+        super().__init__()
         assert request.arriving is not None, "nobody takes it as it comes"
         self.request = request
-        self.paused = False
         self._arriving: Arriving = request.arriving
         self._done = done
         self._head = head
@@ -54,14 +73,6 @@ class Upload:
     def fail(self, at: float, failure: Failure = Failure.RESET) -> None:
         """It breaks off."""
         self._done(UpstreamAnswer(at, UNIX + at, failure=failure))
-
-    def pause(self) -> None:
-        """`growing.Flow`."""
-        self.paused = True
-
-    def resume(self) -> None:
-        """`growing.Flow`."""
-        self.paused = False
 
 
 class Slow(Script):
@@ -97,8 +108,7 @@ class Slow(Script):
         """Send the head of the answer to the oldest request for `target`; header names with _ for -."""
         request, done = self.take(target)
         fields = {"content_type": "video/mp4", "cache_control": "max-age=60", **headers}
-        named = tuple((name.replace("_", "-"), value) for name, value in fields.items())
-        return Upload(request, done, UpstreamAnswer(at, UNIX + at, status, named), length)
+        return Upload(request, done, UpstreamAnswer(at, UNIX + at, status, named(fields)), length)
 
 
 class Reading(Viewer):

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import re
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -180,18 +181,13 @@ def transport_stream(folder: Path) -> Path:
     return path
 
 
-def words(command: list[str]) -> str:
-    """For a shell."""
-    return " ".join(f"'{word}'" for word in command)
-
-
 def test_a_broadcaster_that_pauses_has_nothing_to_complain_of(server: Headwater, folder: Path) -> None:
     """Keep-alives are all that it hears: libsrt says it for each of them that it does not understand."""
     begin = f"(head -c {500 * 188} {transport_stream(folder)}; sleep {SILENT_S + 1})"
     caller = ffmpeg_caller(Path("pipe:"), call(server, "pauses"))
     at = caller.index("-i")
     caller[at:at] = ["-probesize", "50000", "-analyzeduration", "300000", "-f", "mpegts"]
-    peer = Peer(["sh", "-c", f"{begin} | {words(caller)}"], folder / "pauses.log")
+    peer = Peer(["sh", "-c", f"{begin} | {shlex.join(caller)}"], folder / "pauses.log")
     try:
         wait_until(
             lambda: server.metric("headwater_srt_packets_total", stream="pauses") > 50,
@@ -208,7 +204,7 @@ def test_a_broadcaster_that_pauses_has_nothing_to_complain_of(server: Headwater,
 def test_srt_live_transmit_publishes(server: Headwater, folder: Path) -> None:
     """A transport stream that another muxer made, in pieces that are cut anywhere."""
     shell = f"while sleep 0.02; do dd bs=2000 count=1 status=none; done < {transport_stream(folder)}"
-    command = words(transmit_caller(call(server, "transmit")))
+    command = shlex.join(transmit_caller(call(server, "transmit")))
     with_pipe = Peer(["sh", "-c", f"({shell}) | {command}"], folder / "transmit.log")
     try:
         server.wait_playable("transmit")

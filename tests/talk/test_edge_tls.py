@@ -17,20 +17,17 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.edge_house import LIST, House, Peer, on_both_loops, until
 from tests.h2_kit import Http2Peer, client_context
+from tests.tls_kit import issue
 
 from headwater.config.settings_tls import Tls
 from headwater.edge import tls
 from headwater.edge.core import TICK_S
 from headwater.edge.tls import CertificateError, Certificates, CertificateSet, check
-from headwater.loadtest.bench.certificates import issued
 
 
 def certificate(folder: Path, file: str, *names: str, days: int = 30) -> dict[str, str]:
-    """Files of a certificate for `names`, and the setting that names them."""
-    key, chain = issued(*names, days=days)
-    (folder / f"{file}.crt").write_bytes(chain)
-    (folder / f"{file}.key").write_bytes(key)
-    return {"certificate": str(folder / f"{file}.crt"), "private_key": str(folder / f"{file}.key")}
+    """The setting that names the files of a certificate for `names`."""
+    return issue(folder, file, *names, days=days).entry
 
 
 async def gone(writer: asyncio.StreamWriter) -> None:

@@ -6,23 +6,22 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
+from tests.admin_kit import AdminApi
 from tests.edge_kit import Script, make_core
 from tests.status_kit import make_status
 
 from headwater.config.admin import AdminServer
 from headwater.config.control import Control
 from headwater.config.pinproxy import PinProxy
-from headwater.config.settings import Admin
 from headwater.edge.pinapi import routes
 from headwater.edge.pins import Pins
 
 PIN = {"path": "/live/x/index.m3u8"}
 
 
-class Edge:
+class Edge(AdminApi):
     """A parent's admin listener, and nodes with control sockets."""
 
     def __init__(self, folder: Path) -> None:
@@ -31,8 +30,7 @@ class Edge:
         self.servers: list[AdminServer] = []
         self.pins = Pins(make_core(Script()), ("/fixed.m3u8",), 30.0)
         self.proxy = PinProxy(lambda: self.node)
-        registry = CollectorRegistry()
-        self.parent = AdminServer(Admin(port=0), registry, lambda: None, make_status, self.proxy.routes())
+        super().__init__(self.proxy.routes())
 
     async def new_node(self) -> Pins:
         pins = Pins(make_core(Script()), ("/fixed.m3u8",), 30.0)
@@ -47,21 +45,17 @@ class Edge:
         return pins
 
     async def call(self, method: str, body: object = None, kind: str = "application/json") -> tuple[int, str]:
-        url = f"http://127.0.0.1:{self.parent.port}/pins"
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        async with aiohttp.request(method, url, data=data, headers={"Content-Type": kind}) as answer:
-            return answer.status, await answer.text()
+        return await self.ask(method, "/pins", body, kind)
 
 
 @pytest.fixture
 async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
-    made = Edge(tmp_path)
-    await made.parent.start()
-    yield made
-    if made.node is not None:
-        await made.node.close()
-    for server in (*made.servers, made.parent):
-        await server.close()
+    async with Edge(tmp_path) as made:
+        yield made
+        if made.node is not None:
+            await made.node.close()
+        for server in made.servers:
+            await server.close()
 
 
 async def test_without_a_node(edge: Edge) -> None:

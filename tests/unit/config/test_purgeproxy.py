@@ -68,7 +68,6 @@ class Edge(AdminApi):
         for process in (*self.nodes, *self.workers):
             await process.control.close()
             await process.die()
-        await self.server.close()
 
     @property
     def told(self) -> list[str]:
@@ -81,10 +80,9 @@ class Edge(AdminApi):
 
 @pytest.fixture
 async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
-    made = Edge(tmp_path)
-    await made.server.start()
-    yield made
-    await made.end()
+    async with Edge(tmp_path) as made:
+        yield made
+        await made.end()
 
 
 async def test_what_all_of_them_found_is_added_up(edge: Edge) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pytest
-from tests.edge_kit import UNIX
-from tests.fill_kit import Slow, Upload
+from tests.edge_kit import UNIX, named
+from tests.fill_kit import Slow, Tap, Upload
 
 from headwater.edge.collapse import Flight, Waiter
 from headwater.edge.fill import RESUME_AFTER_S, SEEK_BYTES, UNREAD_S, Fill, Verdict
@@ -26,25 +26,11 @@ LARGE = 1_000
 
 def answer(at: float = AT, status: int = 200, body: bytes = b"", /, **fields: str) -> UpstreamAnswer:
     """Names of fields with _ for -."""
-    named = tuple((name.replace("_", "-"), value) for name, value in fields.items())
-    return UpstreamAnswer(at, UNIX + at, status, named, body, source="a")
+    return UpstreamAnswer(at, UNIX + at, status, named(fields), body, source="a")
 
 
 def failure(why: Failure = Failure.RESET, at: float = AT) -> UpstreamAnswer:
     return UpstreamAnswer(at, UNIX + at, failure=why, source="a")
-
-
-class Tap:
-    """`growing.Flow`: an upstream that can be told to wait."""
-
-    def __init__(self) -> None:
-        self.paused = False
-
-    def pause(self) -> None:
-        self.paused = True
-
-    def resume(self) -> None:
-        self.paused = False
 
 
 class House:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from tests.edge_kit import UNIX, OnePath, Script
+from tests.edge_kit import UNIX, OnePath, Script, named
+from tests.fill_kit import Tap
 
 from headwater.edge import fill as fill_module
 from headwater.edge import fills as fills_module
@@ -29,19 +30,7 @@ LARGE = 1_000
 def answer(status: int = 200, at: float = 100.0, /, **fields: str) -> UpstreamAnswer:
     """A head; names with _ for -."""
     stated = {"content_type": "video/mp4", "cache_control": "max-age=60", **fields}
-    return UpstreamAnswer(
-        at, UNIX + at, status, tuple((name.replace("_", "-"), value) for name, value in stated.items())
-    )
-
-
-class Tap:
-    """`growing.Flow`, without a stream behind it."""
-
-    def pause(self) -> None:
-        """Nothing to do; likewise below."""
-
-    def resume(self) -> None:
-        pass
+    return UpstreamAnswer(at, UNIX + at, status, named(stated))
 
 
 class Objects:

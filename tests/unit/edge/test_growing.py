@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.fill_kit import Tap
 
 from headwater.edge import growing
 from headwater.edge.growing import Growing, Reader
-
-
-class Tap:
-    """A `growing.Flow` that notes what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def pause(self) -> None:
-        """Note it."""
-        self.told.append("pause")
-
-    def resume(self) -> None:
-        """Note it."""
-        self.told.append("resume")
 
 
 def take(reader: Reader, most: int = 1 << 30) -> bytes:

@@ -49,10 +49,8 @@ class Api(AdminApi):
 
 @pytest.fixture
 async def api() -> AsyncIterator[Api]:
-    made = Api()
-    await made.server.start()
-    yield made
-    await made.server.close()
+    async with Api() as made:
+        yield made
 
 
 @pytest.mark.parametrize("document", [{"a": [1, 2.5, None]}, [], "text", 0, None, False, {"ü": "…"}])

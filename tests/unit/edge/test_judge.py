@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.edge_kit import UNIX
+from tests.edge_kit import UNIX, named
 
 from headwater.edge.freshness import NEGATIVE_UNKNOWN_S, Shape, Why
 from headwater.edge.judge import MOST_TARGET_S, Judge
@@ -34,8 +34,7 @@ def playlist(target_duration: int = 4, part_target: float | None = None, *, ende
 
 
 def answer(status: int = 200, body: bytes = b"x", **fields: str) -> UpstreamAnswer:
-    headers = tuple((name.replace("_", "-"), value) for name, value in fields.items())
-    return UpstreamAnswer(100.0, UNIX, status, headers, body)
+    return UpstreamAnswer(100.0, UNIX, status, named(fields), body)
 
 
 def lifetime(judge: Judge, key: str, status: int = 200, model: MediaPlaylist | None = None, **fields: str) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.edge_kit import named
+
 from headwater.edge.collapse import Flight
 from headwater.edge.freshness import ALONE, ONCE, Life
 from headwater.edge.kept import Kept
@@ -11,8 +13,7 @@ LONG = Life(share=True, lifetime=60.0, keep=True)
 
 
 def answer(status: int = 200, **fields: str) -> UpstreamAnswer:
-    named = tuple((name.replace("_", "-"), value) for name, value in fields.items())
-    return UpstreamAnswer(1.0, 1e9, status, named, b"0123456789")
+    return UpstreamAnswer(1.0, 1e9, status, named(fields), b"0123456789")
 
 
 def put(store: Kept, life: Life, status: int = 200, text: str | None = None, **fields: str) -> None:

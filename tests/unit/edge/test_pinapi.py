@@ -28,10 +28,8 @@ class Api(AdminApi):
 
 @pytest.fixture
 async def api() -> AsyncIterator[Api]:
-    made = Api()
-    await made.server.start()
-    yield made
-    await made.server.close()
+    async with Api() as made:
+        yield made
 
 
 async def test_pins_come_and_go(api: Api) -> None:

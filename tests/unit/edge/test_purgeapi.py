@@ -31,10 +31,8 @@ class Api(AdminApi):
 
 @pytest.fixture
 async def api() -> AsyncIterator[Api]:
-    made = Api()
-    await made.server.start()
-    yield made
-    await made.server.close()
+    async with Api() as made:
+        yield made
 
 
 async def test_a_purge_says_what_it_found(api: Api) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import ssl
 from collections.abc import MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,44 +15,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from structlog.testing import capture_logs
 from tests.h2_kit import client_context
+from tests.tls_kit import Files, issue
 
 from headwater.config.settings_tls import Tls
 from headwater.edge.tls import LOOK_S, CertificateError, Certificates, CertificateSet, check
-from headwater.loadtest.bench.certificates import issued
-
-
-@dataclass(frozen=True)
-class Files:
-    """A certificate and its key, each in a file."""
-
-    certificate: Path
-    private_key: Path
-
-    @property
-    def entry(self) -> dict[str, str]:
-        """As the settings name them."""
-        return {"certificate": str(self.certificate), "private_key": str(self.private_key)}
-
-    @property
-    def ends(self) -> float:
-        """Unix seconds."""
-        return x509.load_pem_x509_certificate(self.certificate.read_bytes()).not_valid_after_utc.timestamp()
-
-    def become(self, other: Files) -> None:
-        """A copy of `other` takes their place at once, as renewals do."""
-        for mine, its in ((self.certificate, other.certificate), (self.private_key, other.private_key)):
-            beside = mine.with_suffix(".new")
-            beside.write_bytes(its.read_bytes())
-            os.replace(beside, mine)
-
-
-def files(folder: Path, file: str, *names: str, days: int = 30) -> Files:
-    """Made for `names`."""
-    key, certificate = issued(*names, days=days)
-    made = Files(folder / f"{file}.crt", folder / f"{file}.key")
-    made.certificate.write_bytes(certificate)
-    made.private_key.write_bytes(key)
-    return made
 
 
 @dataclass(frozen=True)
@@ -75,10 +40,10 @@ class Pki:
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     folder = tmp_path_factory.mktemp("pki")
     return Pki(
-        files(folder, "one", "one.example"),
-        files(folder, "two", "Two.example", "*.two.example"),
-        files(folder, "three", "three.example", "one.example", days=5),
-        files(folder, "nobody"),
+        issue(folder, "one", "one.example"),
+        issue(folder, "two", "Two.example", "*.two.example"),
+        issue(folder, "three", "three.example", "one.example", days=5),
+        issue(folder, "nobody"),
         folder,
     )
 
@@ -448,6 +413,6 @@ def test_when_each_certificate_ends(pki: Pki) -> None:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_of_two_with_one_name_the_end_that_comes_first_is_told(pki: Pki, tmp_path: Path, *, first: bool) -> None:
-    soon = files(tmp_path, "soon", "one.example", days=2)
+    soon = issue(tmp_path, "soon", "one.example", days=2)
     pair = (soon, pki.one) if first else (pki.one, soon)
     assert Certificates(settings(*pair)).expiries() == {"one.example": soon.ends}
