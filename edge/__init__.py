@@ -25,7 +25,7 @@ and breaker (health of one), lineage, learn and paths (whose playlist names what
 playlist a follower shows), loops (CDN-Loop).
 Several processes: post (what this one is), patience (a worker's requests while its node is away).
 Shells: bind (sockets), fetch (aiohttp client), relay (its bodies: whole, or piece by piece), upstreams (all clients
-and the tier), wire, body, arrival and http1 (viewers' HTTP/1), tls, tlsserver, tlsmetrics and malloc (viewers' TLS),
+and the tier), wire, body, arrival and http1 (viewers' HTTP/1), tls, encrypted, tlsserver and tlsmetrics (viewers' TLS),
 keyring (keys of tokens), filemark, disk and diskfiles (threads, files), metrics, reports, storemetrics and tiermetrics,
 pinapi, purgeapi and jsonbody (admin pages), refusals (log), app (`EdgeServer`).
 

@@ -20,11 +20,11 @@ import structlog
 from .addresses import canonical
 from .caller import Caller
 from .core import Core
+from .encrypted import Encrypted
 from .http1 import Connection as Http1
 from .http2.block import Blocks
 from .http2.connection import Connection as Http2
 from .listener import Limits, Shared
-from .malloc import keep_large_blocks
 from .proxyproto import MAX_V2_BYTES, BadProxyHeader, read_header
 from .tls import Certificates
 
@@ -44,20 +44,6 @@ _REASONS = {
     "NO_SUITABLE_KEY_SHARE": "cipher",
     "NO_SUITABLE_SIGNATURE_ALGORITHM": "cipher",
 }
-
-
-class _Chooser(asyncio.Protocol):
-    """Stands for the protocol until the handshake has said which one it is (RFC 7301)."""
-
-    def __init__(self, server: TlsServer, caller: Caller) -> None:
-        self._server = server
-        self._caller = caller
-        self.chosen = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The handshake is done."""
-        self.chosen = True
-        self._server.welcome(cast(asyncio.Transport, transport), self._caller)
 
 
 class TlsServer:
@@ -86,7 +72,6 @@ class TlsServer:
         self._tasks: dict[asyncio.Task[None], socket.socket | None] = {}
         """Connections in their handshake, each with its socket until a transport has it."""
         self._paused: asyncio.TimerHandle | None = None
-        keep_large_blocks()
 
     @property
     def port(self) -> int:
@@ -160,13 +145,15 @@ class TlsServer:
             caller = Caller(self._shared.callers, peer, now)
             guard = self._shared.guard
             refused = guard.connect(caller.guest, self._shared.connections + len(self._tasks), now)
-            chooser = _Chooser(self, caller)
+            if refused is not None:
+                guard.leave(caller.guest)
+                return
+            encrypted = Encrypted(self._certificates.context, partial(self._welcome, caller))
             try:
-                if refused is None:
-                    self._tasks[_this_task()] = None  # from here on it is the transport's
-                    await self._shake_hands(sock, chooser)
+                self._tasks[_this_task()] = None  # from here on it is the transport's
+                await self._shake_hands(sock, encrypted)
             finally:
-                if not chooser.chosen:
+                if not encrypted.welcomed:
                     guard.leave(caller.guest)
         except BadProxyHeader:
             self._core.tally.refuse("proxy-header")
@@ -179,17 +166,15 @@ class TlsServer:
         if sock is not None:
             sock.close()
 
-    async def _shake_hands(self, sock: socket.socket, chooser: _Chooser) -> None:
-        await self._loop.connect_accepted_socket(
-            lambda: chooser,
-            sock,
-            ssl=self._certificates.context,
-            ssl_handshake_timeout=self._limits.header_s,
-            # It counts from our `close`, so it has to be long enough for all that is still to be sent then.
-            # Whoever does not read is cut off by its connection (`asking.Laggard`).
-            ssl_shutdown_timeout=self._limits.write_stall_s
-            + 2 * self._limits.write_high_bytes / self._limits.write_least_bytes_s,
-        )
+    async def _shake_hands(self, sock: socket.socket, encrypted: Encrypted) -> None:
+        """Raises ssl.SSLError, ConnectionError, TimeoutError."""
+        await self._loop.connect_accepted_socket(lambda: encrypted, sock)
+        try:
+            async with asyncio.timeout(self._limits.header_s):
+                await encrypted.shaken
+        except (TimeoutError, asyncio.CancelledError):
+            encrypted.abort()
+            raise
 
     async def _told(self, sock: socket.socket) -> str:
         """The address in the PROXY header before the handshake; empty: the peer's own. Raises BadProxyHeader, OSError,
@@ -216,19 +201,15 @@ class TlsServer:
             self._loop.remove_reader(sock.fileno())
         return sock.recv(MAX_V2_BYTES, socket.MSG_PEEK)
 
-    def welcome(self, transport: asyncio.Transport, caller: Caller) -> None:
-        """A handshake is done: the connection's protocol takes over."""
-        connection = cast(ssl.SSLObject, transport.get_extra_info("ssl_object"))
+    def _welcome(self, caller: Caller, encrypted: Encrypted) -> asyncio.Protocol:
+        """A handshake is done: the protocol that was agreed on (RFC 7301)."""
+        connection = cast(ssl.SSLObject, encrypted.get_extra_info("ssl_object"))
         protocol = connection.selected_alpn_protocol() or "http/1.1"
         kind = (protocol, (connection.version() or "").removeprefix("TLSv"))
         self.connections[kind] = self.connections.get(kind, 0) + 1
-        real: asyncio.Protocol | asyncio.BufferedProtocol
         if protocol == "h2":
-            real = Http2(self._core, self._shared, self._limits, self._blocks, caller)
-        else:
-            real = Http1(self._core, self._shared, self._limits, caller)
-        transport.set_protocol(real)
-        real.connection_made(transport)
+            return Http2(self._core, self._shared, self._limits, self._blocks, caller)
+        return Http1(self._core, self._shared, self._limits, caller)
 
 
 def _this_task() -> asyncio.Task[None]:
