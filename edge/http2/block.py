@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from headwater.edge.message import Entity, Headers, Response
+from headwater.edge.message import Entity, Headers, Outcome, Response
 
 from .hpack import STATIC
 from .huffman import encode
@@ -22,6 +22,10 @@ for _index, (_name, _value) in enumerate(STATIC, 1):
     _WHOLE[_name, _value] = _index
 _FIELDS: dict[tuple[bytes, bytes], bytes] = {}
 
+AGES = 600
+"""Seconds of Age whose field is made beforehand."""
+_HIT = "h2 hit"
+"""Where an entity keeps its head for a plain hit."""
 TABLE_OFF = b"\x20"
 """A table size update to 0: said once to a peer whose table is smaller than by default (RFC 7541 section 4.2)."""
 
@@ -81,7 +85,7 @@ class Blocks:
 
     def __init__(self, wire: Fields) -> None:
         self._wire = wire
-        self._ages = [encoded(b"age", b"%d" % age) for age in range(600)]
+        self._ages = [encoded(b"age", b"%d" % age) for age in range(AGES)]
 
     def block(self, response: Response, length: int | None) -> bytes:
         """The header block; `length`: of the content, None: not known."""
@@ -92,8 +96,17 @@ class Blocks:
             fixed = entity.wire[kind] = self._fixed(response, length)
         if entity.own:
             return fixed + encoded(b"date", self._wire.date())
-        age = response.age or 0
-        return fixed + (self._ages[age] if age < len(self._ages) else encoded(b"age", b"%d" % age))
+        return fixed + self._age(response.age or 0)
+
+    def hit(self, entity: Entity, age: int) -> bytes:
+        """`block` of a plain hit, with nothing to decide."""
+        fixed = entity.wire.get(_HIT)
+        if fixed is None:
+            fixed = entity.wire[_HIT] = self._fixed(Response(entity, Outcome.HIT, age), len(entity.body))
+        return fixed + (self._ages[age] if age < AGES else self._age(age))
+
+    def _age(self, age: int) -> bytes:
+        return self._ages[age] if age < AGES else encoded(b"age", b"%d" % age)
 
     def _fixed(self, response: Response, length: int | None) -> bytes:
         entity = response.entity

@@ -21,15 +21,12 @@ from headwater.edge.repeats import form_of
 from .block import PLAYLIST_URGENCY, Blocks
 from .fields import Asked
 from .frames import Code, ConnectionFault
+from .frames import number as number_of
 from .session import Session
 from .stream import Stream
 
-_BUFFER = memoryview(bytearray(64 << 10))
-"""What all connections read into, since each takes what it read out at once. Why: without one of their own, transports
-make a new buffer of 256 KiB for each read."""
 
-
-class Connection(asyncio.BufferedProtocol):
+class Connection(asyncio.Protocol):
     """One viewer connection, of a caller whom the guard let in."""
 
     __slots__ = (
@@ -83,20 +80,14 @@ class Connection(asyncio.BufferedProtocol):
             self._caller = None
         self._transport = None
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the next bytes go."""
-        return _BUFFER
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """They came."""
-        self.data_received(bytes(_BUFFER[:nbytes]))
-
     def data_received(self, data: bytes) -> None:
         """Bytes of frames."""
         if self._ending:
             return
         now = self._shared.clock()
         session = self._session
+        if (asked := session.again(data)) is not None and self._repeat(number_of(data, 5), asked, now):
+            return
         before = session.reader.frames
         self._turning = True
         self._make_room()
@@ -107,6 +98,26 @@ class Connection(asyncio.BufferedProtocol):
         if session.reader.frames != before:
             self._partial = now
         self._flush(now)
+
+    def _repeat(self, number: int, asked: Asked, now: float) -> bool:
+        """Answer what was asked before, when that takes one write; False: it has to be read as if it were new."""
+        transport, session = self._transport, self._session
+        if transport is None or self._stalled or self._shared.draining or (entity := self._known(asked, now)) is None:
+            return False
+        block = self._blocks.hit(entity, entity.age_at(now))
+        data = session.sender.at_once(number, block, entity.body)
+        if data is None:
+            return False
+        session.answered(number)
+        self._hit(now)
+        self._written += len(data)
+        self._core.tally.bytes_sent += len(data)
+        transport.write(data)
+        if session.streams:
+            self._schedule(now)
+        else:
+            self.deadline = now + self._limits.idle_s
+        return True
 
     def eof_received(self) -> bool:
         """The viewer is gone: over TLS there is no half of a connection."""
@@ -152,21 +163,34 @@ class Connection(asyncio.BufferedProtocol):
 
     def plain(self, number: int, asked: Asked) -> bool:
         """A request for a path: answered here if that is in the store, and nothing is before the answer."""
-        caller, guard, sender = self._caller, self._shared.guard, self._session.sender
-        if caller is None or caller.proxies or asked.plain is None or guard.strained:
+        now, sender = self._shared.clock(), self._session.sender
+        entity = self._known(asked, now)
+        if entity is None:
             return False
-        now, guest = self._shared.clock(), caller.guest
-        entity = form_of(self._core.stored(asked.plain, now), gzip=asked.request.gzip)
-        if entity is None or (guest.bucket is not None and not guest.bucket.has(now)):
-            return False
-        block = self._blocks.block(Response(entity, Outcome.HIT, entity.age_at(now)), len(entity.body))
+        block = self._blocks.hit(entity, entity.age_at(now))
         if not sender.send_whole(number, block, entity.body, sender.initial):
             return False
+        self._hit(now)
+        return True
+
+    def _known(self, asked: Asked, now: float) -> Entity | None:
+        """What of the store answers a request for a path, if whoever asks may have it without being looked at."""
+        caller, guard = self._caller, self._shared.guard
+        if caller is None or caller.proxies or asked.plain is None or guard.strained:
+            return None
+        bucket = caller.guest.bucket
+        if bucket is not None and not bucket.has(now):
+            return None
+        return form_of(self._core.stored(asked.plain, now), gzip=asked.request.gzip)
+
+    def _hit(self, now: float) -> None:
+        """The answer that is `_known` is sent: count it."""
+        assert self._caller is not None  # it was known
+        guest = self._caller.guest
         if guest.bucket is not None:
             guest.bucket.take(now)
         self._idle_since = guest.watched = now
         self._core.tally.requests[Outcome.HIT] += 1
-        return True
 
     def refused(self, stream: Stream, entity: Entity, reason: str) -> None:
         """A request that is none for the core."""

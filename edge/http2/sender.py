@@ -100,6 +100,18 @@ class Sender:
             self._put(number, memoryview(body), 0, size, ends=True)
         return True
 
+    def at_once(self, number: int, block: bytes, body: bytes | memoryview) -> bytes | None:
+        """A whole answer of two frames for whoever writes it now; None: something is before it, or it is too large."""
+        size, length = len(body), len(block)
+        if self.out or self._heads or self._queued or not 0 < size <= self.window or size > self.initial:
+            return None
+        if size > self.frame_bytes or length > self.frame_bytes:
+            return None
+        self.window -= size
+        self.sent += size
+        head = FRAME.pack(length >> 8, length & 255, HEADERS, END_HEADERS, number)
+        return b"".join((head, block, FRAME.pack(size >> 8, size & 255, DATA, END_STREAM, number), body))
+
     def grown(self, stream: Stream) -> None:
         """There may be more of its content, or its end."""
         if not stream.queued and not stream.blocked and stream.head is None and not stream.dead:

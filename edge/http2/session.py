@@ -17,7 +17,7 @@ from . import frames
 from .block import TABLE_OFF
 from .control import Control
 from .fields import Asked, Field, Malformed, check_trailers, decoder, read_request
-from .frames import FRAME_BYTES, WINDOW_BYTES, Code, ConnectionFault, StreamFault
+from .frames import FRAME_BYTES, HEAD_BYTES, WINDOW_BYTES, Code, ConnectionFault, StreamFault
 from .hpack import HpackError
 from .reader import Reader
 from .sender import SMALL_BYTES
@@ -28,6 +28,9 @@ MAX_BLOCK_FRAMES = 16
 MAX_KNOWN, MAX_KNOWN_BYTES = 16, 1_500
 """Header blocks that are remembered with what they ask for, and their size. Why: whoever reloads a playlist, or a part
 of the same name, says the same again."""
+_WHOLE = frames.END_HEADERS | frames.END_STREAM
+_ON_NOBODY = (b"\x00\x00\x00\x00", b"\x80\x00\x00\x00")
+"""Dependency on stream 0, exclusive or not: how browsers begin their HEADERS."""
 
 
 class Host(Protocol):
@@ -112,6 +115,32 @@ class Session(Control):
                 self._look_at_dribbles()
         except ConnectionFault as fault:
             self.fail(fault)
+
+    def again(self, data: bytes) -> Asked | None:
+        """What a request asks for that is all that came, whole and known by its block. None: it has to be read.
+
+        `answered` has to follow when it is answered without being read.
+        """
+        flags = data[4] if len(data) > HEAD_BYTES else 0
+        if flags == _WHOLE:
+            asked = self._known.get(data[HEAD_BYTES:])
+        elif flags == _WHOLE | frames.WITH_PRIORITY and data[9:13] in _ON_NOBODY:
+            asked = self._known.get(data[HEAD_BYTES + 5 :])
+        else:
+            return None
+        if asked is None or data[3] != frames.HEADERS or data[0] or (data[1] << 8 | data[2]) != len(data) - HEAD_BYTES:
+            return None
+        number = frames.number(data, 5)
+        if number <= self._last or not number & 1 or self._decoder.version != self._version:
+            return None
+        if self.going or self._table_off or self.partial or self.over is not None or len(self.streams) >= self._most:
+            return None
+        return asked
+
+    def answered(self, number: int) -> None:
+        """The request that came `again` has its answer."""
+        self._last = number
+        self._closed.append(number)
 
     def _frame(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         if self._block is not None or not self._settled:

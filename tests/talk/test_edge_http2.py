@@ -15,6 +15,7 @@ from tests.h2_raw_kit import GET, HELLO, SETTINGS, Raw, body_of, ended, kinds, s
 
 from headwater.edge.http2 import frames
 from headwater.edge.http2.frames import Code, frame
+from headwater.edge.message import Outcome
 
 LIST = "/live/x/v/index.m3u8"
 
@@ -72,6 +73,155 @@ def test_the_same_request_again_is_known_by_its_block(raw: Raw) -> None:
         assert ended(raw.take()) == [number]
     raw.get(31, "/b")
     assert [one.target for one, _ in raw.script.pending] == ["/b"]
+
+
+WHOLE = frames.END_HEADERS | frames.END_STREAM
+
+
+def repeat(raw: Raw, number: int, path: str = "/a", *, flags: int = WHOLE, before: bytes = b"") -> bytes:
+    """The HEADERS of a request, alone, that have come before."""
+    return frame(frames.HEADERS, flags, number, before + raw.encoder.encode([*GET, (":path", path)]))
+
+
+def known(raw: Raw, size: int = 1_500) -> bytes:
+    """`/a` is stored, and the peer has asked for it by a block that it says again; the next stream is 9."""
+    body = stored(raw.hello(), "/a", size)
+    for number in (3, 5, 7):
+        raw.send(repeat(raw, number))
+    assert ended(raw.take()) == [3, 5, 7]
+    return body
+
+
+@pytest.mark.parametrize("before", [b"", b"\0\0\0\0\x10", b"\x80\0\0\0\xff"])
+def test_a_known_request_that_comes_alone_is_one_write(raw: Raw, before: bytes) -> None:
+    body = known(raw)
+    flags = WHOLE | frames.WITH_PRIORITY if before else WHOLE
+    hits, sent = raw.core.tally.requests[Outcome.HIT], raw.core.tally.bytes_sent
+    raw.now += 2
+    read = raw.connection._session.reader.frames
+    raw.send(repeat(raw, 9, flags=flags, before=before))
+    assert raw.connection._session.reader.frames == read, "it is not read anew"
+    head, data = raw.take()
+    assert (head.kind, head.flags, head.stream) == (frames.HEADERS, frames.END_HEADERS, 9)
+    assert (data.kind, data.flags, data.payload) == (frames.DATA, frames.END_STREAM, body)
+    assert raw.fields(head)["age"] == "2"
+    assert raw.core.tally.requests[Outcome.HIT] == hits + 1
+    assert raw.core.tally.bytes_sent == sent + 2 * frames.HEAD_BYTES + len(head.payload) + len(body)
+    raw.send(frames.reset(9, 8))
+    assert raw.take() == [], "it is closed, not idle"
+    assert raw.connection.deadline == raw.now + LIMITS.idle_s
+    raw.step(LIMITS.idle_s)
+    assert kinds(raw.take()) == [frames.GOAWAY]
+
+
+def test_known_requests_whole_and_byte_by_byte_are_the_same() -> None:
+    written = []
+    for length in (1 << 20, 1):
+        raw = Raw()
+        known(raw, 16_000)
+        for number in range(9, 25, 2):
+            data = repeat(raw, number)
+            for start in range(0, len(data), length):
+                raw.send(data[start : start + length])
+            if number % 3 == 0:
+                raw.send(frames.window_update(0, 16_000))
+        written.append([(one.kind, one.flags, one.stream, one.payload) for one in raw.take()])
+        assert raw.core.tally.requests[Outcome.HIT] == 11
+        raw.close()
+    assert written[0] == written[1]
+
+
+def test_a_known_request_beside_a_held_one(raw: Raw) -> None:
+    known(raw)
+    raw.get(9, LIST)
+    raw.send(repeat(raw, 11))
+    assert ended(raw.take()) == [11]
+    raw.step(LIMITS.idle_s)
+    assert raw.take() == [], "it is held as long as it takes"
+    raw.script.playlist(LIST, raw.now, LiveStream())
+    assert ended(raw.take()) == [9]
+
+
+def test_a_known_request_when_its_answer_is_not_there_any_more(raw: Raw) -> None:
+    known(raw)
+    raw.now += 601
+    raw.send(repeat(raw, 9))
+    assert [one.target for one, _ in raw.script.pending] == ["/a"]
+    raw.answer("/a", b"new")
+    assert body_of(raw.take(), 9) == b"new"
+
+
+def test_a_known_request_behind_what_waits_for_a_window(raw: Raw) -> None:
+    raw.hello(INITIAL_WINDOW_SIZE=2_000)
+    body = stored(raw, "/a", 1_500)
+    for number in (3, 5):
+        raw.send(repeat(raw, number))
+    raw.take()
+    raw.send(frame(frames.SETTINGS, 0, 0, b"\0\x04\0\0\0\x64"))
+    raw.take()
+    raw.send(repeat(raw, 7))
+    assert len(body_of(raw.take(), 7)) == 100, "the stream's window"
+    raw.send(frames.window_update(7, 2_000))
+    assert body_of(raw.take(), 7) == body[100:]
+
+
+def test_a_known_request_over_the_rate_of_its_address() -> None:
+    raw = Raw(unlimited=[], requests_per_s_per_address=4)
+    known(raw)
+    answered = []
+    for number in range(9, 25, 2):
+        raw.send(repeat(raw, number))
+        answered.append(raw.fields(raw.take()[0])[":status"])
+    assert sorted(set(answered)) == ["200", "429"]
+    assert answered.index("429") <= 4, "eight at once, four of which came before"
+    raw.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    {
+        "an old number": (lambda raw: repeat(raw, 7), Code.STREAM_CLOSED),
+        "an even number": (lambda raw: repeat(raw, 10), Code.PROTOCOL_ERROR),
+        "no number": (lambda raw: repeat(raw, 0), Code.PROTOCOL_ERROR),
+    }.values(),
+)
+def test_a_known_block_does_not_excuse_its_frame(raw: Raw, change: Callable[[Raw], bytes], code: Code) -> None:
+    known(raw)
+    raw.send(change(raw))
+    assert over(raw) == code
+
+
+def test_a_known_block_that_depends_on_its_own_stream(raw: Raw) -> None:
+    known(raw)
+    raw.send(repeat(raw, 9, flags=WHOLE | frames.WITH_PRIORITY, before=b"\0\0\0\x09\x10"))
+    [reset] = raw.take()
+    assert (reset.kind, reset.code) == (frames.RST_STREAM, Code.PROTOCOL_ERROR)
+
+
+def test_a_known_block_whose_frame_says_another_length(raw: Raw) -> None:
+    known(raw)
+    data = repeat(raw, 9)
+    raw.send(data[:2] + bytes([data[2] + 1]) + data[3:])
+    assert raw.take() == [], "a byte is to come"
+    raw.step(LIMITS.header_s)
+    assert over(raw) == Code.NO_ERROR
+
+
+def test_a_known_block_inside_of_another_one(raw: Raw) -> None:
+    known(raw)
+    raw.send(frame(frames.HEADERS, frames.END_STREAM, 9, b"\x82"))
+    raw.send(repeat(raw, 11))
+    assert over(raw) == Code.PROTOCOL_ERROR
+
+
+def test_a_known_request_after_goaway(raw: Raw) -> None:
+    known(raw)
+    raw.get(9, LIST)
+    raw.connection.drain()
+    raw.send(repeat(raw, 11))
+    assert kinds(raw.take()) == [frames.GOAWAY], "it is for another connection"
+    raw.script.playlist(LIST, raw.now, LiveStream())
+    raw.take()
 
 
 def test_held_requests_wait_and_a_reset_cancels_one_rule_161(raw: Raw) -> None:
