@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .message import Cancel, Reply, Request, Tally, Ticket
+from .message import Cancel, Entity, Outcome, Reply, Request, Response, Tally, Ticket
 
 if TYPE_CHECKING:
     from .fill import Fill
@@ -127,3 +127,23 @@ class Flight(Line):
         """Its answer, while that goes to viewers as it comes."""
         self.void = False
         """Its URL was purged since: what comes is not kept."""
+
+
+class Answers:
+    """What many are sent at once: one answer for each form of an entity and each outcome, however many get it."""
+
+    __slots__ = ("_age", "_collapsed", "_made")
+
+    def __init__(self, entity: Entity, now: float, *, collapsed: bool = False) -> None:
+        self._age = None if entity.own else entity.age_at(now)
+        self._collapsed = collapsed
+        self._made: dict[tuple[int, Outcome], Response] = {}
+        """By the identity of a form, which its answer keeps."""
+
+    def of(self, form: Entity, outcome: Outcome) -> Response:
+        """With that form: the entity itself, or what was made of it for a request."""
+        answer = self._made.get((id(form), outcome))
+        if answer is None:
+            answer = Response(form, outcome, self._age, self._collapsed)
+            self._made[id(form), outcome] = answer
+        return answer

@@ -20,7 +20,7 @@ from headwater.origin.hls.model import MediaPlaylist
 
 from . import cmcd
 from .cmcd import QUERY
-from .collapse import Flight, Waiter
+from .collapse import Answers, Flight, Waiter
 from .entities import PREFLIGHT, RETRY_AFTER_S, local, received
 from .follow import Follower, State
 from .freshness import Shape
@@ -223,6 +223,13 @@ class Core:
         self.tally.requests[outcome] += 1
         age = None if entity.own else entity.age_at(now)
         reply(Response(select(request, entity), outcome, age))
+
+    def send_all(self, waiters: Iterable[Waiter], entity: Entity, outcome: Outcome, now: float) -> None:
+        """Answer many viewers, each with the right form of `entity`."""
+        answers = Answers(entity, now)
+        for waiter in waiters:
+            self.tally.requests[outcome] += 1
+            waiter.reply(answers.of(select(waiter.request, entity), outcome))
 
     def room(self) -> bool:
         """Whether one more viewer may wait; a refusal is counted."""

@@ -166,7 +166,6 @@ class Follower:
         self._wakes += 1
         count = sum(len(self._lines[ask]) for ask, _ in ready)
         self._host.waking(count)
-        send = self._host.send
         for ask, verdict in ready:
             if isinstance(verdict, Serve):
                 entity, outcome = self.version.entity(verdict, ask), Outcome.JOIN
@@ -174,8 +173,7 @@ class Follower:
                 # The stream went back under held viewers. A 4xx would be the end of hls.js (rule 88).
                 entity = local(503, "the stream started again", retry_after=RETRY_AFTER_S)
                 outcome = Outcome.REJECT
-            for waiter in self._lines.pop(ask).take(self._wakes * _GOLDEN % 1.0):
-                send(waiter.request, waiter.reply, entity, outcome, now)
+            self._host.send_all(self._lines.pop(ask).take(self._wakes * _GOLDEN % 1.0), entity, outcome, now)
         self._host.tally.woken += count
         self._host.woke(count)
 

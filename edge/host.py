@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
+from .collapse import Waiter
 from .message import Entity, Outcome, Reply, Request, Tally, Upstream, UpstreamAnswer
 from .overrides import Kinds
 from .paths import Paths
@@ -26,6 +27,9 @@ class Host(Protocol):
 
     def send(self, request: Request, reply: Reply, entity: Entity, outcome: Outcome, now: float) -> None:
         """Answer one viewer with the right form of `entity`."""
+
+    def send_all(self, waiters: Iterable[Waiter], entity: Entity, outcome: Outcome, now: float) -> None:
+        """Answer many viewers, each with the right form of `entity`."""
 
     def room(self) -> bool:
         """Whether one more viewer may wait."""

@@ -274,6 +274,13 @@ class Connection(Arrival):
             self._body.begin(response, item, shared.wire, keep_alive=keep_alive)
             return
         self._current = None
+        usual = keep_alive and not item.http10 and not item.bodiless and len(entity.body) <= JOIN_LIMIT
+        if usual and response.outcome is Outcome.JOIN:
+            data = _rendered(shared.wire, response)
+            self._core.tally.bytes_sent += len(data)
+            transport.write(data)
+            self._go_on()
+            return
         head = shared.wire.head(response, keep_alive=keep_alive, http10=item.http10)
         body = b"" if item.bodiless else entity.body
         self._core.tally.bytes_sent += len(head) + len(body)
@@ -362,6 +369,14 @@ class Connection(Arrival):
         """End now, whatever is owed."""
         if self._transport is not None:
             self._transport.abort()
+
+
+def _rendered(wire: Wire, response: Response) -> bytes:
+    """Head and body for a connection that goes on, made once for all who get this answer."""
+    if response.rendered is None or response.rendered[0] is not wire:
+        head = wire.head(response, keep_alive=True, http10=False)
+        response.rendered = wire, b"".join((head, response.entity.body))
+    return response.rendered[1]
 
 
 def _write(wire: Wire, transport: asyncio.Transport, head: bytes, body: bytes | memoryview) -> None:

@@ -145,6 +145,9 @@ class Response:
     """Its body, which still comes: `entity` has status and fields then, and no content."""
     span: tuple[int, int | None] | None = None
     """Of a growing body, the bytes that are the answer's: the first, and the one after the last (None: to its end)."""
+    rendered: tuple[object, bytes] | None = None
+    """By whom and as what it was written for a viewer whose connection goes on: the same for all who are answered with
+    this one."""
 
     @property
     def length(self) -> int | None:

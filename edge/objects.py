@@ -12,7 +12,7 @@ from typing import Protocol
 
 from headwater.origin.hls.model import MediaPlaylist
 
-from .collapse import Flight, Waiter
+from .collapse import Answers, Flight, Waiter
 from .entities import confirmed, crowded, failed, freshened, upstream_age
 from .fill import Fill
 from .fills import PARTIAL_S, Fills
@@ -171,14 +171,17 @@ class Objects:
         now: float,
         *,
         key: str = "",
-        collapsed: bool = False,
     ) -> None:
+        self._host.tally.requests[outcome] += 1
+        reply(Response(self._form(request, entity, key), outcome, None if entity.own else entity.age_at(now)))
+
+    def _form(self, request: Request, entity: Entity, key: str) -> Entity:
+        """What of `entity`, which is or may be stored at `key`, is sent for `request`."""
         had = entity.gzip
         chosen = select(request, entity)
         if key and entity.gzip is not had and entity.gzip is not None:
             self.store.weigh(key, entity)
-        self._host.tally.requests[outcome] += 1
-        reply(Response(chosen, outcome, None if entity.own else entity.age_at(now), collapsed))
+        return chosen
 
     # -- upstream
 
@@ -364,9 +367,11 @@ class Objects:
     ) -> None:
         """Answer these, who waited for `flight`, with the right form of `entity`. `stored`: it came from the disk."""
         own = Outcome.FETCH if not stored else Outcome.HIT if entity.fresh_at(now) else Outcome.STALE
+        answers = Answers(entity, now, collapsed=len(waiters) > 1)
         for waiter in waiters:
             outcome = Outcome.PASS if alone else own if stored or waiter is flight.asker else Outcome.JOIN
-            self._answer(waiter.request, waiter.reply, entity, outcome, now, key=flight.key, collapsed=len(waiters) > 1)
+            self._host.tally.requests[outcome] += 1
+            waiter.reply(answers.of(self._form(waiter.request, entity, flight.key), outcome))
         self._host.handed(len(waiters))
 
     def adopt(self, key: str, entity: Entity) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 
 import pytest
 from aiohttp import web
@@ -53,6 +54,38 @@ async def test_a_long_pipeline_is_bounded_and_all_of_it_is_answered(house: House
     house.upstream.step()
     answers = [await peer.answer() for _ in range(3_001)]
     assert {answer.status for answer in answers} == {200}
+
+
+@on_both_loops
+async def test_all_who_are_held_get_the_same_in_their_own_form(house: House) -> None:
+    edge, stream = await house.edge(), house.upstream.stream
+    await (await house.peer()).ask(LIST)
+    target = f"{LIST}?_HLS_msn={stream.msn}&_HLS_part=0"
+    lines = [
+        (f"GET {target} HTTP/1.1", "X: 1"), (f"GET {target} HTTP/1.1", "X: 2"), (f"HEAD {target} HTTP/1.1", "X: 3"),
+        (f"GET {target} HTTP/1.1", "Connection: close"), (f"GET {target} HTTP/1.0", "Connection: keep-alive"),
+        (f"GET {target} HTTP/1.1", "Accept-Encoding: gzip"), (f"GET {target} HTTP/1.1", "X: 4"),
+    ]  # fmt: skip
+    raw = [await asyncio.open_connection("127.0.0.1", edge.port) for _ in lines]
+    for (_, writer), (line, field) in zip(raw, lines, strict=True):
+        writer.write(f"{line}\r\nHost: edge\r\n{field}\r\n\r\n".encode())
+    await until(waiting(house)(len(lines)))
+    house.upstream.step()
+    text = stream.text().encode()
+    heads = [(await reader.readuntil(b"\r\n\r\n")).decode() for reader, _ in raw]
+    lengths = [int(head.lower().partition("content-length: ")[2].split()[0]) for head in heads]
+    bodies = [
+        b"" if line.startswith("HEAD") else await reader.readexactly(length)
+        for (line, _), length, (reader, _) in zip(lines, lengths, raw, strict=True)
+    ]
+    assert heads[0] == heads[1] == heads[2] == heads[6]
+    assert bodies[0] == bodies[1] == bodies[3] == bodies[4] == bodies[6] == text == gzip.decompress(bodies[5])
+    closed = ["connection: close" in head.lower() for head in heads]
+    assert closed == [False, False, False, True, False, False, False]
+    assert "connection: keep-alive" in heads[4].lower()
+    assert "content-encoding: gzip" in heads[5].lower()
+    for _, writer in raw:
+        writer.close()
 
 
 @on_both_loops

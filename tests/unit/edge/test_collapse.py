@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from headwater.edge.collapse import Flight, Line
-from headwater.edge.message import Method, Request, Tally
+from dataclasses import replace
+
+from headwater.edge.collapse import Answers, Flight, Line
+from headwater.edge.message import Entity, Method, Outcome, Request, Tally
 
 
 def request() -> Request:
@@ -55,3 +57,18 @@ def test_a_ticket_follows_its_request() -> None:
     assert tally.held == 0
     waiter.follow(None)
     waiter.cancel()
+
+
+def test_many_share_an_answer_for_each_form_and_outcome() -> None:
+    entity = Entity(200, (), b"body", received=100.0, age=2.0)
+    part = replace(entity, body=b"bo")
+    answers = Answers(entity, 103.5, collapsed=True)
+    one = answers.of(entity, Outcome.JOIN)
+    assert (one.entity, one.outcome, one.age, one.collapsed) == (entity, Outcome.JOIN, 5, True)
+    assert answers.of(entity, Outcome.JOIN) is one
+    assert answers.of(entity, Outcome.FETCH).outcome is Outcome.FETCH
+    assert answers.of(part, Outcome.JOIN).entity is part
+    # Forms that nothing else keeps do not come to stand for one another
+    assert len({id(answers.of(replace(entity, body=b"%d" % one), Outcome.JOIN).entity) for one in range(50)}) == 50
+    own = Answers(replace(entity, own=True), 103.5).of(entity, Outcome.REJECT)
+    assert (own.age, own.collapsed) == (None, False)
