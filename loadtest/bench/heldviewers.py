@@ -5,24 +5,32 @@ last byte is there for the one after it; with `media` for the part itself in bet
 
 Why not the harness: this does as little as a client can do for each answer, so that one core follows thousands of
 viewers and the delays are those of the server.
+
+What a delay means: the kernel stamps what it puts into a viewer's socket (SO_TIMESTAMPNS, with the clock that `wall`
+reads), and a delay ends with the stamp of the last byte. How long the bytes then wait until this process has a
+processor for them is not in it, but in `behind`. What is: a viewer asks for its part only when the process has taken
+the playlist, so the delay of a part has the playlist's `behind` in it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
+import os
 import re
+import select
+import socket
+import struct
 import sys
 import time
 from array import array
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from errno import EINPROGRESS
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
+from typing import Any
 from urllib.parse import urljoin, urlsplit
-
-import uvloop
 
 from headwater.loadtest.scenario.offset import wall
 from headwater.origin.hls import reader
@@ -35,10 +43,21 @@ SETTLE_S = 4.0
 RETRY_S = 0.2
 """After an answer that is no playlist."""
 READ_BYTES = 256 * 1024
+HEAD_BYTES = 1024
+"""Read of what may begin with the head of a part. Why: the rest of a part is dropped, which costs no copy."""
+SOCKET_BYTES = 256 * 1024
+"""Of receive buffer. Why: a part is to fit in, else its last bytes come only when this process has read the first."""
 KEPT = 16
 """Playlists whose newest part, and numbers whose request, are remembered."""
 
+SO_TIMESTAMPNS = 35
+"""Of Linux (asm-generic/socket.h), for the option and its control message. `socket` has no name for it."""
+_TIMESPEC = struct.Struct("@ll")
+_CONTROL_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+Control = list[tuple[int, int, bytes]]
+"""What the kernel says of a read, beside the bytes: level, type, data."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +82,21 @@ class Found:
     """Of the measured time."""
 
     playlists: Delay
-    """From when a part is due to the last byte of the playlist with it."""
+    """From when a part is due to the last byte of the playlist with it in the viewer's socket."""
     parts: Delay | None
     """The same to the last byte of the part; None without `media`."""
+    behind: Delay
+    """From the last byte of an answer in the socket to when this process took it."""
     late: int
     """Parts that were there only when the next one was due."""
     errors: int
-    """Answers other than 200, and connections that ended."""
+    """Answers other than 200, and connections that ended, before it too."""
     cpu: float
     """Of this process, cores."""
+
+
+class NoStamp(Exception):
+    """The system does not say when bytes came: there is nothing to measure with."""
 
 
 def newest(text: str, parts: int) -> tuple[int, str]:
@@ -101,24 +126,56 @@ def body_at(answer: bytes) -> tuple[int, int] | None:
     return head + 4, head + 4 + int(length[1])
 
 
+def arrival(control: Control) -> float:
+    """When the last byte of a read was put into the socket, Unix seconds. Raises NoStamp."""
+    for level, kind, data in control:
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+            seconds, nanoseconds = _TIMESPEC.unpack(data)
+            return float(seconds + nanoseconds / 1e9)
+    raise NoStamp("this kernel put no receive timestamp (SO_TIMESTAMPNS) on what came over TCP")
+
+
+def opened(family: int = socket.AF_INET) -> socket.socket:
+    """A TCP socket, not connected, that does not block and stamps what comes. Raises NoStamp: not on this system."""
+    if sys.platform != "linux":
+        raise NoStamp("the viewers need Linux: it alone says when bytes came over TCP (SO_TIMESTAMPNS)")
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BYTES)
+    return sock
+
+
 class Audience:
-    """What all viewers share."""
+    """What all viewers share: what they ask, their loop, and what was found."""
 
     def __init__(self, job: Job, clock: Callable[[], float]) -> None:
-        """`clock`: Unix seconds."""
+        """`clock`: Unix seconds, as the kernel's stamps."""
         self.job = job
         self.clock = clock
         self.measuring = False
-        self.delays, self.parts = array("d"), array("d")
+        self.delays, self.parts, self.behind = array("d"), array("d"), array("d")
         """Seconds."""
         self.late = self.errors = 0
+        self.epoll = select.epoll()
+        self.viewers: dict[int, Viewer] = {}
+        """Those with a connection, by its file descriptor."""
+        self.again: deque[tuple[float, Viewer]] = deque()
+        """Who asks for the playlist anew, and when on the monotonic clock."""
+        # What came last, of whichever viewer: it is taken out at once.
         self.room = memoryview(bytearray(READ_BYTES))
-        """What came last, of whichever viewer."""
+        self.head = self.room[:HEAD_BYTES]
         self._path = urlsplit(job.url).path
         self._rest = f" HTTP/1.1\r\nHost: {urlsplit(job.url).netloc}\r\nAccept: */*\r\n\r\n"
         # All viewers see the same few.
         self.request = lru_cache(KEPT)(self._request)
         self.newest = lru_cache(KEPT)(self._newest)
+
+    def close(self) -> None:
+        """End all connections."""
+        for viewer in self.viewers.values():
+            viewer.sock.close()
+        self.viewers.clear()
+        self.epoll.close()
 
     def _request(self, number: int) -> bytes:
         """For the playlist with that part; below 0: for the playlist as it is."""
@@ -131,27 +188,47 @@ class Audience:
         number, uri = newest(body.decode(), self.job.parts)
         return number, f"GET {urljoin(self._path, uri)}{self._rest}".encode()
 
-    def listed(self, number: int) -> None:
+    def attend(self, until: float) -> None:
+        """Serve the viewers until then, on the monotonic clock; one turn also where that is past. Raises NoStamp."""
+        while True:
+            wake = min(until, self.again[0][0]) if self.again else until
+            for fd, events in self.epoll.poll(max(0.0, wake - time.monotonic())):
+                self.viewers[fd].ready(events)
+            now = time.monotonic()
+            while self.again and self.again[0][0] <= now:
+                self.again.popleft()[1].ask(-1)
+            if now >= until:
+                return
+
+    def listed(self, number: int, control: Control) -> None:
         """A viewer has the playlist with that part, which it waited for."""
         if self.measuring:
-            self.delays.append(self.clock() - (number + 1) * self.job.part_s)
+            self.delays.append(self._delay(number, control))
 
-    def loaded(self, number: int) -> None:
+    def loaded(self, number: int, control: Control) -> None:
         """A viewer has that part."""
         if self.measuring:
-            delay = self.clock() - (number + 1) * self.job.part_s
+            delay = self._delay(number, control)
             self.parts.append(delay)
             self.late += delay >= self.job.part_s
 
+    def _delay(self, number: int, control: Control) -> float:
+        at = arrival(control)
+        self.behind.append(self.clock() - at)
+        return at - (number + 1) * self.job.part_s
 
-class Viewer(asyncio.BufferedProtocol):
+
+class Viewer:
     """One of them."""
 
-    __slots__ = ("_answer", "_audience", "_awaited", "_left", "_loading", "_transport")
+    __slots__ = ("_answer", "_audience", "_awaited", "_control", "_left", "_loading", "_open", "_unsent", "sock")
 
-    def __init__(self, audience: Audience) -> None:
+    def __init__(self, audience: Audience, sock: socket.socket) -> None:
+        """`sock`: of `opened`; its connection may be still to come. Asks for the first playlist."""
+        self.sock = sock
         self._audience = audience
-        self._transport: asyncio.Transport | None = None
+        self._open = True
+        self._unsent = b""
         self._awaited = -1
         """The part whose playlist is asked for; while `_loading`, that is asked for itself."""
         self._loading = False
@@ -159,31 +236,46 @@ class Viewer(asyncio.BufferedProtocol):
         """What came of the playlist, or of the head of a part."""
         self._left = 0
         """Bytes of a part that are to come."""
+        self._control: Control = []
+        """Of the last read."""
+        audience.viewers[sock.fileno()] = self
+        audience.epoll.register(sock, select.EPOLLIN)
+        self.ask(-1)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the first playlist."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._ask(-1)
+    def ready(self, events: int) -> None:
+        """Send what could not be sent, take what came: as epoll says."""
+        if events & select.EPOLLOUT:
+            unsent, self._unsent = self._unsent, b""
+            self._audience.epoll.modify(self.sock, select.EPOLLIN)
+            self._send(unsent)
+        if events & ~select.EPOLLOUT and self._open:
+            self._take()
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Everybody's: what comes is taken out at once."""
-        return self._audience.room
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def _take(self) -> None:
         """Take what came; when the answer is whole, ask for the next thing."""
-        if self._left:
-            self._left -= nbytes
+        audience, drops = self._audience, self._left > 0
+        room = audience.head if self._loading and not drops else audience.room
+        try:
+            # On TCP, MSG_TRUNC takes bytes away and copies none (tcp(7)): nobody looks at the media.
+            flags = socket.MSG_TRUNC if drops else 0
+            count, self._control, _, _ = self.sock.recvmsg_into((room,), _CONTROL_BYTES, flags)
+        except BlockingIOError:
+            return
+        except OSError:
+            count = 0
+        if not count:
+            self._lost()
+        elif drops:
+            self._left -= count
             if self._left <= 0:
                 self._loaded()
-            return
-        data = bytes(self._audience.room[:nbytes])
-        answer = self._answer + data if self._answer else data
-        self._answer = b""
-        try:
-            self._read(answer)
-        except ValueError:
-            self._audience.errors += 1
-            asyncio.get_running_loop().call_later(RETRY_S, self._ask, -1)
+        else:
+            answer, self._answer = self._answer + room[:count], b""
+            try:
+                self._read(answer)
+            except ValueError:
+                audience.errors += 1
+                audience.again.append((time.monotonic() + RETRY_S, self))
 
     def _read(self, answer: bytes) -> None:
         place = body_at(answer)
@@ -195,6 +287,7 @@ class Viewer(asyncio.BufferedProtocol):
         if missing > 0:
             if self._loading and good:
                 self._left = missing
+                self._take()  # most often the rest is there as well
             else:
                 self._answer = answer
         elif not good:
@@ -207,48 +300,72 @@ class Viewer(asyncio.BufferedProtocol):
     def _listed(self, body: bytes) -> None:
         number, request = self._audience.newest(body)
         if self._awaited >= 0:
-            self._audience.listed(self._awaited)
-        if self._audience.job.media and self._transport is not None:
+            self._audience.listed(self._awaited, self._control)
+        if self._audience.job.media:
             self._awaited, self._loading = number, True
-            self._transport.write(request)
+            self._send(request)
         else:
-            self._ask(number + 1)
+            self.ask(number + 1)
 
     def _loaded(self) -> None:
-        self._audience.loaded(self._awaited)
+        self._audience.loaded(self._awaited, self._control)
         self._left = 0
-        self._ask(self._awaited + 1)
+        self.ask(self._awaited + 1)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def ask(self, number: int) -> None:
+        """For the playlist with that part; below 0: for the playlist as it is."""
+        self._awaited, self._loading = number, False
+        if self._open:
+            self._send(self._audience.request(number))
+
+    def _send(self, request: bytes) -> None:
+        try:
+            sent = self.sock.send(request)
+        except BlockingIOError:  # no room, or not connected yet
+            sent = 0
+        except OSError:
+            self._lost()
+            return
+        if sent < len(request):
+            self._unsent = request[sent:]
+            self._audience.epoll.modify(self.sock, select.EPOLLIN | select.EPOLLOUT)
+
+    def _lost(self) -> None:
         """It does not come back: that is an error."""
-        self._transport = None
+        self._open = False
+        del self._audience.viewers[self.sock.fileno()]
+        self.sock.close()
         self._audience.errors += 1
 
-    def _ask(self, number: int) -> None:
-        self._awaited, self._loading = number, False
-        if self._transport is not None:
-            self._transport.write(self._audience.request(number))
 
-
-async def watch(job: Job, clock: Callable[[], float]) -> Found:
-    """Let all come, settle, and measure."""
-    loop = asyncio.get_running_loop()
+def watch(job: Job, clock: Callable[[], float]) -> Found:
+    """Let all come, settle, and measure. Raises NoStamp, or ValueError where nothing came."""
     audience = Audience(job, clock)
     address = urlsplit(job.url)
-    host, port = address.hostname or "", address.port or 80
-    began = loop.time()
-    for count in range(job.viewers):
-        await loop.create_connection(lambda: Viewer(audience), host, port)
-        await asyncio.sleep(max(0.0, began + (count + 1) / JOINS_PER_S - loop.time()))
-    await asyncio.sleep(SETTLE_S)
-    audience.measuring, audience.errors = True, 0
-    cpu, at = time.process_time(), time.monotonic()
-    await asyncio.sleep(job.seconds)
-    audience.measuring = False
-    busy = (time.process_time() - cpu) / (time.monotonic() - at)
+    family, _, _, _, place = socket.getaddrinfo(address.hostname, address.port or 80, type=socket.SOCK_STREAM)[0]
+    try:
+        began = time.monotonic()
+        for count in range(job.viewers):
+            _join(audience, opened(family), place)
+            audience.attend(began + (count + 1) / JOINS_PER_S)
+        audience.attend(time.monotonic() + SETTLE_S)
+        audience.measuring, audience.errors = True, job.viewers - len(audience.viewers)
+        cpu, at = time.process_time(), time.monotonic()
+        audience.attend(at + job.seconds)
+        busy = (time.process_time() - cpu) / (time.monotonic() - at)
+    finally:
+        audience.close()
     loaded = summary(audience.parts) if job.media else None
-    return Found(summary(audience.delays), loaded, audience.late, audience.errors, busy)
+    behind = summary(audience.behind)
+    return Found(summary(audience.delays), loaded, behind, audience.late, audience.errors, busy)
+
+
+def _join(audience: Audience, sock: socket.socket, place: Any) -> None:
+    if (code := sock.connect_ex(place)) not in (0, EINPROGRESS):
+        sock.close()
+        raise OSError(code, os.strerror(code))
+    Viewer(audience, sock)
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(uvloop.run(watch(Job(**json.loads(Path(sys.argv[1]).read_text())), wall)))))
+    print(json.dumps(asdict(watch(Job(**json.loads(Path(sys.argv[1]).read_text())), wall))))
