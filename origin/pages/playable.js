@@ -34,4 +34,15 @@ window.playable = {
     }
     return null;
   },
+
+  // Whether `time` is more than so many parts behind the place that is `live` as a player may be.
+  isLate({ time, live, part }, parts) {
+    return live !== null && live - time > parts * part;
+  },
+
+  // Whether there is media at `time` and none missing from there on.
+  isListed(details, time) {
+    const media = this.mediaAtEnd(details);
+    return media !== null && media.start <= time && time < media.end;
+  },
 };

@@ -38,6 +38,7 @@ const figures = {
   stalls: 0,
   stalledMs: 0,
   jumps: 0, // over holes in the media
+  skipped: 0, // seconds, by start.js since the source was loaded
   dropped: 0,
   frames: 0,
   firstFrameMs: null,
@@ -108,6 +109,7 @@ function load() {
   endStall();
   started = loaded = false;
   stillFromNow();
+  startFromNow();
   tracks = "";
   tracksLooks = 0;
   if (hls) hls.destroy();
@@ -129,7 +131,7 @@ function loadWithHls() {
   hls = new window.Hls({
     lowLatencyMode: true,
     // Target latency is the server's PART-HOLD-BACK; small differences are caught up with by playing up to 5 % faster,
-    // which nobody hears.
+    // which nobody hears. What the start adds to it is another matter: start.js.
     maxLiveSyncPlaybackRate: 1.05,
     backBufferLength: 30,
     // fMP4 is passed through as it is: there is no work for a worker, and none needs a blob: in a content policy.
@@ -176,6 +178,7 @@ function loadWithHls() {
     figures.rendition = levelNames()[data.level] || "";
     drawChoices();
   });
+  hls.on(Events.FRAG_BUFFERED, () => comeNearer(performance.now()));
   hls.on(Events.ERROR, (_, data) => onHlsError(data));
   hls.attachMedia(video);
   hls.loadSource(SOURCE);
@@ -331,9 +334,12 @@ video.addEventListener("waiting", beginStall);
 video.addEventListener("playing", () => {
   endStall();
   setState("playing");
+  onMoving(performance.now());
 });
+video.addEventListener("seeking", () => onSeeking(performance.now()));
 video.addEventListener("pause", () => {
   endStall();
+  onPause();
   if (started && !video.ended) setState("paused");
 });
 video.addEventListener("ended", onEnded);
@@ -362,6 +368,7 @@ document.getElementById("live").addEventListener("click", () => {
 
 function tick() {
   watchPicture();
+  comeNearer(performance.now());
   keepChoice();
   read();
   show();

@@ -127,7 +127,7 @@ def test_style_and_icon() -> None:
     assert ElementTree.parse(PAGES / "favicon.svg").getroot().tag.endswith("svg")
 
 
-@pytest.mark.parametrize("script", ["list.js", "player.js", "figures.js", "playable.js", "quality.js", "still.js"])
+@pytest.mark.parametrize("script", sorted(path.name for path in PAGES.glob("*.js")))
 def test_scripts_are_sound(script: str) -> None:
     node = shutil.which("node")
     if node is not None:  # npm's machine has it; elsewhere the browser tests find the same
