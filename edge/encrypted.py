@@ -159,10 +159,10 @@ class Encrypted(asyncio.Transport, asyncio.Protocol):
 
     def _records(self, data: memoryview) -> list[bytes]:
         """One by one: the buffer that OpenSSL writes into stays as large as the most that was ever in it."""
-        records = []
+        records, write, read = [], self._tls.write, self._outgoing.read
         for start in range(0, len(data), RECORD_BYTES):
-            self._tls.write(data[start : start + RECORD_BYTES])
-            records.append(self._outgoing.read())
+            write(data[start : start + RECORD_BYTES])
+            records.append(read())
         return records
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
