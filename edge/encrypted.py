@@ -19,6 +19,9 @@ from typing import Any, cast
 
 RECORD_BYTES = 16 << 10
 """RFC 8446 section 5.1: what a record holds at most, and so what one read gives."""
+PIECE_BYTES = 64 << 10
+"""Encrypted in one go. Why: the buffer that OpenSSL writes into stays as large as the most that was ever in it, for each
+connection; and a record at a time costs a tenth more."""
 ALERT_S = 2.0
 """That an alert may take to be sent."""
 
@@ -149,21 +152,20 @@ class Encrypted(asyncio.Transport, asyncio.Protocol):
         if self._closing or self._tcp is None or not data:
             return
         try:
-            if len(data) <= RECORD_BYTES:
+            if len(data) <= PIECE_BYTES:
                 self._tls.write(data)
                 self._tcp.write(self._outgoing.read())
             else:
-                self._tcp.writelines(self._records(memoryview(data)))
+                self._tcp.writelines(self._pieces(memoryview(data)))
         except ssl.SSLError as error:
             self._fail(error)
 
-    def _records(self, data: memoryview) -> list[bytes]:
-        """One by one: the buffer that OpenSSL writes into stays as large as the most that was ever in it."""
-        records, write, read = [], self._tls.write, self._outgoing.read
-        for start in range(0, len(data), RECORD_BYTES):
-            write(data[start : start + RECORD_BYTES])
-            records.append(read())
-        return records
+    def _pieces(self, data: memoryview) -> list[bytes]:
+        pieces = []
+        for start in range(0, len(data), PIECE_BYTES):
+            self._tls.write(data[start : start + PIECE_BYTES])
+            pieces.append(self._outgoing.read())
+        return pieces
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """As one write: a record for each small piece would cost more than to join them."""

@@ -14,7 +14,7 @@ from tests.h2_kit import client_context
 from tests.tls_kit import issue
 
 from headwater.edge import encrypted
-from headwater.edge.encrypted import RECORD_BYTES, Encrypted
+from headwater.edge.encrypted import PIECE_BYTES, RECORD_BYTES, Encrypted
 
 HEAD_BYTES = 5
 """Of a record (RFC 8446 section 5.1)."""
@@ -189,12 +189,13 @@ async def test_what_comes_with_the_end_of_the_handshake_is_not_lost(context: ssl
     assert (talk.viewer.told, talk.viewer.got) == (["made"], [b"early"])
 
 
-@pytest.mark.parametrize("size", [1, RECORD_BYTES, RECORD_BYTES + 1, 3 * RECORD_BYTES + 5])
+@pytest.mark.parametrize("size", [1, RECORD_BYTES, RECORD_BYTES + 1, PIECE_BYTES, 3 * PIECE_BYTES + 5])
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 async def test_records_are_as_large_as_they_may_be(context: ssl.SSLContext, size: int, kind: type) -> None:
     talk = Talk(context).hello()
     body = bytes(range(256)) * (size // 256 + 1)
     talk.edge.write(kind(body[:size]))
+    assert max(map(len, talk.tcp.sent)) < PIECE_BYTES + 200, "no more is in OpenSSL's buffer at a time"
     sizes = talk.records
     assert len(sizes) == -(-size // RECORD_BYTES)
     assert all(size > RECORD_BYTES for size in sizes[:-1])
