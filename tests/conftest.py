@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 from tests.profile import DEEP
+from tests.xdist_worker import say_less
 
 from headwater.origin.conformance import Violation
 from headwater.origin.metrics import OriginMetrics
@@ -23,6 +25,22 @@ settings.load_profile("deep" if DEEP else "default")
 
 # A suite in the background of a shell inherits an ignored SIGINT, and so would every server that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything is collected."""
+    say_less(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected are thousands of tests that stay: the garbage collector looks at none of them, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import subprocess
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import av
-import imageio_ffmpeg
 from av.audio.frame import AudioFrame
 from av.packet import Packet
 from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from tests.codec_vectors import VPCC
+from tests.encoded import encoded
 
 from headwater.ingest.codecs import audio_track, is_random_access, video_track
 from headwater.ingest.encode.model import (
@@ -74,14 +71,11 @@ def audio(sound: str = "sine=frequency=997:sample_rate=48000", options: str = "-
 
 
 def _made(arguments: list[str], kind: Kind) -> Clip:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "clip.mkv" if "mp2" in " ".join(arguments) else "clip.mp4")
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *arguments, str(path)]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-        with av.open(str(path)) as container:
-            stream = container.streams[0]
-            packets = [packet for packet in container.demux(stream) if packet.size]
-            return _clip(stream, packets, kind)
+    path = encoded(arguments, ".mkv" if "mp2" in " ".join(arguments) else ".mp4")
+    with av.open(str(path)) as container:
+        stream = container.streams[0]
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        return _clip(stream, packets, kind)
 
 
 def _clip(stream: Stream, packets: Sequence[Packet[Any]], kind: Kind) -> Clip:

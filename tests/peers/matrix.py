@@ -186,8 +186,9 @@ async def _follow(session: aiohttp.ClientSession, url: str, seen: Watched) -> No
         if time.monotonic() > deadline:
             break
     playlist = await follower.reload()
+    whole = {part.msn for part in seen.parts if part.msn < seen.parts[-1].msn}
     for segment in playlist.segments:
-        if segment.uri and segment.msn in seen.segment_parts() and not segment.gap:
+        if segment.uri and segment.msn in whole and not segment.gap:
             seen.segments[segment.uri] = (await follower.get(segment.uri)).body
 
 

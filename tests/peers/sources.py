@@ -1,29 +1,20 @@
-"""Encoded test files, made once per test run by the real ffmpeg and then pushed without encoding.
+"""Encoded test files, made once by the real ffmpeg and then pushed without encoding.
 
 Because a push only copies packets, what a viewer gets can be compared with the file, byte for byte.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import shutil
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
+from tests.encoded import encoded
 
 from headwater.loadtest.bench.processes import FFMPEG
 
 SIZE = "320x180"
-
-
-@functools.cache
-def made_before() -> tempfile.TemporaryDirectory[str]:
-    """What this process has encoded: several test files push the same. Gone when the process ends."""
-    return tempfile.TemporaryDirectory(prefix="headwater-sources-")
 
 
 @dataclass(frozen=True)
@@ -42,18 +33,14 @@ class Source:
     """Extra output options of the push."""
 
     def make(self, folder: Path) -> Path:
-        """Encode it into `folder`, unless that was done before."""
+        """Its file in `folder`, which is a link to what was encoded once."""
         path = folder / f"{self.name}.mp4"
-        if path.exists():
-            return path
-        encoded = Path(made_before().name) / f"{digest(repr(self).encode())}.mp4"
-        if not encoded.exists():
-            self._encode(encoded)
-        shutil.copyfile(encoded, path)
+        if not path.exists():
+            path.symlink_to(encoded(self._encoding()))
         return path
 
-    def _encode(self, path: Path) -> None:
-        command = [FFMPEG, "-hide_banner", "-v", "error", "-y"]
+    def _encoding(self) -> list[str]:
+        command: list[str] = []
         maps: list[str] = []
         if self.video:
             command += ["-f", "lavfi", "-i", f"testsrc2=size={SIZE}:rate={self.fps}"]
@@ -63,10 +50,7 @@ class Source:
                 command += ["-itsoffset", str(self.audio_offset_s)]
             command += ["-f", "lavfi", "-i", f"sine=frequency={440 * (index + 1)}:sample_rate={self.audio_rate}"]
             maps += ["-map", f"{index + bool(self.video)}:a"]
-        temporary = path.with_suffix(".tmp.mp4")
-        command += [*maps, *self.video, *self.audio, "-t", str(self.seconds), "-pix_fmt", "yuv420p"]
-        subprocess.run([*command, str(temporary)], check=True, timeout=120)
-        temporary.rename(path)
+        return [*command, *maps, *self.video, *self.audio, "-t", str(self.seconds), "-pix_fmt", "yuv420p"]
 
     def push_command(self, path: Path, url: str, *, loop: bool = False, trust: Path | None = None) -> list[str]:
         """An ffmpeg that pushes the file to `url` in real time without touching a packet.

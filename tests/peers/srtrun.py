@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from tests.encoded import encoded
 from tests.srt_receiver import Receiver
 
 from headwater.ingest.srt.limits import Limits
 from headwater.ingest.srt.stats import Stats
-from headwater.loadtest.bench.processes import FFMPEG, free_udp_port
+from headwater.loadtest.bench.processes import free_udp_port
 from headwater.loadtest.bench.srtcallers import Job, start
 from headwater.loadtest.bench.srtpeers import (
     MUXER,
@@ -113,9 +113,9 @@ def make_source(folder: Path) -> bytes:
     """Make the file that ffmpeg pushes; the bytes of the transport stream that it makes of it, which others send."""
     media, stream = folder / "matrix.mp4", folder / "matrix.ts"
     if not stream.exists():
-        quiet = [FFMPEG, "-v", "error", "-y"]
-        subprocess.run([*quiet, *SOURCE, str(media)], check=True, timeout=120)
-        subprocess.run([*quiet, "-i", str(media), *MUXER, str(stream)], check=True, timeout=60)
+        made = encoded(SOURCE)
+        media.symlink_to(made)
+        stream.symlink_to(encoded(["-i", str(made), *MUXER], ".ts"))
     return stream.read_bytes()
 
 

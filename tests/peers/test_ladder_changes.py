@@ -30,7 +30,7 @@ from .ladder import (
     wait_offered,
 )
 
-pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.peer, pytest.mark.heavy, pytest.mark.timeout(150)]
 
 STREAM = "changes"
 SECONDS = 6

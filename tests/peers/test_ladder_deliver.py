@@ -34,7 +34,7 @@ from .ladder import (
 )
 from .matrix import Frames, decode, largest_step
 
-pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.peer, pytest.mark.heavy, pytest.mark.timeout(120)]
 
 STREAM = "deliver"
 ALL = ("source", *RUNGS, "audio", SOUND)

@@ -19,7 +19,7 @@ from headwater.loadtest.bench.server import Headwater
 
 from .ladder import RUNGS, TOML, Flashing, busiest_worker, summary, wait_offered
 
-pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.peer, pytest.mark.heavy, pytest.mark.timeout(150)]
 
 STREAM = "faults"
 NOTICED_S = 1.5

@@ -29,7 +29,7 @@ from .ladder import (
     wait_offered,
 )
 
-pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer, pytest.mark.heavy, pytest.mark.timeout(180)]
 
 STREAM = "switching"
 SWITCHES = 20 if WHOLE else 8

@@ -23,7 +23,7 @@ from headwater.loadtest.bench.server import Headwater
 
 from .sources import SOURCES
 
-pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.peer, pytest.mark.heavy, pytest.mark.timeout(240)]
 
 SOURCE = dataclasses.replace(SOURCES["h264-aac"], name="loadtest-http2", seconds=10)
 STREAM = "/live/crowd/index.m3u8"

@@ -16,7 +16,7 @@ from headwater.loadtest.bench.server import Headwater
 
 from .test_workers import SOURCE, restarted
 
-pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.peer, pytest.mark.heavy, pytest.mark.timeout(240)]
 
 BETWEEN_S = 6
 """From one blow to the next."""

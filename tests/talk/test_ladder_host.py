@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import pytest
 from tests.ladder_kit import SECOND, SOURCE, Cutter, Judge, Show, until
-from tests.worker_kit import decoded, rung, video
+from tests.worker_kit import Clip, decoded, rung, video
 
 from headwater.config.settings_encode import Encode, Overload, Worker
 from headwater.ingest.encode.control import Cause, Change, Skip, describe_level, levels
@@ -34,11 +34,15 @@ from headwater.ingest.media import (
 
 pytestmark = pytest.mark.waits
 
-CLIP = video("testsrc2=size=320x180:rate=25", "-c:v libx264 -preset ultrafast -g 25 -bf 0", 2.0)
 HIGH, LOW = Rendition("120p"), Rendition("90p")
 PLAN = Plan(Fraction(25), SOURCE, (rung(120, 214), rung(90, 160)))
 CALM = Overload(step_down_speed=0.5, step_up_speed=9, step_down_lag_s=20, max_lag_s=30)
 """Nothing happens by itself, however busy the machine that runs the test is."""
+
+
+def clip() -> Clip:
+    """Two GOPs of a second."""
+    return video("testsrc2=size=320x180:rate=25", "-c:v libx264 -preset ultrafast -g 25 -bf 0", 2.0)
 
 
 def encode(**worker: float) -> Encode:
@@ -63,7 +67,7 @@ async def show(
 
     ladder = Ladder("demo", settings or encode(), planner, sink, cutter, spares)
     try:
-        with Show(ladder, sink, CLIP, spares) as playing:
+        with Show(ladder, sink, clip(), spares) as playing:
             yield playing, ladder, sink, cutter
     finally:
         ladder.close()

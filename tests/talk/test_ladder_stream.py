@@ -33,9 +33,6 @@ from headwater.origin.window import Found
 pytestmark = pytest.mark.waits
 
 CLOCK = SourceClock(90_000, 33)
-SHORT = video("testsrc2=size=320x180:rate=25", "-c:v libx264 -preset ultrafast -g 50 -bf 0", 4.0)
-LONG = video("testsrc2=size=320x180:rate=25", "-c:v libx264 -preset ultrafast -g 250 -bf 0", 10.0)
-SOUND = audio(seconds=4.0)
 ORIGIN = Origin(first_playlist_s=0)
 PROBED = "for name in ('libx264', 'aac', 'libopus', 'mjpeg', 'libwebp'): print('{\"opens\": \"%s\"}' % name)"
 SETTINGS = Encode(
@@ -46,6 +43,27 @@ SETTINGS = Encode(
     worker=Worker(hang_s=5, queue_s=30),
 )
 RUNGS = ("120p", "90p")
+
+
+def short() -> Clip:
+    """Two GOPs, 4 s."""
+    return video("testsrc2=size=320x180:rate=25", "-c:v libx264 -preset ultrafast -g 50 -bf 0", 4.0)
+
+
+def long() -> Clip:
+    """One GOP, 10 s."""
+    return video("testsrc2=size=320x180:rate=25", "-c:v libx264 -preset ultrafast -g 250 -bf 0", 10.0)
+
+
+def sound() -> Clip:
+    """4 s."""
+    return audio(seconds=4.0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _clips() -> None:
+    """Made before anything is on air."""
+    short(), long(), sound()
 
 
 class Wall:
@@ -195,7 +213,7 @@ async def test_the_source_is_the_same_with_and_without_a_ladder(tmp_path: Path) 
         serving(tmp_path / "with") as (server, stream),
         serving(tmp_path / "without", Encode()) as (other, plain),
     ):
-        encoder = Encoder(SHORT, SOUND)
+        encoder = Encoder(short(), sound())
         encoder.join(stream, plain)
         await encoder.play(7.0, stream, plain)
         assert set(RUNGS) <= server.names()
@@ -209,7 +227,7 @@ async def test_the_source_is_the_same_with_and_without_a_ladder(tmp_path: Path) 
 
 async def test_renditions_begin_together_and_share_segments(tmp_path: Path) -> None:
     async with serving(tmp_path) as (server, stream):
-        encoder = Encoder(SHORT, SOUND)
+        encoder = Encoder(short(), sound())
         encoder.join(stream)
         await encoder.play_until(server.live, stream)
         assert server.names() == {"source", "audio", *RUNGS}
@@ -233,7 +251,7 @@ async def test_keyframes_that_are_too_rare(tmp_path: Path, setting: str) -> None
     """The ladder keeps its own regular segments without the source, or all go by the source's."""
     settings = SETTINGS.model_copy(update={"long_gop": setting})
     async with serving(tmp_path, settings) as (server, stream):
-        encoder = Encoder(LONG)
+        encoder = Encoder(long())
         encoder.join(stream)
         await encoder.play_until(lambda: stream.timeline.counters.cuts >= 4, stream)
         await encoder.play(0.7, stream)
@@ -258,8 +276,8 @@ async def test_sound_that_players_cannot_get_is_delivered_by_the_ladder_alone(tm
     mp2 = audio(options="-c:a mp2 -b:a 128k", seconds=4.0)
     async with serving(tmp_path) as (server, stream):
         assert stream.makes(mp2.track)
-        assert not stream.makes(SHORT.track)
-        encoder = Encoder(SHORT, mp2)
+        assert not stream.makes(short().track)
+        encoder = Encoder(short(), mp2)
         encoder.join(stream)
         await encoder.play_until(lambda: server.live() and len(server.playlist("source").segments) >= 2, stream)
         (name,) = server.names() - {"source", *RUNGS}
@@ -270,13 +288,13 @@ async def test_sound_that_players_cannot_get_is_delivered_by_the_ladder_alone(tm
 
 async def test_an_encoder_that_leaves_and_returns(tmp_path: Path) -> None:
     async with serving(tmp_path) as (server, stream):
-        encoder = Encoder(SHORT)
+        encoder = Encoder(short())
         encoder.join(stream)
         await encoder.play_until(server.live, stream)
         WALL.now = time.monotonic()
         stream.leave(WALL.now)
         await asyncio.sleep(1.5)
-        again = Encoder(SHORT)
+        again = Encoder(short())
         again.join(stream)
         before = len(server.playlist("90p").segments)
         await again.play_until(lambda: len(server.playlist("90p").segments) >= before + 3, stream)
@@ -292,7 +310,7 @@ async def test_another_source_size_is_no_matter_for_the_rungs(tmp_path: Path) ->
     """The source has a discontinuity, so all renditions have; the rungs keep their configuration."""
     larger = video("testsrc2=size=480x270:rate=25", "-c:v libx264 -preset ultrafast -g 50 -bf 0", 4.0)
     async with serving(tmp_path) as (server, stream):
-        encoder = Encoder(SHORT)
+        encoder = Encoder(short())
         encoder.join(stream)
         await encoder.play_until(server.live, stream)
         WALL.now = time.monotonic()
@@ -311,7 +329,7 @@ async def test_another_source_size_is_no_matter_for_the_rungs(tmp_path: Path) ->
 
 async def test_the_end_of_a_stream_waits_for_the_last_of_its_ladder(tmp_path: Path) -> None:
     async with serving(tmp_path) as (server, stream):
-        encoder = Encoder(SHORT)
+        encoder = Encoder(short())
         encoder.join(stream)
         await encoder.play_until(server.live, stream)
         WALL.now = time.monotonic()
@@ -332,7 +350,7 @@ async def test_the_end_of_a_stream_waits_for_the_last_of_its_ladder(tmp_path: Pa
 async def test_a_server_that_stops_lets_the_ladder_give_out_what_it_holds(tmp_path: Path) -> None:
     """The stream goes on after a restart: nothing is ended."""
     async with serving(tmp_path) as (server, stream):
-        encoder = Encoder(SHORT)
+        encoder = Encoder(short())
         encoder.join(stream)
         await encoder.play_until(server.live, stream)
         stream.suspend(time.monotonic())
@@ -345,7 +363,7 @@ async def test_a_server_that_stops_lets_the_ladder_give_out_what_it_holds(tmp_pa
 
 async def test_a_new_stream_of_the_name_does_not_wait_for_the_end_of_the_old(tmp_path: Path) -> None:
     async with serving(tmp_path) as (server, stream):
-        encoder = Encoder(SHORT)
+        encoder = Encoder(short())
         encoder.join(stream)
         await encoder.play_until(server.live, stream)
         stream.end(time.monotonic())
@@ -363,7 +381,7 @@ async def test_a_new_stream_of_the_name_does_not_wait_for_the_end_of_the_old(tmp
 async def test_pictures_reach_the_origin(tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"thumbnails": Thumbnails(interval_s=0.5, width=160)})
     async with serving(tmp_path, settings) as (server, stream):
-        encoder = Encoder(SHORT)
+        encoder = Encoder(short())
         encoder.join(stream)
 
         def there() -> bool:
@@ -382,7 +400,7 @@ async def test_pictures_reach_the_origin(tmp_path: Path) -> None:
 async def test_a_second_bit_rate_of_the_sound_goes_with_the_small_pictures(tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"audio": (AudioRendition(bitrate=48_000),)})
     async with serving(tmp_path, settings) as (server, stream):
-        encoder = Encoder(SHORT, SOUND)
+        encoder = Encoder(short(), sound())
         encoder.join(stream)
         await encoder.play_until(server.live, stream)
         found = server.hub.stream("demo")

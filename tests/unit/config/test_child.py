@@ -75,20 +75,11 @@ def test_a_document_that_is_no_configuration_is_told() -> None:
         assert "edge.upstream" in errors(process)
 
 
-def test_an_edge_says_where_it_listens_and_ends_with_0_on_sigterm_but_not_on_ctrl_c() -> None:
-    with child("edge") as process:
-        hand_over(process, edge_settings())
-        message = said(process)
-        assert message["event"] == "listening"
-        process.send_signal(signal.SIGINT)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
-
-
-def test_sighup_to_an_edge_of_one_process_is_told_and_ends_nothing() -> None:
+def test_an_edge_says_where_it_listens_and_ends_with_0_on_sigterm_but_not_on_sighup_or_ctrl_c() -> None:
     with child("edge") as process:
         hand_over(process, edge_settings())
         ports = said(process)
+        assert ports["event"] == "listening"
         process.send_signal(signal.SIGHUP)
         assert process.stdin is not None and process.stderr is not None
         told = next(line for line in process.stderr if "SIGHUP" in line)
@@ -98,6 +89,7 @@ def test_sighup_to_an_edge_of_one_process_is_told_and_ends_nothing() -> None:
         with socket.create_connection(("127.0.0.1", ports["http"]), timeout=20) as viewer:
             viewer.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             assert viewer.recv(64).startswith(b"HTTP/1.1 200")
+        process.send_signal(signal.SIGINT)
         process.terminate()
         assert process.wait(60) == 0
 

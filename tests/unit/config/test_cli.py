@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from headwater.config.cli import main, split_settings
+from headwater.ingest.encode.capacity import Capacity
+from headwater.ingest.encode.cost import Machine
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +116,23 @@ def test_config_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "headwater.toml: fine, 1 setting not at default\n"
 
 
+@functools.cache
+def _this_machine() -> Machine:
+    return asyncio.run(Capacity(("libx264",)).get())
+
+
+@pytest.fixture
+def probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoders of this machine are tried out once."""
+    machine = _this_machine()
+
+    async def get(_: Capacity) -> Machine:
+        return machine
+
+    monkeypatch.setattr(Capacity, "get", get)
+
+
+@pytest.mark.usefixtures("probed")
 def test_config_check_prints_the_ladder(capsys: pytest.CaptureFixture[str]) -> None:
     Path("headwater.toml").write_text(
         "[[ingest.encode.stream]]\nname = 'show'\nenabled = true\nrungs = [{ height = 480, encoder = 'h264_nvenc' }]\n"
@@ -135,6 +156,7 @@ def test_config_check_with_a_source_that_is_none(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err.startswith("headwater config check: --source film.mp4: ")
 
 
+@pytest.mark.usefixtures("probed")
 def test_config_check_of_a_ladder_that_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     Path("headwater.toml").write_text(
         "[ingest.encode]\nenabled = true\nrefuse_over_capacity = 'refuse'\n"

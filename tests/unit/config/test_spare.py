@@ -95,7 +95,7 @@ async def test_a_start_that_fails_is_tried_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", ["raise SystemExit(3)", "import time\ntime.sleep(60)", "print('x' * 100_000)"])
 async def test_one_that_does_not_load_is_ended_and_tried_again(code: str) -> None:
-    spare = Spare((), command=(sys.executable, "-c", code), after_s=0.01, load_s=0.5)
+    spare = Spare((), command=(sys.executable, "-c", code), after_s=0.01, load_s=0.2)
     spare.start()
     async with asyncio.timeout(20):
         while spare.lost < 2:

@@ -93,7 +93,7 @@ def check_cuts(made: Ladder, cuts: list[int]) -> None:
 def test_a_complete_source_is_taken_as_it_is(rate: Fraction, ms: bool) -> None:
     made = ladder(rate)
     cuts = []
-    for number, pts in enumerate(source(rate, 4_000, ms=ms)):
+    for number, pts in enumerate(source(rate, 1_000, ms=ms)):
         if number % 50 == 0:
             cuts.append(pts)
             made.cut(pts)
@@ -105,11 +105,11 @@ def test_a_complete_source_is_taken_as_it_is(rate: Fraction, ms: bool) -> None:
     check_cuts(made, cuts)
     period = 90_000 / rate
     assert {take.duration for take in made.takes[1]} <= {int(period), -int(-period // 1)}
-    assert len(made.takes[2]) == 2_000
+    assert len(made.takes[2]) == 500
 
 
 @every_rate
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1 << 32), cut_every=st.integers(7, 130))
 def test_jitter_neither_repeats_nor_drops(rate: Fraction, seed: int, cut_every: int) -> None:
     dice = Random(seed)
@@ -210,19 +210,19 @@ def test_a_phase_that_moved_is_followed(rate: Fraction, moved: float) -> None:
     period = float(90_000 / rate)
     made = ladder(rate)
     dice = Random(7)
-    for number, pts in enumerate(source(rate, 1_500, ms=True)):
-        shift = round(moved * period) if number >= 500 else 0
+    for number, pts in enumerate(source(rate, 900, ms=True)):
+        shift = round(moved * period) if number >= 200 else 0
         made.frame(pts + shift + dice.randint(-90, 90) * (number > 0))
     whole = abs(round(moved))
     assert made.grid.duplicated + made.grid.dropped in ({1, 2, 3} if abs(moved) == 1.5 else {whole})
-    assert all(abs(place.time - place.shown) <= 350 for place in made.places[-500:])
+    assert all(abs(place.time - place.shown) <= 350 for place in made.places[-200:])
     check_continuity(made)
 
 
 @pytest.mark.parametrize("ppm", [-100, 100])
-@pytest.mark.parametrize(("rate", "hours"), [(Fraction(1), 24), (Fraction(24_000, 1_001), 0.4), (Fraction(30), 0.4)])
+@pytest.mark.parametrize(("rate", "hours"), [(Fraction(1, 4), 24), (Fraction(24_000, 1_001), 0.2), (Fraction(30), 0.2)])
 def test_a_day_with_a_clock_that_is_off(rate: Fraction, hours: float, ppm: int) -> None:
-    """0.4 hours at the usual rates are four frames of drift already."""
+    """0.2 hours at the usual rates, and a day at a frame each four seconds, are two frames of drift already."""
     grid, rung = Grid(rate, START), RungGrid()
     period = (90_000 / (rate * (1 + Fraction(ppm, 1_000_000)))).as_integer_ratio()
     end, worst = START, 0

@@ -119,6 +119,7 @@ async def test_settings_in_the_environment_are_not_handed_on(monkeypatch: pytest
     monkeypatch.setenv("HEADWATER_INGEST__PUBLISH", "secret")
     worker, ear = await started(program("sys.exit(7 if 'HEADWATER_INGEST__PUBLISH' in os.environ else 5)"))
     await worker.gone()
+    await until(lambda: ear.end)
     assert ear.end == [(Fault.CRASH, "exit code 5")]
 
 

@@ -6,14 +6,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.encoded import flash_source
 
-from headwater.loadtest.bench.avsync import make_source, pair, skews
+from headwater.loadtest.bench.avsync import pair, skews
 from headwater.loadtest.bench.processes import FFMPEG
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_source(tmp_path_factory.mktemp("flash"), 9)
+def source() -> Path:
+    return flash_source(7)
 
 
 def test_the_source_is_in_step(source: Path) -> None:
@@ -26,9 +27,10 @@ def test_the_source_is_in_step(source: Path) -> None:
 def test_a_skew_is_seen(source: Path, tmp_path: Path, late_s: float) -> None:
     path = tmp_path / "late.ts"
     command = [FFMPEG, "-v", "error", "-i", str(source), "-itsoffset", str(late_s), "-i", str(source)]
-    command += ["-map", "0:v", "-map", "1:a", "-c", "copy", "-t", "8", str(path)]
+    command += ["-map", "0:v", "-map", "1:a", "-c", "copy", "-t", "5", str(path)]
     subprocess.run(command, check=True, timeout=60)
-    found = skews(str(path), 6)
+    found = skews(str(path), 4.5)
+    assert len(found) >= 2
     assert all(abs(skew - late_s) < 0.02 for skew in found), found
 
 

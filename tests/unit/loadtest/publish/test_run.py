@@ -101,7 +101,7 @@ class Recording:
 
 def test_ffmpeg_records_picture_and_sound(recorder: Recorder) -> None:
     began = time.time_ns() // 1_000_000
-    options = PublishOptions(recorder.url + "?key=secret", 320, 180, Fraction(FPS), 400_000, gop_s=1.0, duration_s=3.0)
+    options = PublishOptions(recorder.url + "?key=secret", 320, 180, Fraction(FPS), 400_000, gop_s=1.0, duration_s=2.0)
     out = io.StringIO()
     assert run(options, threading.Event(), out) == 0
     took_ms = time.time_ns() // 1_000_000 - began
@@ -111,12 +111,12 @@ def test_ffmpeg_records_picture_and_sound(recorder: Recorder) -> None:
     times = [time for time, _, _ in found.pictures]
     # A machine under load may cost frames; it never costs the clock its truth.
     assert len(times) > FPS
-    assert 2.7 <= times[-1] - times[0] + 1 / FPS <= 3.01
+    assert 1.7 <= times[-1] - times[0] + 1 / FPS <= 2.01
     assert all(abs((time - times[0]) * FPS % 1 - 0.5) > 0.45 for time in times)  # on the 40 ms grid
     clocks = [clock for _, _, clock in found.pictures]
     assert began <= clocks[0] <= clocks[-1] <= began + took_ms
     assert all(abs((clock - clocks[0]) - (time - times[0]) * 1000) < 45 for time, _, clock in found.pictures)
-    assert len(found.keyframes) >= 3
+    assert len(found.keyframes) >= 2
     # The first picture of a second flashes: the beep began between the picture before it and this one.
     end = times[-1] - 0.2
     flashes = [

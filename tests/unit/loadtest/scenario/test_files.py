@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -32,16 +33,21 @@ def problems(folder: Path, text: str) -> list[str]:
     return [line.removeprefix(prefix) for line in lines]
 
 
+@functools.cache
+def example(file: Path) -> Scenario:
+    return load(file)
+
+
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
 def test_the_examples(file: Path) -> None:
-    scenario = load(file)
+    scenario = example(file)
     assert scenario.url
     assert arrivals_of(scenario)
     assert all(phase.invariants for phase in scenario.phases)
 
 
 def test_there_are_examples_of_everything() -> None:
-    scenarios = [load(file) for file in EXAMPLES]
+    scenarios = [example(file) for file in EXAMPLES]
     assert len(scenarios) >= 3
     assert any(scenario.publishers for scenario in scenarios)
     assert any(steps_of(scenario) for scenario in scenarios)

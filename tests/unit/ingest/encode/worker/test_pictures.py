@@ -196,13 +196,13 @@ def test_without_stills_and_rungs_nothing_is_decoded() -> None:
 
 
 def test_memory_stays_flat() -> None:
-    clip = video("testsrc2=size=1280x720:rate=30", seconds=1.0)
-    bench = Bench(plan(rung(360, 640), rung(180, 320), thumbnails=Thumbnails(0.2, 160)))
+    clip = video("testsrc2=size=1280x720:rate=30", seconds=0.5)
+    bench = Bench(plan(rung(360, 640), rung(180, 320), thumbnails=Thumbnails(0.1, 160)))
     sizes = []
     for turn in range(12):
         bench.give(TrackStarted(SOURCE, clip.track), Adjust(turn % 3))
-        bench.give(*cuts_at_keyframes(clip.at(90_000 * turn), turn))
+        bench.give(*cuts_at_keyframes(clip.at(45_000 * turn), turn))
         bench.said.clear()
         sizes.append(resident_bytes())
-    # After a warm-up of 3 s, 270 frames with all their encoders, stills and levels: no frame of 1.4 MB may be left.
+    # After a warm-up of 2 s, 120 frames with all their encoders, stills and levels: no frame of 1.4 MB may be left.
     assert sizes[-1] - max(sizes[2:4]) < 8 << 20, [size >> 20 for size in sizes]

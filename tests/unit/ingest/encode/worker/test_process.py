@@ -42,9 +42,6 @@ from headwater.ingest.encode.model import (
 )
 from headwater.ingest.media import Cut, Sample, Track, TrackStarted
 
-CLIP = video("testsrc2=size=320x180:rate=30", "-c:v libx264 -preset ultrafast -g 15 -bf 0", 2.0)
-SOUND = audio(seconds=2.0)
-
 
 class Host:
     """The other end."""
@@ -118,12 +115,14 @@ def host() -> Iterator[Host]:
 
 def feed() -> list[ToWorker]:
     """Video and sound in the order of their decode times, with a cut at each keyframe."""
-    timed: list[tuple[float, ToWorker]] = [(s.dts / 48_000, s) for s in SOUND.samples]
+    picture = video("testsrc2=size=320x180:rate=30", "-c:v libx264 -preset ultrafast -g 15 -bf 0", 2.0)
+    sound = audio(seconds=2.0)
+    timed: list[tuple[float, ToWorker]] = [(s.dts / 48_000, s) for s in sound.samples]
     at = 0.0
-    for message in cuts_at_keyframes(CLIP):
+    for message in cuts_at_keyframes(picture):
         at = message.dts / 90_000 if isinstance(message, Sample) else at
         timed.append((at if not isinstance(message, Cut) else message.time / 90_000, message))
-    started: list[ToWorker] = [TrackStarted(SOURCE, CLIP.track), TrackStarted(AUDIO, SOUND.track)]
+    started: list[ToWorker] = [TrackStarted(SOURCE, picture.track), TrackStarted(AUDIO, sound.track)]
     return started + [message for _, message in sorted(timed, key=lambda entry: entry[0])]
 
 

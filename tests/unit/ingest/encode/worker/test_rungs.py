@@ -14,16 +14,20 @@ from headwater.ingest.encode.worker import rungs
 from headwater.ingest.encode.worker.video import VideoEncoder
 from headwater.ingest.media import Codec, Hole, Rendition, Sample, TrackStarted
 
-CLIP = video("testsrc2=size=320x180:rate=30", "-c:v libx264 -preset ultrafast -g 20 -bf 0", 3.0)
 TOP, LOW = rung(90, 160), rung(60, 106)
 LEVELS = levels(plan(TOP, LOW))
 HALF = next(meaning.level for meaning in LEVELS if meaning.divisor == 2)
 SHED = next(meaning.level for meaning in LEVELS if meaning.shed)
 
 
-def played(*changes: tuple[int, int], rungs: tuple[VideoRung, ...] = (TOP, LOW), clip: Clip = CLIP) -> Bench:
+def source() -> Clip:
+    """90 frames, five GOPs."""
+    return video("testsrc2=size=320x180:rate=30", "-c:v libx264 -preset ultrafast -g 20 -bf 0", 3.0)
+
+
+def played(*changes: tuple[int, int], rungs: tuple[VideoRung, ...] = (TOP, LOW), clip: Clip | None = None) -> Bench:
     """A clip, with changes of the level before its segments; `changes`: number of the segment, level."""
-    bench = Bench(plan(*rungs))
+    bench, clip = Bench(plan(*rungs)), clip or source()
     bench.give(TrackStarted(SOURCE, clip.track))
     wanted, segment = dict(changes), -1
     for message in cuts_at_keyframes(clip):
@@ -143,8 +147,8 @@ def test_more_rungs_than_cores_and_two_of_one_size() -> None:
 
 def test_a_hole_of_the_source_is_one_of_each_rung_and_an_idr_follows() -> None:
     bench = Bench(plan(TOP, rung(60, 106, divisor=2)))
-    later = CLIP.at(500_000)
-    bench.play(Clip(CLIP.track, CLIP.samples[:20]))
+    later = source().at(500_000)
+    bench.play(Clip(source().track, source().samples[:20]))
     bench.give(Hole(SOURCE, START + 400_000), Hole(SOURCE, later.samples[0].pts))
     bench.give(*cuts_at_keyframes(later, 9), Drain(1))
     for name in ("90p", "60p"):
@@ -161,8 +165,8 @@ def test_a_hole_of_the_source_is_one_of_each_rung_and_an_idr_follows() -> None:
 def test_what_is_late_is_left_out_on_demand() -> None:
     bench = Bench(plan(TOP))
     position = START + 40 * 3_000
-    bench.give(TrackStarted(SOURCE, CLIP.track))
-    for number, message in enumerate(cuts_at_keyframes(CLIP)):
+    bench.give(TrackStarted(SOURCE, source().track))
+    for number, message in enumerate(cuts_at_keyframes(source())):
         if number == 25:
             bench.give(Resume(position))
         bench.give(message)

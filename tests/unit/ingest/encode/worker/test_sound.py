@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from array import array
 from collections.abc import Callable
@@ -20,13 +21,20 @@ SECOND = 1_700_000_000
 OPUS = audio_rung(codec=Codec.OPUS, encoder="libopus")
 
 
+@functools.cache
+def _wave(rate: int) -> list[float]:
+    """440 Hz, as many samples as it takes to begin again."""
+    return [math.sin(2 * math.pi * 440 * n / rate) for n in range(rate // math.gcd(440, rate))]
+
+
 def tone(
     first: int, samples: int, rate: int, layout: str = "stereo", loud: Callable[[int], float] | None = None
 ) -> AudioFrame:
     """Decoded sound from sample number `first` on."""
     frame = AudioFrame("fltp", layout, samples)
     loud = loud or (lambda number: 0.25)
-    values = [loud(first + n) * math.sin(2 * math.pi * 440 * (first + n) / rate) for n in range(samples)]
+    wave = _wave(rate)
+    values = [loud(number) * wave[number % len(wave)] for number in range(first, first + samples)]
     for plane in frame.planes:
         plane.update(array("f", values).tobytes())
     frame.sample_rate = rate
