@@ -20,8 +20,8 @@ from typing import Any, cast
 RECORD_BYTES = 16 << 10
 """RFC 8446 section 5.1: what a record holds at most, and so what one read gives."""
 PIECE_BYTES = 64 << 10
-"""Encrypted in one go. Why: the buffer that OpenSSL writes into, one for each connection, stays as large as the most that
-was ever in it; and a record at a time costs a tenth more."""
+"""Encrypted in one go. Why: each connection has a buffer that OpenSSL writes into, and it stays as large as the most
+that was ever in it; but a record at a time costs a tenth more."""
 ALERT_S = 2.0
 """That an alert may take to be sent."""
 
