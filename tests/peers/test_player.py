@@ -17,7 +17,7 @@ from headwater.loadtest.bench.server import Headwater
 
 from .sources import SOURCES, Source
 
-pytestmark = [pytest.mark.peer, pytest.mark.heavy, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(240)]
 
 PLAY_S = 15
 LATENCY_S = 3.0

@@ -15,7 +15,7 @@ from tests.profile import WHOLE
 from .srtmatrix import ALL, CALLERS, COVER, KEYS
 from .srtrun import CUT, Outcome, refusals, run_cases
 
-pytestmark = [pytest.mark.peer, pytest.mark.heavy, pytest.mark.timeout(1_200)]
+pytestmark = [pytest.mark.peer, pytest.mark.alone, pytest.mark.timeout(1_200)]
 
 CASES = ALL if WHOLE else COVER
 AT_ONCE = 13
