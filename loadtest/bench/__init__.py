@@ -18,7 +18,7 @@
     soak        thirty minutes of one stream
     ladder_soak twenty minutes of a ladder
     chain       two origins, shield and leaves under players and viewers: a worker, the shield, an origin are killed;
-                chainnodes: its servers, chainreport: its tables
+                chainnodes: its servers, chainreport: its tables, chaincpu: whose processor time; devtools: its players
     prometheus  Debian's Prometheus with our alerts and dashboards, before an origin and two edges
 
 Every figure is made by `make bench` (`python -m headwater.loadtest.bench`).

@@ -184,10 +184,10 @@ def _prometheus_soak(folder: Path, arguments: argparse.Namespace) -> int:
 
 
 def _chain(folder: Path, arguments: argparse.Namespace) -> int:
-    players, copies, viewers = arguments.players, arguments.copies, arguments.chain_viewers
-    found = chain.run(folder, players=players, copies=copies, viewers=viewers, say=print)
+    players, sounding, viewers = arguments.players, arguments.sounding, arguments.chain_viewers
+    found = chain.run(folder, players=players, sounding=sounding, viewers=viewers, say=print)
     print("\nTwo origins, shield, two leaves of two workers")
-    print(f"{players} hls.js players, {copies} ffmpegs, {viewers} scripted viewers\n")
+    print(f"{players} hls.js players, {sounding} of them with sound, {viewers} scripted viewers\n")
     print("\n".join([*found.lines, "", *found.notes]))
     for problem in found.problems[:20]:
         print(f"PROBLEM {problem}")
@@ -235,8 +235,8 @@ def main() -> int:
     parser.add_argument("--cache-viewers", type=int, default=1_000, help="viewers in `load-compare` (1000)")
     parser.add_argument("--node-viewers", type=int, default=5_000, help="viewers in `node` (5000)")
     parser.add_argument("--video-only", action="store_true", help="no audio for the viewers in `load-compare`")
-    parser.add_argument("--players", type=int, default=8, help="hls.js players in `chain` (8)")
-    parser.add_argument("--copies", type=int, default=12, help="ffmpegs that play in `chain` (12)")
+    parser.add_argument("--players", type=int, default=20, help="hls.js players in `chain` (20)")
+    parser.add_argument("--sounding", type=int, default=8, help="those of them that have sound (8)")
     parser.add_argument("--chain-viewers", type=int, default=2_000, help="scripted viewers in `chain` (2000)")
     parser.add_argument("--threads", type=int, default=1, help="of each of ffmpeg's encoders in `ladder` (1)")
     arguments = parser.parse_args()

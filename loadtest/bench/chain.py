@@ -1,22 +1,22 @@
 """A whole chain under its viewers, and what kills a worker, the shield and the primary origin cost them.
 
-Real players (hls.js in one Chromium, and ffmpegs: `hlscopy`) and scripted viewers, half of each at either leaf, watch
-one stream through leaf, shield and origin (`chainnodes`). Twenty seconds after all are there a worker of a leaf gets
-SIGKILL, 20 s later the shield, 20 s later the origin that is followed. What must hold:
+Real players (hls.js in one Chromium: `devtools`) and scripted viewers, half of each at either leaf, watch through leaf,
+shield and origin (`chainnodes`). Some players have sound, the others the same picture from a stream without. Twenty
+seconds after all are there a worker of a leaf gets SIGKILL, 20 s later the shield, 20 s later the origin that is
+followed. What must hold:
 
-    players   the picture of each moves again 10 s after the last blow, and each ffmpeg gets more
+    players   the picture of each moves again 10 s after the last blow; in each phase each loads parts, and playlists
+              by blocking reload
     viewers   none gives up, as its player would with a fatal error
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from headwater.loadtest.records import Count, PhaseSpan
@@ -25,11 +25,11 @@ from headwater.loadtest.results.figures import figures_of
 from headwater.loadtest.results.model import RunResult
 from headwater.loadtest.scenario.offset import wall
 
-from .chainnodes import RESTART_S, STREAM, Chain, chain, connections
-from .chainreport import JUDGED_AFTER_S, Look, Phase, PlayerLook, copies_ended, ended, report
+from .chaincpu import Used, busy_s
+from .chainnodes import PICTURE, RESTART_S, STREAM, Chain, chain, connections
+from .chainreport import JUDGED_AFTER_S, Look, Phase, PlayerLook, ended, not_low_latency, report
 from .devtools import Pages, chromium_pages
 from .edge import EdgeNode
-from .hlscopy import HlsCopy
 from .processes import Peer, wait_until
 
 PHASE_S = 20.0
@@ -41,8 +41,6 @@ LOOK_S = 2.0
 """Between looks at the players."""
 LONGEST_S = 900
 """Of the load's runs, which are ended when all is seen."""
-WIDTH, HEIGHT = 320, 40
-"""Of a player, pixels: the picture is decoded below what is seen of the page, and not drawn."""
 OPEN_S = 120.0
 """That a player may take to come up: the processors have the others, too."""
 SCENARIO = """
@@ -72,23 +70,22 @@ class Findings:
     problems: list[str] = field(default_factory=list)
 
 
-def run(folder: Path, *, players: int, copies: int, viewers: int, say: Callable[[str], None]) -> Findings:
-    """Run it; `players`: of hls.js, `copies`: ffmpegs; `say` prints progress.
+def run(folder: Path, *, players: int, sounding: int, viewers: int, say: Callable[[str], None]) -> Findings:
+    """Run it; `players`: of hls.js, `sounding`: those of them that have sound; `say` prints progress.
 
     Raises TimeoutError or PeerEnded when the chain does not come up.
     """
     with chain(folder / "chain") as servers:
         with chromium_pages(folder) as pages:
             say("the chain runs")
-            _open(pages, servers, players)
+            _open(pages, servers, players, sounding)
             say(f"{players} players play")
-            with _copies(servers, folder, copies) as clients, _crowds(servers, folder, viewers) as crowds:
+            with _crowds(servers, folder, viewers) as crowds:
                 for leaf, peer in crowds:
-                    there = partial(_there, leaf, viewers // 2)
-                    wait_until(there, timeout_s=120, what="all viewers are there", peer=peer)
+                    _wait_there(leaf, peer, viewers // 2)
                 say(f"{viewers} viewers are there")
                 time.sleep(SETTLE_S)
-                watched = _Watched(servers, pages, clients)
+                watched = _Watched(servers, pages, [peer for _, peer in crowds])
                 looks, phases = _blows(watched, say)
                 runs = [_result(peer, leaf) for leaf, peer in crowds]
         restarts = {name: future.result() for name, future in servers.restarts.items()}
@@ -99,26 +96,15 @@ def run(folder: Path, *, players: int, copies: int, viewers: int, say: Callable[
         )
     for run_ in runs:
         found.notes += [f"{run_.url}: the load's figures do not hold: {reason}" for reason in run_.invalid]
-    _judge(found, looks, runs, phases[-1].start)
+    _judge(found, looks, runs, phases)
     return found
 
 
-def _open(pages: Pages, servers: Chain, count: int) -> None:
+def _open(pages: Pages, servers: Chain, count: int, sounding: int) -> None:
     for number in range(count):
-        leaf = servers.leaves[number % 2]
-        page = pages.open(f"{leaf.base}/live/{STREAM}/", width=WIDTH, height=HEIGHT)
+        leaf, stream = servers.leaves[number % 2], STREAM if number < sounding else PICTURE
+        page = pages.open(f"{leaf.base}/live/{stream}/")
         pages.wait_playing(page, timeout_s=OPEN_S)
-
-
-@contextlib.contextmanager
-def _copies(servers: Chain, folder: Path, count: int) -> Iterator[list[HlsCopy]]:
-    with contextlib.ExitStack() as stack:
-        found = []
-        for number in range(count):
-            url = f"{servers.leaves[number % 2].base}/live/{STREAM}/index.m3u8"
-            found.append(HlsCopy(url, folder / f"copy-{number + 1}.log"))
-            stack.callback(found[-1].peer.kill)
-        yield found
 
 
 @contextlib.contextmanager
@@ -137,8 +123,13 @@ def _crowds(servers: Chain, folder: Path, viewers: int) -> Iterator[list[tuple[E
         yield found
 
 
-def _there(leaf: EdgeNode, viewers: int) -> bool:
-    return connections(leaf) >= viewers
+def _wait_there(leaf: EdgeNode, peer: Peer, viewers: int) -> None:
+    wait_until(
+        lambda: connections(leaf) >= viewers,
+        timeout_s=120,
+        what=lambda: f"{viewers} viewers are there, not {connections(leaf)}",
+        peer=peer,
+    )
 
 
 def _result(peer: Peer, leaf: EdgeNode) -> RunResult:
@@ -154,16 +145,25 @@ def _result(peer: Peer, leaf: EdgeNode) -> RunResult:
 class _Watched:
     servers: Chain
     pages: Pages
-    copies: list[HlsCopy]
+    crowds: list[Peer]
+    used: Used = field(default_factory=Used)
 
     def look(self, *, whole: bool) -> Look:
         """At the players; `whole`: at the servers, too."""
         players = tuple(map(PlayerLook.of, self.pages.all_figures()))
-        copies = tuple(copy.frames for copy in self.copies)
         if not whole:
-            return Look(wall(), players, copies=copies)
-        servers = self.servers
-        return Look(wall(), players, servers.look(), servers.parts(), _busy_s(), copies)
+            return Look(wall(), players)
+        return Look(wall(), players, self.servers.look(), self.servers.parts(), self._busy_s())
+
+    def _busy_s(self) -> dict[str, float]:
+        self.used.look()
+        players, crowds = {self.pages.pid}, {crowd.pid for crowd in self.crowds}
+        return {
+            "all": busy_s(),
+            "players": self.used.of(players),
+            "scripted viewers": self.used.of(crowds),
+            "servers": self.used.of(self.used.children() - players - crowds),
+        }
 
 
 def _blows(watched: _Watched, say: Callable[[str], None]) -> tuple[list[Look], list[Phase]]:
@@ -188,19 +188,13 @@ def _blows(watched: _Watched, say: Callable[[str], None]) -> tuple[list[Look], l
     return looks, phases
 
 
-def _judge(found: Findings, looks: list[Look], runs: list[RunResult], last_blow: float) -> None:
-    for number, state in ended(looks, last_blow + JUDGED_AFTER_S).items():
+def _judge(found: Findings, looks: list[Look], runs: list[RunResult], phases: list[Phase]) -> None:
+    for number, state in ended(looks, phases[-1].start + JUDGED_AFTER_S).items():
         found.problems.append(f"player {number + 1} does not play {JUDGED_AFTER_S:.0f} s after the last blow: {state}")
-    for number in copies_ended(looks, last_blow + JUDGED_AFTER_S):
-        found.problems.append(f"ffmpeg {number + 1} gets nothing {JUDGED_AFTER_S:.0f} s after the last blow")
+    for phase in phases:
+        for number in not_low_latency(phase, looks):
+            found.problems.append(f"player {number + 1} had no part or no blocking reload: {phase.name}")
     for run_ in runs:
         whole = figures_of(PhaseSpan("whole", 0, run_.seconds + 60), run_.ticks, (), ())
         if gave_up := whole.count(Count.FATAL):
             found.problems.append(f"{gave_up} scripted viewers of {run_.url} gave up: {dict(whole.errors)}")
-
-
-def _busy_s() -> float:
-    """Of all processors and all processes, since the machine's start."""
-    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
-    user, nice, system, _idle, _waiting, hard, soft = map(int, fields[1:8])
-    return (user + nice + system + hard + soft) / os.sysconf("SC_CLK_TCK")

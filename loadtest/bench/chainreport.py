@@ -43,13 +43,19 @@ class PlayerLook:
     """Times that the page loaded the source anew, after a fatal error of hls.js."""
     fatal: frozenset[tuple[int, str]]
     """Fatal errors of hls.js that it still remembers: when, on its own clock in ms, and what."""
+    blocking: int
+    """Blocking reloads that were answered since the page was opened. Likewise `parts`."""
+    parts: int
+    latency: float | None
+    """Seconds behind live as hls.js has it; None: no picture yet."""
 
     @classmethod
     def of(cls, figures: Mapping[str, Any]) -> PlayerLook:
-        """From `bench.chromium.figures`. Raises KeyError."""
+        """From `bench.devtools.Pages`. Raises KeyError."""
         fatal = frozenset((error["at"], error["detail"]) for error in figures["errors"] if error["fatal"])
         stalled_s = (figures["stalledMs"] + figures["stallingMs"]) / 1e3
-        return cls(figures["state"], figures["time"], figures["stalls"], stalled_s, figures["reloads"], fatal)
+        counts = (figures["reloads"], fatal, figures["blocking"], figures["parts"])
+        return cls(figures["state"], figures["time"], figures["stalls"], stalled_s, *counts, figures["latency"])
 
 
 @dataclass(frozen=True)
@@ -72,10 +78,8 @@ class Look:
     """Empty where nobody asked."""
     parts: float = 0.0
     """That were published, all renditions together."""
-    busy_s: float = 0.0
-    """Of all processors, since the machine's start."""
-    copies: tuple[int | None, ...] = ()
-    """Frames that each plain HLS client has; None: it has ended."""
+    busy_s: Mapping[str, float] = field(default_factory=dict)
+    """Processor time so far, by whose it is."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +95,11 @@ class PlayersDid:
     fatal: tuple[str, ...]
     """Fatal errors of hls.js, each of which the page mends by loading the source anew."""
     reloads: int
-    copies: int
-    """Plain HLS clients that run at its end."""
-    least_frames: int
-    """That one of these got."""
+    blocking: tuple[int, ...]
+    """Blocking reloads of each player. Likewise `parts`."""
+    parts: tuple[int, ...]
+    latencies: tuple[float, ...]
+    """Seconds behind live at its end, the least first, of those that have a picture."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +125,6 @@ def players_in(phase: Phase, looks: Sequence[Look]) -> PlayersDid:
     stalled = [after.stalled_s - before.stalled_s for before, after in pairs]
     stalls = [after.stalls - before.stalls for before, after in pairs]
     known = _fatal(earlier)
-    copied = [
-        after - (before or 0) for before, after in zip(earlier[-1].copies, inside[-1].copies, strict=True) if after
-    ]
     return PlayersDid(
         # One that began before and lasts is one of this phase, too.
         stalled=sum(1 for seconds in stalled if seconds > 0),
@@ -131,8 +133,9 @@ def players_in(phase: Phase, looks: Sequence[Look]) -> PlayersDid:
         worst_s=max(stalled, default=0.0),
         fatal=tuple(sorted(detail for number, at, detail in _fatal(inside) - known)),
         reloads=sum(after.reloads - before.reloads for before, after in pairs),
-        copies=len(copied),
-        least_frames=min(copied, default=0),
+        blocking=tuple(after.blocking - before.blocking for before, after in pairs),
+        parts=tuple(after.parts - before.parts for before, after in pairs),
+        latencies=tuple(sorted(after.latency for _, after in pairs if after.latency is not None)),
     )
 
 
@@ -160,16 +163,10 @@ def ended(looks: Sequence[Look], since: float) -> dict[int, str]:
     }
 
 
-def copies_ended(looks: Sequence[Look], since: float) -> list[int]:
-    """Plain HLS clients, by their number, that are not there any more, or got nothing from `since` on."""
-    late = [look.copies for look in looks if look.at >= since]
-    if not late:
-        raise ValueError("nobody looked at the end")
-    return [
-        number
-        for number, (before, after) in enumerate(zip(late[0], late[-1], strict=True))
-        if after is None or after <= (before or 0)
-    ]
+def not_low_latency(phase: Phase, looks: Sequence[Look]) -> list[int]:
+    """Players, by their number, that loaded no part in a phase, or had no playlist from a blocking reload."""
+    did = players_in(phase, looks)
+    return [number for number, counts in enumerate(zip(did.blocking, did.parts, strict=True)) if not all(counts)]
 
 
 def viewers_in(phase: Phase, runs: Sequence[RunResult]) -> ViewersDid:
@@ -228,14 +225,15 @@ def report(
     borders = [look for look in looks if look.nodes]
     lines = [
         "| phase | players that stalled | stalls | seconds stalled, all / worst | fatal errors of hls.js | reloads "
-        "| ffmpegs | frames, least of one |",
+        "| blocking reloads / parts of a player, at least | seconds behind live at its end, median / worst |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for phase in phases:
         did = players_in(phase, looks)
         fatal = _listed(Counter(did.fatal))
         seconds = f"{did.stalled_s:.1f} / {did.worst_s:.1f}"
-        shown = (did.stalled, did.stalls, seconds, fatal, did.reloads, did.copies, did.least_frames)
+        low = f"{min(did.blocking, default=0)} / {min(did.parts, default=0)}"
+        shown = (did.stalled, did.stalls, seconds, fatal, did.reloads, low, _median_and_worst(did.latencies))
         lines.append(_row(phase.name, *shown))
     lines += [
         "",
@@ -250,7 +248,8 @@ def report(
         lines.append(_row(phase.name, seen.viewers, seen.stalls, each, seen.gave_up, seen.connections, errors))
     lines += [
         "",
-        f"| phase | requests upstream per part: {' / '.join(nodes)} | most of them at | cores in use |",
+        f"| phase | requests upstream per part: {' / '.join(nodes)} | most of them at "
+        f"| cores in use: {' / '.join(borders[0].busy_s)} |",
         "|---|---|---|---|",
     ]
     for phase in phases:
@@ -259,9 +258,13 @@ def report(
         rates = [requests_per_part(name, before, after) for name in nodes]
         shown_rates = " / ".join("-" if rate is None else f"{rate:.2f}" for rate in rates)
         asked = " / ".join(mostly_asked(name, before, after) for name in nodes)
-        cores = (after.busy_s - before.busy_s) / (after.at - before.at)
-        lines.append(_row(phase.name, shown_rates, asked, f"{cores:.2f}"))
+        cores = [(after.busy_s[whose] - before.busy_s[whose]) / (after.at - before.at) for whose in after.busy_s]
+        lines.append(_row(phase.name, shown_rates, asked, " / ".join(f"{each:.2f}" for each in cores)))
     return lines
+
+
+def _median_and_worst(ordered: Sequence[float]) -> str:
+    return f"{ordered[len(ordered) // 2]:.1f} / {ordered[-1]:.1f}" if ordered else "-"
 
 
 def _listed(kinds: Mapping[str, int]) -> str:

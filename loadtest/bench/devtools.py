@@ -1,7 +1,8 @@
 """Many player pages in one headless Chromium, over the DevTools protocol.
 
 Why not by Playwright: it hears of every request of every page, which for a dozen players is a core of its own. Here
-pages are opened and asked, and say nothing by themselves.
+pages are opened and asked, and say nothing by themselves. And once it plays, a page is not drawn any more: that was
+half of what a player costs, and is nothing that a server sees. It goes on loading and decoding.
 """
 
 from __future__ import annotations
@@ -23,6 +24,18 @@ from .processes import started
 ANSWER_S = 60.0
 """That Chromium may take to answer, on a busy machine."""
 HEADLESS = ("--headless", "--mute-audio", "--hide-scrollbars", "--remote-debugging-port=0")
+PLAYS = """
+document.documentElement.style.display = 'none';
+performance.setResourceTimingBufferSize(100000);
+"""
+"""For a page that plays. Chromium remembers 250 requests if nobody asks for more: those of a minute."""
+LOOK = rf"""(() => {{
+    const answered = performance.getEntriesByType('resource').filter((entry) => entry.responseStatus === 200);
+    const blocking = answered.filter((entry) => entry.name.includes('_HLS_msn=')).length;
+    const parts = answered.filter((entry) => /\/p\d+\.m4s$/.test(entry.name)).length;
+    return {{...({FIGURES})(), blocking, parts}};
+}})()"""
+"""`chromium.FIGURES`, and what the page was answered since it was opened: blocking reloads, and parts by our names."""
 _T = TypeVar("_T")
 
 
@@ -33,7 +46,9 @@ class DevToolsError(Exception):
 class Pages:
     """Opened one by one, each in a browser context of its own: with connections of its own, as another viewer's."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pid: int) -> None:
+        self.pid = pid
+        """Of Chromium, which leads a session."""
         self._loop = asyncio.new_event_loop()
         self._ids = itertools.count(1)
         self._sessions: list[str] = []
@@ -50,19 +65,17 @@ class Pages:
         self._run(self._client.close())
         self._loop.close()
 
-    def open(self, url: str, *, width: int, height: int) -> int:
-        """Open a page of so many pixels: its number, from 0. Raises DevToolsError, TimeoutError."""
+    def open(self, url: str) -> int:
+        """Open a page: its number, from 0. Raises DevToolsError, TimeoutError."""
         context = self._call("Target.createBrowserContext")["browserContextId"]
         target = self._call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        size: dict[str, object] = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self._run(self._ask([(session, "Emulation.setDeviceMetricsOverride", size)]))
         self._run(self._ask([(session, "Page.navigate", {"url": url})]))
         self._sessions.append(session)
         return len(self._sessions) - 1
 
     def figures(self, page: int) -> dict[str, Any]:
-        """As `chromium.figures` has them. Raises DevToolsError while the page has none yet."""
+        """As `LOOK` has them. Raises DevToolsError while the page has none yet."""
         return self._figures([self._sessions[page]])[0]
 
     def all_figures(self) -> list[dict[str, Any]]:
@@ -70,7 +83,8 @@ class Pages:
         return self._figures(self._sessions)
 
     def wait_playing(self, page: int, *, timeout_s: float) -> None:
-        """Until its picture moves; AssertionError with the page's figures when it does not."""
+        """Until its picture moves, which is not drawn from then on; AssertionError with the page's figures when it does
+        not."""
 
         def look() -> dict[str, Any] | None:
             with contextlib.suppress(DevToolsError):
@@ -78,14 +92,18 @@ class Pages:
             return None  # it loads
 
         until_moving(look, lambda: time.sleep(LOOK_S), timeout_s)
+        self._evaluate(PLAYS, [self._sessions[page]])
 
     def _figures(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
-        script = {"expression": f"({FIGURES})()", "returnByValue": True}
-        answers = self._run(self._ask([(session, "Runtime.evaluate", script) for session in sessions]))
+        return self._evaluate(LOOK, sessions)
+
+    def _evaluate(self, script: str, sessions: Sequence[str]) -> list[Any]:
+        command = {"expression": script, "returnByValue": True}
+        answers = self._run(self._ask([(session, "Runtime.evaluate", command) for session in sessions]))
         for answer in answers:
             if "exceptionDetails" in answer:
                 raise DevToolsError(str(answer["exceptionDetails"].get("exception", {}).get("description"))[:300])
-        return [answer["result"]["value"] for answer in answers]
+        return [answer["result"].get("value") for answer in answers]
 
     def _call(self, method: str, **parameters: object) -> dict[str, Any]:
         return self._run(self._ask([(None, method, parameters)]))[0]
@@ -125,7 +143,7 @@ def chromium_pages(folder: Path) -> Iterator[Pages]:
     )  # fmt: skip
     try:
         port, path = said.read_text().split("\n", 1)
-        pages = Pages(f"ws://127.0.0.1:{port}{path.strip()}")
+        pages = Pages(f"ws://127.0.0.1:{port}{path.strip()}", peer.pid)
         try:
             yield pages
         finally:

@@ -11,9 +11,9 @@ from headwater.loadtest.bench.chainreport import (
     NodeLook,
     Phase,
     PlayerLook,
-    copies_ended,
     ended,
     mostly_asked,
+    not_low_latency,
     players_in,
     report,
     requests_per_part,
@@ -27,14 +27,23 @@ STARTED = 980.25
 """Of the load: its seconds are not ours."""
 
 
-def player(time: float, *, stalls: int = 0, stalled_s: float = 0.0, state: str = "playing") -> PlayerLook:
-    return PlayerLook(state, time, stalls, stalled_s, 0, frozenset())
+def player(
+    time: float,
+    *,
+    stalls: int = 0,
+    stalled_s: float = 0.0,
+    state: str = "playing",
+    loaded: tuple[int, int] = (0, 0),
+    latency: float | None = None,
+) -> PlayerLook:
+    """`loaded`: blocking reloads and parts."""
+    return PlayerLook(state, time, stalls, stalled_s, 0, frozenset(), *loaded, latency)
 
 
 def seen(*errors: Mapping[str, object], reloads: int = 0) -> PlayerLook:
     """As a page tells it."""
     page = {"state": "stalled", "time": 4.5, "stalls": 2, "stalledMs": 1_500, "stallingMs": 250.5, "reloads": reloads}
-    return PlayerLook.of({**page, "errors": errors, "latency": None})
+    return PlayerLook.of({**page, "errors": errors, "blocking": 12, "parts": 34, "latency": 3.25})
 
 
 def result(ticks: Mapping[int, Mapping[Count, int]], errors: Mapping[str, int] | None = None) -> RunResult:
@@ -49,7 +58,8 @@ def test_a_page_is_read_with_the_stall_that_lasts() -> None:
     mild = {"at": 60, "kind": "mediaError", "detail": "bufferStalledError", "fatal": False}
     found = seen(mild, fatal, reloads=1)
     assert found.stalled_s == pytest.approx(1.7505)
-    assert found == PlayerLook("stalled", 4.5, 2, found.stalled_s, 1, frozenset({(70, "levelLoadError")}))
+    fatal_errors = frozenset({(70, "levelLoadError")})
+    assert found == PlayerLook("stalled", 4.5, 2, found.stalled_s, 1, fatal_errors, 12, 34, 3.25)
 
 
 def test_a_phase_is_what_was_added_from_border_to_border() -> None:
@@ -100,20 +110,24 @@ def test_who_is_not_seen_to_move_has_ended() -> None:
         ended(looks, 1_055.0)
 
 
-def test_a_plain_client_that_is_gone_or_gets_nothing_has_ended() -> None:
+def test_who_loads_no_part_or_has_no_held_playlist_in_a_phase_is_named() -> None:
     looks = [
-        Look(1_000.0, (), copies=(0, 15, 30, None)),
-        Look(1_020.0, (), copies=(300, 310, 330, None)),
-        Look(1_030.0, (), copies=(450, 310, None, None)),
-        Look(1_040.5, (), copies=(590, 310, None, None)),
+        Look(1_000.0, (player(1, loaded=(5, 7)), player(1, loaded=(9, 9)), player(1, loaded=(4, 4)))),
+        Look(1_020.0, (player(2, loaded=(25, 27)), player(2, loaded=(9, 29)), player(2, loaded=(24, 4)))),
+        Look(1_040.5, (player(3, loaded=(26, 27)), player(3, loaded=(10, 30)), player(3, loaded=(25, 5)))),
     ]
-    assert copies_ended(looks, 1_030.0) == [1, 2, 3]
-    calm, blow = players_in(CALM, looks), players_in(BLOW, looks)
-    assert (calm.copies, calm.least_frames) == (3, 295)
-    assert (blow.copies, blow.least_frames) == (2, 0)
-    assert players_in(CALM, [border(1_000, 1), border(1_020, 2)]).copies == 0
-    with pytest.raises(ValueError, match="nobody looked"):
-        copies_ended(looks, 1_041.0)
+    assert not_low_latency(CALM, looks) == [1, 2]
+    assert not_low_latency(BLOW, looks) == [0]
+    calm = players_in(CALM, looks)
+    assert (calm.blocking, calm.parts) == ((20, 0, 20), (20, 20, 0))
+
+
+def test_latency_is_that_of_the_phase_s_end() -> None:
+    looks = [
+        Look(1_000.0, (player(1, latency=9.0), player(1, latency=9.5), player(1))),
+        Look(1_020.0, (player(2, latency=4.5), player(2, latency=3.5), player(2))),
+    ]
+    assert players_in(CALM, looks).latencies == (3.5, 4.5)
 
 
 def test_scripted_viewers_are_counted_by_the_clock_of_their_own_run() -> None:
@@ -135,7 +149,12 @@ def test_scripted_viewers_are_counted_by_the_clock_of_their_own_run() -> None:
 
 def border(at: float, parts: float, **requests: float) -> Look:
     nodes = {name: NodeLook(count, {"shield": count, "origin": 20}) for name, count in requests.items()}
-    return Look(at, (player(at), player(at + 1)), nodes, parts, busy_s=2 * at)
+    seconds = round(at)
+    players = (
+        player(at, loaded=(seconds, 2 * seconds), latency=3.0),
+        player(at + 1, loaded=(3 * seconds, seconds), latency=4.0),
+    )
+    return Look(at, players, nodes, parts, {"all": 2 * at, "players": at / 2})
 
 
 def test_requests_are_told_per_part_also_over_a_restart() -> None:
@@ -160,20 +179,26 @@ def test_the_report_has_a_line_per_phase_in_each_table() -> None:
         border(1_000, 100, leaf=50, shield=40),
         Look(1_011, (player(20), player(20))),
         border(1_020, 180, leaf=210, shield=120),
-        border(1_040.5, 220, leaf=250),
+        border(1_040, 220, leaf=250),
     ]
     counts = {25: {Count.STALLS: 3, Count.STALLED_US: 5_000_000}, 45: {Count.FATAL: 1, Count.CONNECTIONS: 40}}
     runs = [result(counts, {"reset part": 2})]
     lines = report([CALM, BLOW], looks, runs, ["leaf", "shield"])
     assert lines[2:4] == [
-        "| calm | 0 | 0 | 0.0 / 0.0 | 0 | 0 | 0 | 0 |",
-        "| the shield is killed | 0 | 0 | 0.0 / 0.0 | 0 | 0 | 0 | 0 |",
+        "| calm | 0 | 0 | 0.0 / 0.0 | 0 | 0 | 20 / 20 | 4.0 / 4.0 |",
+        "| the shield is killed | 0 | 0 | 0.0 / 0.0 | 0 | 0 | 20 / 20 | 4.0 / 4.0 |",
     ]
     assert lines[7:9] == [
         "| calm | 500 | 3 | 0.01 | 0 | 0 | 2 reset part |",
         "| the shield is killed | 500 | 0 | 0.00 | 1 | 40 | 2 reset part |",
     ]
+    assert lines[10].endswith("| cores in use: all / players |")
     assert lines[12:] == [
-        "| calm | 2.00 / 1.00 | shield / shield | 2.00 |",
-        "| the shield is killed | 1.00 / - | shield / - | 2.00 |",
+        "| calm | 2.00 / 1.00 | shield / shield | 2.00 / 0.50 |",
+        "| the shield is killed | 1.00 / - | shield / - | 2.00 / 0.50 |",
     ]
+
+
+def test_of_players_without_a_picture_no_latency_is_told() -> None:
+    looks = [Look(1_000.0, (player(0),), {"leaf": NodeLook(0, {})}), Look(1_020.0, (player(0),))]
+    assert report([CALM], looks, [result({})], [])[2].endswith("| 0 / 0 | - |")
