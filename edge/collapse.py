@@ -135,7 +135,7 @@ class Answers:
     __slots__ = ("_age", "_collapsed", "_made")
 
     def __init__(self, entity: Entity, now: float, *, collapsed: bool = False) -> None:
-        self._age = None if entity.own else entity.age_at(now)
+        self._age = entity.age_told(now)
         self._collapsed = collapsed
         self._made: dict[tuple[int, Outcome], Response] = {}
         """By the identity of a form, which its answer keeps."""

@@ -221,8 +221,7 @@ class Core:
     def send(self, request: Request, reply: Reply, entity: Entity, outcome: Outcome, now: float) -> None:
         """Answer one viewer with the right form of `entity`."""
         self.tally.requests[outcome] += 1
-        age = None if entity.own else entity.age_at(now)
-        reply(Response(select(request, entity), outcome, age))
+        reply(Response(select(request, entity), outcome, entity.age_told(now)))
 
     def send_all(self, waiters: Iterable[Waiter], entity: Entity, outcome: Outcome, now: float) -> None:
         """Answer many viewers, each with the right form of `entity`."""

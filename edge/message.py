@@ -120,6 +120,10 @@ class Entity:
         """Age in whole seconds (RFC 9111 section 4.2.3, with the hold time left out by rule 145)."""
         return max(0, int(self.seconds_old(now)))
 
+    def age_told(self, now: float) -> int | None:
+        """Value of Age in an answer with it; None: it has no such field, being made by the edge."""
+        return None if self.own else self.age_at(now)
+
     def seconds_old(self, now: float) -> float:
         """Age, not rounded."""
         return self.age + now - self.received

@@ -173,7 +173,7 @@ class Objects:
         key: str = "",
     ) -> None:
         self._host.tally.requests[outcome] += 1
-        reply(Response(self._form(request, entity, key), outcome, None if entity.own else entity.age_at(now)))
+        reply(Response(self._form(request, entity, key), outcome, entity.age_told(now)))
 
     def _form(self, request: Request, entity: Entity, key: str) -> Entity:
         """What of `entity`, which is or may be stored at `key`, is sent for `request`."""
