@@ -137,6 +137,17 @@ def watched(job: Job = JOB, *, make: Callable[[], socket.socket] = opened) -> It
             yield Peer(audience, accepted)
 
 
+@contextmanager
+def loading() -> Iterator[Peer]:
+    """A viewer that has asked for its part, and is measured."""
+    with watched(dataclasses.replace(JOB, media=True)) as peer:
+        peer.asked()
+        peer.give(answer(WHOLE.encode()))
+        peer.asked()
+        peer.audience.measuring = True
+        yield peer
+
+
 @pytest.fixture(scope="module", autouse=True)
 def stamping() -> Iterator[None]:
     """The kernel begins to stamp a moment after the first socket wants it, and ends with the last."""
@@ -203,11 +214,7 @@ def test_what_is_read_late_came_when_it_came(body: bytes) -> None:
 
 
 def test_a_part_that_nobody_reads_fits_into_the_socket() -> None:
-    with watched(dataclasses.replace(JOB, media=True)) as peer:
-        peer.asked()
-        peer.give(answer(WHOLE.encode()))
-        peer.asked()
-        peer.audience.measuring = True
+    with loading() as peer:
         data = answer(b"x" * (3 * PART_BYTES // 2))
         began, sent = wall(), 0
         while sent < len(data):
@@ -222,11 +229,7 @@ def test_a_part_that_nobody_reads_fits_into_the_socket() -> None:
 
 @pytest.mark.parametrize("read_before", [True, False])
 def test_the_last_piece_is_what_counts(read_before: bool) -> None:
-    with watched(dataclasses.replace(JOB, media=True)) as peer:
-        peer.asked()
-        peer.give(answer(WHOLE.encode()))
-        peer.asked()
-        peer.audience.measuring = True
+    with loading() as peer:
         data = answer(b"x" * PART_BYTES)
         peer.sock.send(data[:60_000])
         if read_before:
@@ -243,11 +246,7 @@ def test_the_last_piece_is_what_counts(read_before: bool) -> None:
 
 @pytest.mark.parametrize(("early", "late"), [(0.5, 0), (-0.25, 1)], ids=["in time", "late"])
 def test_a_part_is_late_by_when_it_came(early: float, late: int) -> None:
-    with watched(dataclasses.replace(JOB, media=True)) as peer:
-        peer.asked()
-        peer.give(answer(WHOLE.encode()))
-        peer.asked()
-        peer.audience.measuring = True
+    with loading() as peer:
         # The next part, 49, is due in a moment, which is over when the viewer reads; or it was.
         peer.audience.job = dataclasses.replace(peer.audience.job, part_s=(wall() + early) / 50)
         peer.sock.send(answer(b"x" * PART_BYTES))
@@ -277,11 +276,7 @@ def test_what_is_no_playlist_is_an_error_and_asked_for_again() -> None:
 
 
 def test_a_part_that_is_not_there_is_an_error() -> None:
-    with watched(dataclasses.replace(JOB, media=True)) as peer:
-        peer.asked()
-        peer.give(answer(WHOLE.encode()))
-        peer.asked()
-        peer.audience.measuring = True
+    with loading() as peer:
         peer.give(answer(b"?" * 5_000, "404 Not Found"), 700)
         assert peer.asked() == "/live/a/index.m3u8"
         assert (peer.audience.errors, len(peer.audience.parts)) == (1, 0)
