@@ -103,7 +103,7 @@ class Blocks:
         fixed = entity.wire.get(_HIT)
         if fixed is None:
             fixed = entity.wire[_HIT] = self._fixed(Response(entity, Outcome.HIT, age), len(entity.body))
-        return fixed + (self._ages[age] if age < AGES else self._age(age))
+        return fixed + self._age(age)
 
     def _age(self, age: int) -> bytes:
         return self._ages[age] if age < AGES else encoded(b"age", b"%d" % age)
