@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from .growing import Flow, Growing
 from .viewers import Visitor
@@ -113,8 +113,8 @@ class Entity:
     """Made by the edge, not received: sent without Age."""
     trail: str = ""
     """Cache-Status of the tiers above, to which ours is appended (RFC 9211 section 2)."""
-    wire: dict[object, bytes] = field(default_factory=dict)
-    """A front end's rendered heads, by whatever it renders them for."""
+    wire: dict[object, Any] = field(default_factory=dict)
+    """What a front end has rendered for it, by whatever it renders it for."""
 
     def age_at(self, now: float) -> int:
         """Age in whole seconds (RFC 9111 section 4.2.3, with the hold time left out by rule 145)."""
@@ -130,7 +130,7 @@ class Entity:
 
     def fresh_at(self, now: float) -> bool:
         """Whether it may be served without asking the upstream."""
-        return self.seconds_old(now) < self.lifetime
+        return self.age + now - self.received < self.lifetime
 
 
 @dataclass(slots=True)

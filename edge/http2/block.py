@@ -9,6 +9,7 @@ from typing import Protocol
 
 from headwater.edge.message import Entity, Headers, Outcome, Response
 
+from .frames import DATA, END_HEADERS, END_STREAM, FRAME_BYTES, HEADERS, before_stream
 from .hpack import STATIC
 from .huffman import encode
 
@@ -24,8 +25,8 @@ _FIELDS: dict[tuple[bytes, bytes], bytes] = {}
 
 AGES = 600
 """Seconds of Age whose field is made beforehand."""
-_HIT = "h2 hit"
-"""Where an entity keeps its head for a plain hit."""
+_HIT, _READY = "h2 hit", "h2 ready"
+"""Where an entity keeps its head for a plain hit, and the frames of one."""
 TABLE_OFF = b"\x20"
 """A table size update to 0: said once to a peer whose table is smaller than by default (RFC 7541 section 4.2)."""
 
@@ -80,6 +81,21 @@ class Fields(Protocol):
         """Now as an HTTP-date."""
 
 
+class Ready:
+    """The two frames of a plain hit, but for the stream's number, which belongs behind `start` and behind `middle`."""
+
+    __slots__ = ("body", "middle", "since", "size", "start", "until")
+
+    def __init__(self, block: bytes, body: bytes | memoryview, since: float) -> None:
+        self.size = len(body)
+        self.body = body
+        self.start = before_stream(HEADERS, END_HEADERS, len(block))
+        self.middle = block + before_stream(DATA, END_STREAM, self.size)
+        self.since = since
+        self.until = since + 1.0
+        """Monotonic seconds from and to which Age is what `block` says."""
+
+
 class Blocks:
     """Renders heads; one per listener."""
 
@@ -104,6 +120,18 @@ class Blocks:
         if fixed is None:
             fixed = entity.wire[_HIT] = self._fixed(Response(entity, Outcome.HIT, age), len(entity.body))
         return fixed + self._age(age)
+
+    def ready(self, entity: Entity, now: float) -> Ready | None:
+        """A plain hit that is only to be numbered; None: it has no content, or one that does not fit a frame."""
+        ready: Ready | None = entity.wire.get(_READY)
+        if ready is not None and ready.since <= now < ready.until:
+            return ready
+        age = entity.age_at(now)
+        block = self.hit(entity, age)
+        if not 0 < len(entity.body) <= FRAME_BYTES or len(block) > FRAME_BYTES:
+            return None
+        ready = entity.wire[_READY] = Ready(block, entity.body, now - (entity.seconds_old(now) - age))
+        return ready
 
     def _age(self, age: int) -> bytes:
         return self._ages[age] if age < AGES else encoded(b"age", b"%d" % age)

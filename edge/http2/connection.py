@@ -21,9 +21,10 @@ from headwater.edge.repeats import form_of
 from .block import PLAYLIST_URGENCY, Blocks
 from .fields import Asked
 from .frames import Code, ConnectionFault
-from .frames import number as number_of
 from .session import Session
 from .stream import Stream
+
+_HIT = Outcome.HIT  # to look it up in an Enum takes as long as to count it
 
 
 class Connection(asyncio.Protocol):
@@ -84,10 +85,10 @@ class Connection(asyncio.Protocol):
         """Bytes of frames."""
         if self._ending:
             return
-        now = self._shared.clock()
         session = self._session
-        if (asked := session.again(data)) is not None and self._repeat(number_of(data, 5), asked, now):
+        if (known := session.again(data)) is not None and self._repeat(*known):
             return
+        now = self._shared.clock()
         before = session.reader.frames
         self._turning = True
         self._make_room()
@@ -99,19 +100,31 @@ class Connection(asyncio.Protocol):
             self._partial = now
         self._flush(now)
 
-    def _repeat(self, number: int, asked: Asked, now: float) -> bool:
+    def _repeat(self, number: int, asked: Asked) -> bool:
         """Answer what was asked before, when that takes one write; False: it has to be read as if it were new."""
-        transport, session = self._transport, self._session
-        if transport is None or self._stalled or self._shared.draining or (entity := self._known(asked, now)) is None:
+        caller, transport, shared, session = self._caller, self._transport, self._shared, self._session
+        if caller is None or transport is None or self._stalled or shared.draining or caller.proxies:
             return False
-        block = self._blocks.hit(entity, entity.age_at(now))
-        data = session.sender.at_once(number, block, entity.body)
+        if asked.plain is None or shared.guard.strained:
+            return False
+        now = shared.clock()
+        entity = form_of(self._core.stored(asked.plain, now), gzip=asked.request.gzip)
+        if entity is None or (ready := self._blocks.ready(entity, now)) is None:
+            return False
+        bucket = caller.guest.bucket
+        if bucket is not None and not bucket.has(now):
+            return False
+        data = session.sender.at_once(number, ready)
         if data is None:
             return False
         session.answered(number)
-        self._hit(now)
+        if bucket is not None:
+            bucket.take(now)
+        self._idle_since = caller.guest.watched = now
         self._written += len(data)
-        self._core.tally.bytes_sent += len(data)
+        tally = self._core.tally
+        tally.requests[_HIT] += 1
+        tally.bytes_sent += len(data)
         transport.write(data)
         if session.streams:
             self._schedule(now)
@@ -190,7 +203,7 @@ class Connection(asyncio.Protocol):
         if guest.bucket is not None:
             guest.bucket.take(now)
         self._idle_since = guest.watched = now
-        self._core.tally.requests[Outcome.HIT] += 1
+        self._core.tally.requests[_HIT] += 1
 
     def refused(self, stream: Stream, entity: Entity, reason: str) -> None:
         """A request that is none for the core."""

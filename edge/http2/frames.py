@@ -23,7 +23,10 @@ MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE, NO_RFC7540_PRIORITIES = 5, 6, 9
 
 FRAME = struct.Struct(">HBBBL")
 """Length (high 16, low 8), type, flags, stream."""
-_LONG = struct.Struct(">L")
+START = struct.Struct(">5sL")
+"""What is before the stream, and the stream with its reserved bit."""
+LONG = struct.Struct(">L")
+"""A stream by itself."""
 _TWO = struct.Struct(">LL")
 _SETTING = struct.Struct(">HL")
 
@@ -71,6 +74,11 @@ def frame_head(kind: int, flags: int, stream: int, length: int) -> bytes:
     return FRAME.pack(length >> 8, length & 255, kind, flags, stream)
 
 
+def before_stream(kind: int, flags: int, length: int) -> bytes:
+    """As `frame_head`, up to the stream."""
+    return frame_head(kind, flags, 0, length)[:5]
+
+
 def header_frames(stream: int, block: bytes, *, ends: bool, most: int) -> bytes:
     """HEADERS, and CONTINUATION as far as `block` is larger than the peer's largest frame."""
     flags = END_STREAM if ends else 0
@@ -89,7 +97,7 @@ def settings(values: dict[int, int]) -> bytes:
 
 def reset(stream: int, code: int) -> bytes:
     """RST_STREAM."""
-    return frame(RST_STREAM, 0, stream, _LONG.pack(code))
+    return frame(RST_STREAM, 0, stream, LONG.pack(code))
 
 
 def goaway(last: int, code: Code, words: str = "") -> bytes:
@@ -99,7 +107,7 @@ def goaway(last: int, code: Code, words: str = "") -> bytes:
 
 def window_update(stream: int, bytes_: int) -> bytes:
     """WINDOW_UPDATE."""
-    return frame(WINDOW_UPDATE, 0, stream, _LONG.pack(bytes_))
+    return frame(WINDOW_UPDATE, 0, stream, LONG.pack(bytes_))
 
 
 def read_settings(payload: bytes) -> dict[int, int]:

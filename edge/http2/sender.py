@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from .block import Ready
 from .frames import (
     DATA,
     END_HEADERS,
@@ -14,6 +15,7 @@ from .frames import (
     FRAME,
     FRAME_BYTES,
     HEADERS,
+    LONG,
     MAX_WINDOW,
     WINDOW_BYTES,
     Code,
@@ -100,17 +102,15 @@ class Sender:
             self._put(number, memoryview(body), 0, size, ends=True)
         return True
 
-    def at_once(self, number: int, block: bytes, body: bytes | memoryview) -> bytes | None:
+    def at_once(self, number: int, ready: Ready) -> bytes | None:
         """A whole answer of two frames for whoever writes it now; None: something is before it, or it is too large."""
-        size, length = len(body), len(block)
-        if self.out or self._heads or self._queued or not 0 < size <= self.window or size > self.initial:
-            return None
-        if size > self.frame_bytes or length > self.frame_bytes:
+        size = ready.size
+        if self.out or self._heads or self._queued or size > self.window or size > self.initial:
             return None
         self.window -= size
         self.sent += size
-        head = FRAME.pack(length >> 8, length & 255, HEADERS, END_HEADERS, number)
-        return b"".join((head, block, FRAME.pack(size >> 8, size & 255, DATA, END_STREAM, number), body))
+        stream = LONG.pack(number)
+        return b"".join((ready.start, stream, ready.middle, stream, ready.body))
 
     def grown(self, stream: Stream) -> None:
         """There may be more of its content, or its end."""

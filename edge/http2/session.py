@@ -26,9 +26,10 @@ from .stream import Stream
 MAX_BLOCK_FRAMES = 16
 """HEADERS and CONTINUATION of one header block. Why: one is usual; empty ones must not go on for ever."""
 MAX_KNOWN, MAX_KNOWN_BYTES = 16, 1_500
-"""Header blocks that are remembered with what they ask for, and their size. Why: whoever reloads a playlist, or a part
-of the same name, says the same again."""
-_WHOLE = frames.END_HEADERS | frames.END_STREAM
+"""HEADERS that are remembered with what they ask for, and their payload's size. Why: whoever reloads a playlist, or a
+part of the same name, says the same again."""
+_WHOLE = frozenset(frames.END_HEADERS | frames.END_STREAM | more for more in (0, frames.WITH_PRIORITY))
+"""Flags of a request in one frame without padding."""
 _ON_NOBODY = (b"\x00\x00\x00\x00", b"\x80\x00\x00\x00")
 """Dependency on stream 0, exclusive or not: how browsers begin their HEADERS."""
 
@@ -83,8 +84,9 @@ class Session(Control):
         """A header block that is not whole: its stream, END_STREAM, whether it depends on itself."""
         self._pieces = bytearray()
         self._block_frames = 0
-        self._known: dict[bytes, Asked] = {}
-        """Whole requests by their block, as long as the decoder is at `_version`."""
+        self._known: dict[bytes, tuple[bytes, Asked]] = {}
+        """Whole requests by their frame's payload, each with what is before the stream in that frame; as long as the
+        decoder is at `_version`."""
         self._version = 0
         self._receive = WINDOW_BYTES
         self.sender.out.append(
@@ -116,26 +118,20 @@ class Session(Control):
         except ConnectionFault as fault:
             self.fail(fault)
 
-    def again(self, data: bytes) -> Asked | None:
-        """What a request asks for that is all that came, whole and known by its block. None: it has to be read.
+    def again(self, data: bytes) -> tuple[int, Asked] | None:
+        """The stream and what is asked for, when a whole and known request is all that came. None: it has to be read.
 
         `answered` has to follow when it is answered without being read.
         """
-        flags = data[4] if len(data) > HEAD_BYTES else 0
-        if flags == _WHOLE:
-            asked = self._known.get(data[HEAD_BYTES:])
-        elif flags == _WHOLE | frames.WITH_PRIORITY and data[9:13] in _ON_NOBODY:
-            asked = self._known.get(data[HEAD_BYTES + 5 :])
-        else:
+        known = self._known.get(data[HEAD_BYTES:])
+        if known is None or self._decoder.version != self._version:
             return None
-        if asked is None or data[3] != frames.HEADERS or data[0] or (data[1] << 8 | data[2]) != len(data) - HEAD_BYTES:
+        start, number = frames.START.unpack_from(data)
+        if start != known[0] or not self._last < number <= frames.MAX_WINDOW or not number & 1:
             return None
-        number = frames.number(data, 5)
-        if number <= self._last or not number & 1 or self._decoder.version != self._version:
+        if self.going or self._table_off or self.over is not None or self.reader.partial or self._block is not None:
             return None
-        if self.going or self._table_off or self.partial or self.over is not None or len(self.streams) >= self._most:
-            return None
-        return asked
+        return (number, known[1]) if len(self.streams) < self._most else None
 
     def answered(self, number: int) -> None:
         """The request that came `again` has its answer."""
@@ -173,8 +169,12 @@ class Session(Control):
     def _headers(self, flags: int, number: int, payload: bytes) -> None:
         if number % 2 == 0:
             raise ConnectionFault(Code.PROTOCOL_ERROR, "HEADERS on a stream that no client opens")
+        known = self._known.get(payload) if self._decoder.version == self._version else None
+        if known is not None and known[0][4] == flags and number > self._last:
+            self._open(number, known[1], ends=True, itself=False)
+            return
         prioritized = bool(flags & frames.WITH_PRIORITY)
-        payload = frames.unpadded(flags, payload, 5 if prioritized else 0)
+        whole, payload = payload, frames.unpadded(flags, payload, 5 if prioritized else 0)
         itself = False
         if prioritized:
             if len(payload) < 5:
@@ -183,7 +183,10 @@ class Session(Control):
             payload = payload[5:]
         ends = bool(flags & frames.END_STREAM)
         if flags & frames.END_HEADERS:
-            self._whole_block(number, payload, ends=ends, itself=itself)
+            version = self._decoder.version
+            asked = self._whole_block(number, payload, ends=ends, itself=itself)
+            if asked is not None and version == self._decoder.version and ends and not asked.length:
+                self._remember(flags, whole, asked)
         else:
             self._block = (number, ends, itself)
             self._pieces = bytearray(payload)
@@ -204,13 +207,8 @@ class Session(Control):
             self._block, self._pieces = None, bytearray()
             self._whole_block(number, block, ends=ends, itself=itself)
 
-    def _whole_block(self, number: int, block: bytes, *, ends: bool, itself: bool) -> None:
-        if ends and number > self._last and not itself and self._decoder.version == self._version:
-            known = self._known.get(block)
-            if known is not None:
-                self._open(number, known, ends=True, itself=False)
-                return
-        before = self._decoder.version
+    def _whole_block(self, number: int, block: bytes, *, ends: bool, itself: bool) -> Asked | None:
+        """What is asked for, when it is a request."""
         try:
             fields, whole = self._decoder.decode(block, self._header_bytes)
         except HpackError as error:
@@ -221,9 +219,8 @@ class Session(Control):
             elif number > self._last:
                 self._last = number
                 asked = read_request(fields, whole=whole, header_bytes=self._header_bytes)
-                if before == self._decoder.version and ends and not asked.length and len(block) <= MAX_KNOWN_BYTES:
-                    self._remember(block, asked)
                 self._open(number, asked, ends=ends, itself=itself)
+                return asked
             elif number not in self._reset:
                 # Section 5.1.1: a number below the last one that was never used is none that may come
                 code = Code.STREAM_CLOSED if number in self._closed else Code.PROTOCOL_ERROR
@@ -232,12 +229,18 @@ class Session(Control):
                 self._make_noise()  # it may not know yet that the stream was reset
         except Malformed as error:
             raise StreamFault(number, Code.PROTOCOL_ERROR, str(error)) from None
+        return None
 
-    def _remember(self, block: bytes, asked: Asked) -> None:
+    def _remember(self, flags: int, payload: bytes, asked: Asked) -> None:
+        """A whole request, unless what it depends on may be itself when it comes again."""
+        if len(payload) > MAX_KNOWN_BYTES or flags not in _WHOLE:
+            return
+        if flags & frames.WITH_PRIORITY and payload[:4] not in _ON_NOBODY:
+            return
         if self._version != self._decoder.version or len(self._known) >= MAX_KNOWN:
             self._known.clear()
             self._version = self._decoder.version
-        self._known[block] = asked
+        self._known[payload] = frames.before_stream(frames.HEADERS, flags, len(payload)), asked
 
     def _open(self, number: int, asked: Asked, *, ends: bool, itself: bool) -> None:
         self._last = number

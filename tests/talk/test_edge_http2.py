@@ -83,19 +83,19 @@ def repeat(raw: Raw, number: int, path: str = "/a", *, flags: int = WHOLE, befor
     return frame(frames.HEADERS, flags, number, before + raw.encoder.encode([*GET, (":path", path)]))
 
 
-def known(raw: Raw, size: int = 1_500) -> bytes:
-    """`/a` is stored, and the peer has asked for it by a block that it says again; the next stream is 9."""
+def known(raw: Raw, size: int = 1_500, *, flags: int = WHOLE, before: bytes = b"") -> bytes:
+    """`/a` is stored, and the peer has asked for it by HEADERS that it says again; the next stream is 9."""
     body = stored(raw.hello(), "/a", size)
     for number in (3, 5, 7):
-        raw.send(repeat(raw, number))
+        raw.send(repeat(raw, number, flags=flags, before=before))
     assert ended(raw.take()) == [3, 5, 7]
     return body
 
 
 @pytest.mark.parametrize("before", [b"", b"\0\0\0\0\x10", b"\x80\0\0\0\xff"])
 def test_a_known_request_that_comes_alone_is_one_write(raw: Raw, before: bytes) -> None:
-    body = known(raw)
     flags = WHOLE | frames.WITH_PRIORITY if before else WHOLE
+    body = known(raw, flags=flags, before=before)
     hits, sent = raw.core.tally.requests[Outcome.HIT], raw.core.tally.bytes_sent
     raw.now += 2
     read = raw.connection._session.reader.frames
@@ -129,6 +129,24 @@ def test_known_requests_whole_and_byte_by_byte_are_the_same() -> None:
         assert raw.core.tally.requests[Outcome.HIT] == 11
         raw.close()
     assert written[0] == written[1]
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.4, 0.69, 0.71, 1.0, 59.7])
+def test_the_age_of_a_known_answer(raw: Raw, after_s: float) -> None:
+    raw.hello()
+    raw.get(1)
+    raw.answer("/a", b"body", age="7")
+    for number in (3, 5, 7):
+        raw.now += 0.1
+        raw.send(repeat(raw, number))
+    raw.take()
+    told = []
+    for number in (9, 11):
+        raw.now += after_s
+        raw.send(repeat(raw, number))
+        head, _ = raw.take()
+        told.append(raw.fields(head)["age"])
+    assert told == [str(int(7.3 + after_s)), str(int(7.3 + 2 * after_s))]
 
 
 def test_a_known_request_beside_a_held_one(raw: Raw) -> None:
