@@ -109,6 +109,8 @@ class Core:
         self._objects = Objects(
             self, limits.cache_bytes, self._via, limits.followers, limits.policy, limits.object_bytes
         )
+        self.edition = self._objects.store.edition
+        """Of what `stored` says."""
 
     @property
     def followers(self) -> int:
@@ -265,6 +267,7 @@ class Core:
             )
             self.paths.beside(key, [at for report in model.reports if (at := resolve(key, report.uri)) is not None])
             self._followers[key] = follower
+            self.edition.change()
             self.store.remove(key)
             follower.start(answer.at)
             if flight.void:

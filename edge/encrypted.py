@@ -19,8 +19,6 @@ from typing import Any, cast
 
 RECORD_BYTES = 16 << 10
 """RFC 8446 section 5.1: what a record holds at most, and so what one read gives."""
-SMALL_BYTES = 960
-"""What is read first of a record. Why: a request fits in, and memory for a whole record costs more to get."""
 PIECE_BYTES = 64 << 10
 """Encrypted in one go. Why: each connection has a buffer that OpenSSL writes into, and it stays as large as the most
 that was ever in it; but a record at a time costs a tenth more."""
@@ -109,12 +107,10 @@ class Encrypted(asyncio.Transport, asyncio.Protocol):
         assert protocol is not None  # the handshake is done
         try:
             while self._reading and not self._closing:
-                data = tls.read(SMALL_BYTES)
+                data = tls.read(RECORD_BYTES)
                 if not data:  # close_notify (RFC 8446 section 6.1)
                     self._end()
                     return
-                if len(data) == SMALL_BYTES and tls.pending():
-                    data += tls.read(RECORD_BYTES)
                 protocol.data_received(data)
                 if not incoming.pending:  # a read takes a whole record, so none is left inside
                     break

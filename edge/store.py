@@ -32,6 +32,19 @@ OFTEN_SHARE = 0.8
 """Of the limit: what is asked for often gets no more. Why: what is new has to stay until it can be asked for again."""
 
 
+class Edition:
+    """Of what is stored. `mark` is another object as soon as something is not answered any more with what it was."""
+
+    __slots__ = ("mark",)
+
+    def __init__(self) -> None:
+        self.mark = object()
+
+    def change(self) -> None:
+        """Something is gone, or has another age or lifetime, or is not answered from the store any more."""
+        self.mark = object()
+
+
 class Store:
     """Entities whose bodies, fields, compressed forms and overhead never exceed `limit` bytes."""
 
@@ -45,6 +58,7 @@ class Store:
         self._sizes: dict[str, int] = {}
         self._unswept: list[str] = []
         self.index = KeyIndex()
+        self.edition = Edition()
         self.leaving: Callable[[str, Entity], None] | None = None
         """Hears of what leaves the live window or the memory and was not purged or replaced: for the disk."""
         self.bytes = 0
@@ -99,6 +113,7 @@ class Store:
     def remove(self, key: str) -> None:
         """Forget the entity at `key`, if there is one."""
         if key in self._sizes:
+            self.edition.change()
             size = self._sizes.pop(key)
             self._account(key, -size)
             self.index.discard(key)
@@ -113,6 +128,7 @@ class Store:
                 continue
             count += 1
             if soft:
+                self.edition.change()
                 entity.lifetime = min(entity.lifetime, max(0.0, entity.seconds_old(now)))
             else:
                 self.remove(key)

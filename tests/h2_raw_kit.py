@@ -160,3 +160,11 @@ def stored(raw: Raw, path: str, size: int, **fields: str) -> bytes:
     raw.send(frames.window_update(0, 1 << 20))
     raw.take()
     return body[:size]
+
+
+def over(raw: Raw) -> int:
+    """The connection is over: the code."""
+    last = raw.take()[-1]
+    assert last.kind == frames.GOAWAY
+    assert raw.pipe.closing
+    return last.code

@@ -84,16 +84,15 @@ class Fields(Protocol):
 class Ready:
     """The two frames of a plain hit, but for the stream's number, which belongs behind `start` and behind `middle`."""
 
-    __slots__ = ("body", "middle", "since", "size", "start", "until")
+    __slots__ = ("body", "middle", "size", "start", "until")
 
-    def __init__(self, block: bytes, body: bytes | memoryview, since: float) -> None:
+    def __init__(self, block: bytes, body: bytes | memoryview, until: float) -> None:
         self.size = len(body)
         self.body = body
         self.start = before_stream(HEADERS, END_HEADERS, len(block))
         self.middle = block + before_stream(DATA, END_STREAM, self.size)
-        self.since = since
-        self.until = since + 1.0
-        """Monotonic seconds from and to which Age is what `block` says."""
+        self.until = until
+        """Monotonic seconds at which Age is another one, or the answer not fresh any more."""
 
 
 class Blocks:
@@ -124,13 +123,14 @@ class Blocks:
     def ready(self, entity: Entity, now: float) -> Ready | None:
         """A plain hit that is only to be numbered; None: it has no content, or one that does not fit a frame."""
         ready: Ready | None = entity.wire.get(_READY)
-        if ready is not None and ready.since <= now < ready.until:
+        if ready is not None and now < ready.until:
             return ready
         age = entity.age_at(now)
         block = self.hit(entity, age)
         if not 0 < len(entity.body) <= FRAME_BYTES or len(block) > FRAME_BYTES:
             return None
-        ready = entity.wire[_READY] = Ready(block, entity.body, now - (entity.seconds_old(now) - age))
+        left_s = min(age + 1, entity.lifetime) - entity.seconds_old(now)
+        ready = entity.wire[_READY] = Ready(block, entity.body, now + left_s)
         return ready
 
     def _age(self, age: int) -> bytes:

@@ -21,29 +21,19 @@ from headwater.edge.repeats import form_of
 from .block import PLAYLIST_URGENCY, Blocks
 from .fields import Asked
 from .frames import Code, ConnectionFault
+from .repeat import Repeating
 from .session import Session
 from .stream import Stream
 
-_HIT = Outcome.HIT  # to look it up in an Enum takes as long as to count it
 
-
-class Connection(asyncio.Protocol):
+class Connection(Repeating):
     """One viewer connection, of a caller whom the guard let in."""
 
-    __slots__ = (
-        "_blocks", "_caller", "_core", "_ending", "_idle_since", "_laggard", "_limits", "_partial", "_session",
-        "_shared", "_stalled", "_transport", "_turning", "_written", "deadline",
-    )  # fmt: skip
+    __slots__ = ("_ending", "_laggard", "_partial", "_stalled", "_turning")
 
     def __init__(self, core: Core, shared: Shared, limits: Limits, blocks: Blocks, caller: Caller) -> None:
-        self._core = core
-        self._shared = shared
-        self._limits = limits
-        self._blocks = blocks
-        self._caller: Caller | None = caller
-        self._transport: asyncio.Transport | None = None
-        now = shared.clock()
-        self._session = Session(self, header_bytes=limits.header_bytes, streams=limits.streams, now=now)
+        session = Session(self, header_bytes=limits.header_bytes, streams=limits.streams, now=shared.clock())
+        super().__init__(core, shared, limits, blocks, caller, session)
         self._turning = False
         """Inside `data_received`: what is answered goes out at its end."""
         self._stalled = False
@@ -52,12 +42,8 @@ class Connection(asyncio.Protocol):
         """Nothing is read any more."""
         self._laggard: Laggard | None = None
         """Watches the reader while it is stalled, or the connection's window is used up."""
-        self._written = 0
-        self._idle_since = now
-        self._partial = now
+        self._partial = self._idle_since
         """Since when something is there in part."""
-        self.deadline = NEVER
-        """Monotonic seconds at which the sweep calls `overdue`."""
 
     # -- asyncio.Protocol
 
@@ -73,6 +59,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The viewer left: whatever waits for it is forgotten, and no cycle stays for the collector."""
+        self._settle()
         self._ending = True
         self._session.close()
         self._shared.leave(self)
@@ -81,14 +68,11 @@ class Connection(asyncio.Protocol):
             self._caller = None
         self._transport = None
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes of frames."""
+    def _read(self, data: bytes) -> None:
         if self._ending:
             return
-        session = self._session
-        if (known := session.again(data)) is not None and self._repeat(*known):
-            return
         now = self._shared.clock()
+        session = self._session
         before = session.reader.frames
         self._turning = True
         self._make_room()
@@ -100,40 +84,9 @@ class Connection(asyncio.Protocol):
             self._partial = now
         self._flush(now)
 
-    def _repeat(self, number: int, asked: Asked) -> bool:
-        """Answer what was asked before, when that takes one write; False: it has to be read as if it were new."""
-        caller, transport, shared, session = self._caller, self._transport, self._shared, self._session
-        if caller is None or transport is None or self._stalled or shared.draining or caller.proxies:
-            return False
-        if asked.plain is None or shared.guard.strained:
-            return False
-        now = shared.clock()
-        entity = form_of(self._core.stored(asked.plain, now), gzip=asked.request.gzip)
-        if entity is None or (ready := self._blocks.ready(entity, now)) is None:
-            return False
-        bucket = caller.guest.bucket
-        if bucket is not None and not bucket.has(now):
-            return False
-        data = session.sender.at_once(number, ready)
-        if data is None:
-            return False
-        session.answered(number)
-        if bucket is not None:
-            bucket.take(now)
-        self._idle_since = caller.guest.watched = now
-        self._written += len(data)
-        tally = self._core.tally
-        tally.requests[_HIT] += 1
-        tally.bytes_sent += len(data)
-        transport.write(data)
-        if session.streams:
-            self._schedule(now)
-        else:
-            self.deadline = now + self._limits.idle_s
-        return True
-
     def eof_received(self) -> bool:
         """The viewer is gone: over TLS there is no half of a connection."""
+        self._settle()
         if not self._ending:
             self._ending = True
             self._session.close()
@@ -142,11 +95,13 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The viewer reads slower than it is answered."""
+        self._settle()
         self._stalled = True
         self._watch(self._shared.clock())
 
     def resume_writing(self) -> None:
         """The buffer is low again."""
+        self._settle()
         self._stalled = False
         self._laggard = None
         self._flush(self._shared.clock())
@@ -203,7 +158,7 @@ class Connection(asyncio.Protocol):
         if guest.bucket is not None:
             guest.bucket.take(now)
         self._idle_since = guest.watched = now
-        self._core.tally.requests[_HIT] += 1
+        self._core.tally.requests[Outcome.HIT] += 1
 
     def refused(self, stream: Stream, entity: Entity, reason: str) -> None:
         """A request that is none for the core."""
@@ -287,6 +242,8 @@ class Connection(asyncio.Protocol):
             self._end(now)
         else:
             self._schedule(now)
+            if not self._stalled:
+                self._arm()
 
     def _end(self, now: float) -> None:
         """Nothing follows what was written. What the peer still sends is read and dropped until it has closed its side
@@ -345,6 +302,7 @@ class Connection(asyncio.Protocol):
         transport, session = self._transport, self._session
         if transport is None:
             return
+        self._settle()
         if self._ending:
             if (
                 self._laggard is not None
@@ -389,6 +347,7 @@ class Connection(asyncio.Protocol):
 
     def drain(self) -> None:
         """The server stops: no new stream; the connection ends with the last open one."""
+        self._settle()
         self._session.go()
         self._flush(self._shared.clock())
 

@@ -41,6 +41,18 @@ class Control:
         self._settled = False
         """The peer's first SETTINGS came."""
 
+    @property
+    def last(self) -> int:
+        """The newest stream that was opened."""
+        return self._last
+
+    def repeated(self, last: int, sent: int) -> None:
+        """The streams up to `last`, none left out, have come and were answered with `sent` bytes of content in all."""
+        self._closed.extend(range(max(self._last, last - 2 * MAX_REMEMBERED) + 2, last + 1, 2))
+        self._last = last
+        self.sender.window -= sent
+        self.sender.sent += sent
+
     def _make_noise(self) -> None:
         if not self._noise.take(self._now):
             raise ConnectionFault(Code.ENHANCE_YOUR_CALM, "too much that is no request")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from headwater.edge.entities import local, method_not_allowed
 from headwater.edge.fields import HOST, MAX_FIELDS, METHODS, TAKES, Take, listed
 from headwater.edge.message import Entity, Method, Request
 from headwater.edge.repeats import path_of
 
+from .block import Ready
 from .hpack import ENTRY_BYTES, Decoder, static_table
 
+MAX_REPEATS = 1_024
+"""That are known, of all connections."""
 DEFAULT_URGENCY = 3
 """RFC 9218 section 4.1."""
 
@@ -151,6 +155,28 @@ class Asked:
         self.reason = ""
         self.plain: str | None = None
         """The key, of a request that depends on its path alone (`repeats.path_of`)."""
+
+
+class Repeat:
+    """What a request asks for that is known by its bytes: a path, and nothing else."""
+
+    __slots__ = ("gzip", "key", "mark", "ready", "start")
+
+    def __init__(self, start: bytes, key: str, gzip: bool) -> None:
+        self.start = start
+        """Of its HEADERS, up to the stream."""
+        self.key = key
+        self.gzip = gzip
+        """It may be answered with that."""
+        self.ready: Ready | None = None
+        self.mark: object = None
+        """How it was answered last, and the edition of the store that was."""
+
+
+@lru_cache(MAX_REPEATS)
+def repeat_of(start: bytes, key: str, *, gzip: bool) -> Repeat:
+    """One for all connections."""
+    return Repeat(start, key, gzip)
 
 
 def read_request(fields: list[Field], *, whole: bool, header_bytes: int) -> Asked:

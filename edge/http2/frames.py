@@ -7,6 +7,8 @@ import struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEAD_BYTES = 9
+BEFORE_STREAM = 5
+"""Of those: length, type and flags."""
 FRAME_BYTES = 16_384
 """Largest payload: SETTINGS_MAX_FRAME_SIZE as it is by default, ours always."""
 WINDOW_BYTES = 65_535
@@ -23,10 +25,7 @@ MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE, NO_RFC7540_PRIORITIES = 5, 6, 9
 
 FRAME = struct.Struct(">HBBBL")
 """Length (high 16, low 8), type, flags, stream."""
-START = struct.Struct(">5sL")
-"""What is before the stream, and the stream with its reserved bit."""
-LONG = struct.Struct(">L")
-"""A stream by itself."""
+_LONG = struct.Struct(">L")
 _TWO = struct.Struct(">LL")
 _SETTING = struct.Struct(">HL")
 
@@ -76,7 +75,7 @@ def frame_head(kind: int, flags: int, stream: int, length: int) -> bytes:
 
 def before_stream(kind: int, flags: int, length: int) -> bytes:
     """As `frame_head`, up to the stream."""
-    return frame_head(kind, flags, 0, length)[:5]
+    return frame_head(kind, flags, 0, length)[:BEFORE_STREAM]
 
 
 def header_frames(stream: int, block: bytes, *, ends: bool, most: int) -> bytes:
@@ -97,7 +96,7 @@ def settings(values: dict[int, int]) -> bytes:
 
 def reset(stream: int, code: int) -> bytes:
     """RST_STREAM."""
-    return frame(RST_STREAM, 0, stream, LONG.pack(code))
+    return frame(RST_STREAM, 0, stream, _LONG.pack(code))
 
 
 def goaway(last: int, code: Code, words: str = "") -> bytes:
@@ -107,7 +106,7 @@ def goaway(last: int, code: Code, words: str = "") -> bytes:
 
 def window_update(stream: int, bytes_: int) -> bytes:
     """WINDOW_UPDATE."""
-    return frame(WINDOW_UPDATE, 0, stream, LONG.pack(bytes_))
+    return frame(WINDOW_UPDATE, 0, stream, _LONG.pack(bytes_))
 
 
 def read_settings(payload: bytes) -> dict[int, int]:

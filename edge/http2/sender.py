@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 
-from .block import Ready
 from .frames import (
     DATA,
     END_HEADERS,
@@ -15,7 +14,6 @@ from .frames import (
     FRAME,
     FRAME_BYTES,
     HEADERS,
-    LONG,
     MAX_WINDOW,
     WINDOW_BYTES,
     Code,
@@ -101,16 +99,6 @@ class Sender:
         if size:
             self._put(number, memoryview(body), 0, size, ends=True)
         return True
-
-    def at_once(self, number: int, ready: Ready) -> bytes | None:
-        """A whole answer of two frames for whoever writes it now; None: something is before it, or it is too large."""
-        size = ready.size
-        if self.out or self._heads or self._queued or size > self.window or size > self.initial:
-            return None
-        self.window -= size
-        self.sent += size
-        stream = LONG.pack(number)
-        return b"".join((ready.start, stream, ready.middle, stream, ready.body))
 
     def grown(self, stream: Stream) -> None:
         """There may be more of its content, or its end."""

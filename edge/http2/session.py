@@ -16,8 +16,8 @@ from headwater.edge.message import Entity
 from . import frames
 from .block import TABLE_OFF
 from .control import Control
-from .fields import Asked, Field, Malformed, check_trailers, decoder, read_request
-from .frames import FRAME_BYTES, HEAD_BYTES, WINDOW_BYTES, Code, ConnectionFault, StreamFault
+from .fields import Asked, Field, Malformed, Repeat, check_trailers, decoder, read_request, repeat_of
+from .frames import FRAME_BYTES, WINDOW_BYTES, Code, ConnectionFault, StreamFault
 from .hpack import HpackError
 from .reader import Reader
 from .sender import SMALL_BYTES
@@ -84,9 +84,10 @@ class Session(Control):
         """A header block that is not whole: its stream, END_STREAM, whether it depends on itself."""
         self._pieces = bytearray()
         self._block_frames = 0
-        self._known: dict[bytes, tuple[bytes, Asked]] = {}
-        """Whole requests by their frame's payload, each with what is before the stream in that frame; as long as the
-        decoder is at `_version`."""
+        self._known: dict[bytes, tuple[int, Asked]] = {}
+        """Whole requests by the payload of their HEADERS, with its flags; as long as the decoder is at `_version`."""
+        self.repeats: dict[bytes, Repeat] = {}
+        """Those that ask for a path and nothing else."""
         self._version = 0
         self._receive = WINDOW_BYTES
         self.sender.out.append(
@@ -118,25 +119,14 @@ class Session(Control):
         except ConnectionFault as fault:
             self.fail(fault)
 
-    def again(self, data: bytes) -> tuple[int, Asked] | None:
-        """The stream and what is asked for, when a whole and known request is all that came. None: it has to be read.
+    # -- what is answered without being read (`repeat.Repeating`)
 
-        `answered` has to follow when it is answered without being read.
-        """
-        known = self._known.get(data[HEAD_BYTES:])
-        if known is None or self._decoder.version != self._version:
-            return None
-        start, number = frames.START.unpack_from(data)
-        if start != known[0] or not self._last < number <= frames.MAX_WINDOW or not number & 1:
-            return None
-        if self.going or self._table_off or self.over is not None or self.reader.partial or self._block is not None:
-            return None
-        return (number, known[1]) if len(self.streams) < self._most else None
-
-    def answered(self, number: int) -> None:
-        """The request that came `again` has its answer."""
-        self._last = number
-        self._closed.append(number)
+    def lull(self) -> int:
+        """Bytes of content that may be sent in answer to `repeats`, as the next streams; 0: something else goes on."""
+        sender = self.sender
+        if self.streams or self.going or self.over is not None or self.partial or self._table_off or sender.out:
+            return 0
+        return max(0, sender.window) if sender.initial >= FRAME_BYTES else 0
 
     def _frame(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         if self._block is not None or not self._settled:
@@ -169,8 +159,8 @@ class Session(Control):
     def _headers(self, flags: int, number: int, payload: bytes) -> None:
         if number % 2 == 0:
             raise ConnectionFault(Code.PROTOCOL_ERROR, "HEADERS on a stream that no client opens")
-        known = self._known.get(payload) if self._decoder.version == self._version else None
-        if known is not None and known[0][4] == flags and number > self._last:
+        known = self._known.get(payload)
+        if known is not None and known[0] == flags and number > self._last:
             self._open(number, known[1], ends=True, itself=False)
             return
         prioritized = bool(flags & frames.WITH_PRIORITY)
@@ -213,6 +203,9 @@ class Session(Control):
             fields, whole = self._decoder.decode(block, self._header_bytes)
         except HpackError as error:
             raise ConnectionFault(Code.COMPRESSION_ERROR, str(error)) from None
+        if self._decoder.version != self._version:  # the same bytes mean something else now
+            self._version = self._decoder.version
+            self._forget()
         try:
             if number in self.streams:
                 self._trailers(self.streams[number], fields, ends=ends)
@@ -237,10 +230,16 @@ class Session(Control):
             return
         if flags & frames.WITH_PRIORITY and payload[:4] not in _ON_NOBODY:
             return
-        if self._version != self._decoder.version or len(self._known) >= MAX_KNOWN:
-            self._known.clear()
-            self._version = self._decoder.version
-        self._known[payload] = frames.before_stream(frames.HEADERS, flags, len(payload)), asked
+        if len(self._known) >= MAX_KNOWN:
+            self._forget()
+        self._known[payload] = flags, asked
+        if asked.plain is not None:
+            start = frames.before_stream(frames.HEADERS, flags, len(payload))
+            self.repeats[payload] = repeat_of(start, asked.plain, gzip=asked.request.gzip)
+
+    def _forget(self) -> None:
+        self._known.clear()
+        self.repeats.clear()
 
     def _open(self, number: int, asked: Asked, *, ends: bool, itself: bool) -> None:
         self._last = number

@@ -11,12 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from . import caches
 from .edge import EdgeNode
 from .files import serve_files
-from .http2 import Measured, loaded
+from .http2 import Measured, in_turn, loaded
 from .load import SERVER_CORE
 from .processes import resident_bytes
 
@@ -24,8 +25,6 @@ SIZES = {"1.5 kB": 1_500, "40 kB": 40_000, "160 kB": 160_000}
 CONNECTIONS = 64
 IDLE = 2_000
 """Connections that are opened, asked one thing, and kept."""
-ROUNDS = 3
-"""Both servers in turn, so that a slow moment of the machine is one of both; the better round counts."""
 FIELDS = (
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
     "Accept: */*",
@@ -87,22 +86,19 @@ def report(found: Found) -> Iterator[str]:
 
 def _best(pair: tuple[Server, Server], name: str, size: int, seconds: float) -> tuple[Measured, Measured]:
     options = ["--h1", *(part for field in FIELDS for part in ("-H", field))]
-    rounds = [
-        tuple(
-            loaded(
-                server.name,
-                name,
-                f"http://127.0.0.1:{server.port}/{size}.m4s",
-                server.pid,
-                seconds,
-                connections=CONNECTIONS,
-                options=options,
-            )
-            for server in pair
+    peer, ours = in_turn(
+        partial(
+            loaded,
+            server.name,
+            name,
+            f"http://127.0.0.1:{server.port}/{size}.m4s",
+            server.pid,
+            seconds,
+            connections=CONNECTIONS,
+            options=options,
         )
-        for _ in range(ROUNDS)
-    ]
-    peer, ours = (min(found, key=lambda one: one.cpu_us) for found in zip(*rounds, strict=True))
+        for server in pair
+    )
     return peer, ours
 
 

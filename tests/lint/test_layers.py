@@ -50,6 +50,7 @@ SHELLS = {
     "headwater.edge.filemark": "looks at files",
     "headwater.edge.http1": "asyncio protocol",
     "headwater.edge.http2.connection": "asyncio protocol",
+    "headwater.edge.http2.repeat": "asyncio protocol",
     "headwater.edge.keyring": "key files, HTTP client",
     "headwater.edge.listener": "listening socket",
     "headwater.edge.metrics": "metrics registry",
