@@ -9,7 +9,7 @@ from typing import Protocol
 
 from headwater.edge.message import Entity, Headers, Outcome, Response
 
-from .frames import DATA, END_HEADERS, END_STREAM, FRAME_BYTES, HEADERS, before_stream
+from .frames import DATA, END_HEADERS, END_STREAM, FRAME_BYTES, HEADERS, WINDOW_BYTES, before_stream
 from .hpack import STATIC
 from .huffman import encode
 
@@ -27,6 +27,8 @@ AGES = 600
 """Seconds of Age whose field is made beforehand."""
 _HIT, _READY = "h2 hit", "h2 ready"
 """Where an entity keeps its head for a plain hit, and the frames of one."""
+READY_BYTES = WINDOW_BYTES
+"""Of content that may be sent at once: what a peer has room for that never said how much it has."""
 TABLE_OFF = b"\x20"
 """A table size update to 0: said once to a peer whose table is smaller than by default (RFC 7541 section 4.2)."""
 
@@ -82,17 +84,42 @@ class Fields(Protocol):
 
 
 class Ready:
-    """The two frames of a plain hit, but for the stream's number, which belongs behind `start` and behind `middle`."""
+    """A plain hit, whole, but for the stream's number."""
 
-    __slots__ = ("body", "middle", "size", "start", "until")
+    __slots__ = ("_data", "_middle", "_more", "_start", "size", "until")
 
     def __init__(self, block: bytes, body: bytes | memoryview, until: float) -> None:
         self.size = len(body)
-        self.body = body
-        self.start = before_stream(HEADERS, END_HEADERS, len(block))
-        self.middle = block + before_stream(DATA, END_STREAM, self.size)
+        """Bytes of content."""
         self.until = until
         """Monotonic seconds at which Age is another one, or the answer not fresh any more."""
+        frames = _frames(body)
+        head, self._data = frames[0]
+        self._start = before_stream(HEADERS, END_HEADERS, len(block))
+        self._middle = block + head
+        self._more = frames[1:]
+
+    def on(self, stream: bytes) -> bytes:
+        """Its frames, on `stream`: the four bytes of a frame's head."""
+        if not self._more:
+            return b"".join((self._start, stream, self._middle, stream, self._data))
+        pieces = [self._start, stream, self._middle, stream, self._data]
+        for head, data in self._more:
+            pieces += (head, stream, data)
+        return b"".join(pieces)
+
+
+def _frames(body: bytes | memoryview) -> list[tuple[bytes, bytes | memoryview]]:
+    """DATA frames of a whole body: what is before the stream, and what they bear."""
+    if len(body) > FRAME_BYTES:
+        view = memoryview(body)
+        *first, last = (view[start : start + FRAME_BYTES] for start in range(0, len(body), FRAME_BYTES))
+        return [*((before_stream(DATA, 0, FRAME_BYTES), data) for data in first), _last(last)]
+    return [_last(body)]
+
+
+def _last(data: bytes | memoryview) -> tuple[bytes, bytes | memoryview]:
+    return before_stream(DATA, END_STREAM, len(data)), data
 
 
 class Blocks:
@@ -121,13 +148,13 @@ class Blocks:
         return fixed + self._age(age)
 
     def ready(self, entity: Entity, now: float) -> Ready | None:
-        """A plain hit that is only to be numbered; None: it has no content, or one that does not fit a frame."""
+        """A plain hit that is only to be numbered; None: it has no content, or more than `READY_BYTES`."""
         ready: Ready | None = entity.wire.get(_READY)
         if ready is not None and now < ready.until:
             return ready
         age = entity.age_at(now)
         block = self.hit(entity, age)
-        if not 0 < len(entity.body) <= FRAME_BYTES or len(block) > FRAME_BYTES:
+        if not 0 < len(entity.body) <= READY_BYTES or len(block) > FRAME_BYTES:
             return None
         left_s = min(age + 1, entity.lifetime) - entity.seconds_old(now)
         ready = entity.wire[_READY] = Ready(block, entity.body, now + left_s)

@@ -85,7 +85,7 @@ class Repeating(asyncio.Protocol, ABC):
         guest = self._guest
         if ready is None or ready.size > self._room or not (guest.bucket is None or guest.bucket.take(now)):
             return False
-        answer = b"".join((ready.start, stream, ready.middle, stream, ready.body))
+        answer = ready.on(stream)
         self._last = number
         self._room -= ready.size
         self._idle_since = guest.watched = now  # `deadline` is put off when it has come

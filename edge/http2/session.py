@@ -14,7 +14,7 @@ from headwater.edge.fields import MAX_BODY_BYTES, again, body_too_large
 from headwater.edge.message import Entity
 
 from . import frames
-from .block import TABLE_OFF
+from .block import READY_BYTES, TABLE_OFF
 from .control import Control
 from .fields import Asked, Field, Malformed, Repeat, check_trailers, decoder, read_request, repeat_of
 from .frames import FRAME_BYTES, WINDOW_BYTES, Code, ConnectionFault, StreamFault
@@ -126,7 +126,7 @@ class Session(Control):
         sender = self.sender
         if self.streams or self.going or self.over is not None or self.partial or self._table_off or sender.out:
             return 0
-        return max(0, sender.window) if sender.initial >= FRAME_BYTES else 0
+        return max(0, sender.window) if sender.initial >= READY_BYTES else 0
 
     def _frame(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         if self._block is not None or not self._settled:

@@ -85,6 +85,24 @@ def test_known_requests_whole_and_byte_by_byte_are_the_same() -> None:
     assert written[0] == written[1]
 
 
+@pytest.mark.parametrize("size", [0, 1, 16_383, 16_384, 16_385, 32_768, 60_000, 65_535, 65_536, 200_000])
+def test_every_size_is_sent_as_if_it_was_read(size: int) -> None:
+    came = []
+    for length in (1 << 20, 3):
+        raw = Raw()
+        raw.hello(INITIAL_WINDOW_SIZE=1 << 20).send(frames.window_update(0, 1 << 24))
+        body = stored(raw, "/a", size)
+        for number in range(3, 13, 2):
+            data = repeat(raw, number)
+            for start in range(0, len(data), length):
+                raw.send(data[start : start + length])
+        found = raw.take()
+        assert [body_of(found, number) for number in range(3, 13, 2)] == [body] * 5
+        came.append([(one.kind, one.flags, one.stream, one.payload) for one in found])
+        raw.close()
+    assert came[0] == came[1]
+
+
 @pytest.mark.parametrize("after_s", [0.0, 0.4, 0.69, 0.71, 1.0, 59.7])
 def test_the_age_of_a_known_answer(raw: Raw, after_s: float) -> None:
     raw.hello()
@@ -273,9 +291,10 @@ class Talk:
         self.both = Raw(), Raw()
         self.both[1].connection._repeats = {}  # what is known stays known to the session
         self.number = 7
+        size = dice.choice([1_500, 1_500, 20_000])
         for raw in self.both:
             raw.hello()
-            stored(raw, "/a", 1_500)
+            stored(raw, "/a", size)
             raw.send(raw.headers(3, "/b"))
             raw.answer("/b", b"b" * 200, cache_control="max-age=3")
             for number in (5, 7):
