@@ -29,7 +29,7 @@ from .admin import AdminServer
 from .load import from_handover, handover
 from .loopwatch import LoopWatch
 from .report import Report
-from .running import DRAIN_S, StartError, check_open_files, new_registry, run_role, until, within
+from .running import DRAIN_S, EDGE_YOUNG, StartError, check_open_files, new_registry, run_role, until, within
 from .settings import Settings
 from .statusbook import StatusBook
 from .supervisor import Message
@@ -182,7 +182,7 @@ def serve_member(document: Mapping[str, Any], say: Callable[[Message], None], al
         say({"event": "listening"})
         beating = asyncio.get_running_loop().create_task(_beat(alive), name="signs of life")
         try:
-            await until(stop, drain, member.close)
+            await until(stop, drain, member.close, young=EDGE_YOUNG)
         finally:
             beating.cancel()
 

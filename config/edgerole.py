@@ -12,7 +12,18 @@ from headwater.ingest.encode.capacity import cores
 from . import demo, facts, welcome
 from .admin import AdminServer
 from .loopwatch import LoopWatch
-from .running import DRAIN_S, StartError, bound, check_open_files, new_registry, on_hang_up, run_role, until, within
+from .running import (
+    DRAIN_S,
+    EDGE_YOUNG,
+    StartError,
+    bound,
+    check_open_files,
+    new_registry,
+    on_hang_up,
+    run_role,
+    until,
+    within,
+)
 from .settings import MAX_WORKERS, Settings
 from .statusbook import StatusBook
 
@@ -109,7 +120,7 @@ async def _alone(settings: Settings, stop: asyncio.Event, said: Said | None) -> 
     on_hang_up(stop, role.hang_up)
     await role.start()
     _say(settings, role.listening, said)
-    await until(stop, role.drain, role.close)
+    await until(stop, role.drain, role.close, young=EDGE_YOUNG)
 
 
 async def _crew(settings: Settings, stop: asyncio.Event, said: Said | None, reload: Reload | None) -> None:

@@ -26,6 +26,9 @@ from .settings import Settings
 
 DRAIN_S = 8.0
 """For one step of a drain. Why: with two steps an orchestrator's usual 30 s are never reached."""
+EDGE_YOUNG = 50_000
+"""`young` of an edge. Why: it makes no cycles while all goes well, and some thousand viewers who wait for the next
+playlist are tens of thousands of new objects each time."""
 OTHER_FILES = 400
 """Open files of a process that are no viewers' or publishers': listeners, upstream connections, libraries."""
 
@@ -65,12 +68,18 @@ def run_role(settings: Settings, body: Callable[[asyncio.Event], Awaitable[None]
 
 
 async def until(
-    stop: asyncio.Event, drain: Callable[[], Awaitable[None]], close: Callable[[], Awaitable[None]]
+    stop: asyncio.Event,
+    drain: Callable[[], Awaitable[None]],
+    close: Callable[[], Awaitable[None]],
+    *,
+    young: int | None = None,
 ) -> None:
-    """Serve until `stop`, then drain and close."""
+    """Serve until `stop`, then drain and close. `young`: new objects after which cycles are looked for, if not 700."""
     # What start-up made lives as long as the process: out of the collector's way.
     gc.collect()
     gc.freeze()
+    if young is not None:
+        gc.set_threshold(young, *gc.get_threshold()[1:])
     try:
         await stop.wait()
         log.info("draining")

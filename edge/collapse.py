@@ -50,9 +50,11 @@ class Waiter:
 class Line:
     """Waiters in the order in which they came."""
 
-    __slots__ = ("_tally", "_waiters")
+    __slots__ = ("_tally", "_waiters", "over")
 
     def __init__(self, tally: Tally) -> None:
+        self.over = False
+        """It was emptied: whoever comes now is to look for another one."""
         self._tally = tally
         self._waiters: dict[Waiter, None] = {}
 
@@ -88,6 +90,7 @@ class Line:
         Why a rotation: all are answered one after the other and ask again in that order, so the same viewers would
         be last every time.
         """
+        self.over = True
         waiters = list(self._waiters)
         self._waiters.clear()
         self._tally.held -= len(waiters)
@@ -105,6 +108,7 @@ class Line:
             late.append(waiter)
         for waiter in late:
             self.leave(waiter)
+        self.over = not self._waiters
         return late
 
 

@@ -32,10 +32,11 @@ from .message import Entity, Method, Outcome, Reply, Request, Response, Tally, T
 from .objects import Objects
 from .overrides import Kind, Kinds, Policy
 from .paths import Paths
+from .places import Place
 from .purge import Order, Purged, Purges, Scope, named_by, scope_of, without_token
 from .select import select
 from .store import Store
-from .viewers import Audience
+from .viewers import Audience, Visitor
 
 TICK_S = 0.05
 """How often a shell calls `handle_timeout`: finer than any wait that a viewer could notice."""
@@ -176,21 +177,38 @@ class Core:
         if request.method is Method.OPTIONS:
             self.send(request, reply, PREFLIGHT, Outcome.REJECT, now)
             return None
-        follower = self._followers.get(target.plain)
-        if follower is None and target.plain is not target.path and target.playlist_like:
-            follower = self._followers.get(target.path)
+        follower = self._follower(target)
         if follower is not None:
-            # Hardly ever more than a look-up: each connection is counted once in a turn.
-            visitor = request.visitor
-            if visitor is not None and (
-                visitor.seen.get(follower.key) != self.audience.turn or visitor.agent != request.agent
-            ):
-                self.audience.saw(visitor, request.agent, follower.key)
+            if request.visitor is not None:
+                self.audience.look(request.visitor, request.agent, follower.key)
             return follower.ask(request, reply, target, now)
         if target.path in ("/healthz", "/readyz"):
             self._health(request, reply, target.path, now)
             return None
         return self._objects.ask(request, reply, target, now)
+
+    def _follower(self, target: Target) -> Follower | None:
+        """Of the playlist that is asked for."""
+        follower = self._followers.get(target.plain)
+        if follower is None and target.plain is not target.path and target.playlist_like:
+            follower = self._followers.get(target.path)
+        return follower
+
+    def place(self, request: Request) -> Place | None:
+        """Where `request` waits, for `hold`; None: it does not, or not everybody who sends the same may."""
+        target = self._targets.get(request.target)
+        if self.gate is not None or request.loop or target is None or isinstance(target, BadTarget):
+            return None
+        follower = self._follower(target)
+        return follower.place(request, target.directives) if follower is not None else None
+
+    def hold(self, place: Place, visitor: Visitor | None, reply: Reply, now: float) -> Ticket | None:
+        """As `handle`, for a request that is the same as the one at `place`; None: it has to be handled."""
+        if place.over or self.gate is not None or self.tally.held >= self._limits.held:
+            return None
+        if visitor is not None:
+            self.audience.look(visitor, place.request.agent, place.follower.key)
+        return place.join(reply, now)
 
     def stored(self, key: str, now: float) -> Entity | None:
         """What a plain request for the path `key` is answered with from the store; None: it has to be handled."""

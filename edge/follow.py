@@ -31,6 +31,7 @@ from .message import (
     UpstreamAnswer,
     UpstreamRequest,
 )
+from .places import Place
 from .scout import Scout
 from .succession import Succession
 from .version import Version, cache_control, followable, read_playlist
@@ -86,14 +87,13 @@ class Follower:
         self._lines: dict[Directives, Line] = {}
         self._window = LiveWindow(key, host)
         self._cancel: Cancel | None = None
-        self._failures = 0
+        self._failures = self._wakes = 0
         self.lost = False
         self._retry_at = 0.0
         self._asked_at = answer.at
         self._behind_since: float | None = None
         self._anew = False
         """What is known was purged: the next answer counts, also when it says other things at the same position."""
-        self._wakes = 0
         self._last = answer
         self.last_wanted = answer.at
         self._learn(answer, blocking=False)
@@ -138,6 +138,13 @@ class Follower:
             case Reject():
                 self._refuse(request, reply, decision, now)
                 return None
+
+    def place(self, request: Request, ask: Directives | Reject) -> Place | None:
+        """Where `request` waits, for others that are the same; None: it does not wait."""
+        if isinstance(ask, Reject) or (line := self._lines.get(ask)) is None:
+            return None
+        wait = self.version.decide(ask)
+        return Place(self, line, request, wait.timeout_s) if isinstance(wait, Wait) else None
 
     def _serve(self, request: Request, reply: Reply, serve: Serve, ask: Directives, now: float) -> None:
         version = self.version
@@ -370,9 +377,8 @@ class Follower:
 
     def take_waiters(self) -> list[Waiter]:
         """Everybody who still waits, out of their lines."""
-        lines = list(self._lines.values())
-        self._lines.clear()
-        return [waiter for line in lines for waiter in line.take()]
+        lines, self._lines = self._lines, {}
+        return [waiter for line in lines.values() for waiter in line.take()]
 
     # -- what the playlist says
 

@@ -9,7 +9,6 @@ RFC 9110 and RFC 9112. What two servers could frame differently is refused with 
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from dataclasses import replace
 
@@ -24,8 +23,8 @@ from .heads import Head, Refusal
 from .listener import NEVER, Limits, Shared
 from .message import Entity, Outcome, Request, Response, Ticket
 from .parse import Parser
-from .repeats import Repeat, form_of
-from .wire import JOIN_LIMIT, Wire
+from .repeats import Held, Repeat, form_of
+from .wire import JOIN_LIMIT
 
 LINGER_S = 2.0
 """After a refusal, how long the rest of what the peer sends is read and dropped. Why: closing with unread bytes
@@ -88,7 +87,11 @@ class Connection(Arrival):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of requests."""
-        if (known := self._shared.repeats.get(data)) is not None and self._repeat(known):
+        repeats = self._shared.repeats
+        if (known := repeats.get(data)) is not None:
+            if self._repeat(known):
+                return
+        elif (held := repeats.held(data)) is not None and self._hold(held):
             return
         if self._deaf:
             return
@@ -100,12 +103,34 @@ class Connection(Arrival):
         if data:
             self._feed(data)
 
+    def _lone(self) -> Caller | None:
+        """Who sent the request that comes now; None: something is before it, or it may be of somebody else."""
+        caller = self._caller
+        if self._current is not None or self._queue or self._deaf or self.stalled or self._parser.in_request:
+            return None
+        return caller if caller and not caller.proxies and self._header is None and not self._shared.draining else None
+
+    def _hold(self, held: Held) -> bool:
+        """Let it wait where the same bytes wait; False: it has to be read as if it were new."""
+        caller, now = self._lone(), self._shared.clock()
+        if caller is None or self._shared.guard.strained:
+            return False
+        guest = caller.guest
+        if guest.bucket is not None and not guest.bucket.has(now):
+            return False
+        ticket = self._core.hold(held.place, caller.visitor, self.reply, now)
+        if ticket is None:
+            return False
+        if guest.bucket is not None:
+            guest.bucket.take(now)
+        self._current, self._ticket = held.head, ticket
+        self._guest, self._asked, self.deadline = guest, now, NEVER
+        return True
+
     def _repeat(self, known: Repeat) -> bool:
         """Answer what was asked before, byte for byte; False: it has to be read as if it were new."""
-        caller, shared, transport = self._caller, self._shared, self._transport
-        if self._current is not None or self._queue or self._deaf or self.stalled or self._parser.in_request:
-            return False
-        if caller is None or caller.proxies or self._header is not None or transport is None or shared.draining:
+        caller, shared, transport = self._lone(), self._shared, self._transport
+        if caller is None or transport is None:
             return False
         now = shared.clock()
         form = form_of(self._core.stored(known.key, now), gzip=known.head.request.gzip)
@@ -120,7 +145,7 @@ class Connection(Arrival):
         tally.requests[_HIT] += 1
         head = shared.wire.hit(form, form.age_at(now))
         tally.bytes_sent += len(head) + len(form.body)
-        _write(shared.wire, transport, head, form.body)
+        shared.wire.write(transport, head, form.body)
         self._go_on()
         return True
 
@@ -234,6 +259,8 @@ class Connection(Arrival):
         if ticket is not None:
             self._ticket = ticket
             self.deadline = NEVER
+            if isinstance(self._current, Head):
+                self._shared.repeats.learn_place(self._current, self._core.place)
 
     def _reject(self, entity: Entity) -> None:
         """Whoever asks has had enough."""
@@ -278,7 +305,7 @@ class Connection(Arrival):
         self._current = None
         usual = keep_alive and not item.http10 and not item.bodiless and len(entity.body) <= JOIN_LIMIT
         if usual and response.outcome is Outcome.JOIN:
-            data = _rendered(shared.wire, response)
+            data = shared.wire.rendered(response)
             self._core.tally.bytes_sent += len(data)
             transport.write(data)
             self._go_on()
@@ -288,7 +315,7 @@ class Connection(Arrival):
         self._core.tally.bytes_sent += len(head) + len(body)
         if response.outcome is Outcome.HIT and isinstance(item, Head) and item.raw is not None:
             shared.repeats.learn(item, response)
-        _write(shared.wire, transport, head, body)
+        shared.wire.write(transport, head, body)
         if not keep_alive:
             self._end(lingering=item.linger if isinstance(item, Refusal) else entity.status == 400)
             return
@@ -371,20 +398,3 @@ class Connection(Arrival):
         """End now, whatever is owed."""
         if self._transport is not None:
             self._transport.abort()
-
-
-def _rendered(wire: Wire, response: Response) -> bytes:
-    """Head and body for a connection that goes on, made once for all who get this answer."""
-    if response.rendered is None or response.rendered[0] is not wire:
-        head = wire.head(response, keep_alive=True, http10=False)
-        response.rendered = wire, b"".join((head, response.entity.body))
-    return response.rendered[1]
-
-
-def _write(wire: Wire, transport: asyncio.Transport, head: bytes, body: bytes | memoryview) -> None:
-    if len(body) > JOIN_LIMIT:
-        transport.writelines((head, body))
-    elif isinstance(body, bytes):
-        transport.write(wire.joined(head, body))
-    else:  # a range: each who asks has a view of its own
-        transport.write(head + body)

@@ -125,6 +125,11 @@ class Audience:
     def __len__(self) -> int:
         return len(self._rooms)
 
+    def look(self, visitor: Visitor, agent: bytes, playlist: str) -> None:
+        """A playlist request of a connection. Hardly ever more than a look-up: it is counted once in a turn."""
+        if visitor.seen.get(playlist) != self.turn or visitor.agent != agent:
+            self.saw(visitor, agent, playlist)
+
     def saw(self, visitor: Visitor, agent: bytes, playlist: str) -> None:
         """A playlist request of a connection that was not counted for it in this turn."""
         if visitor.agent != agent:

@@ -5,6 +5,7 @@ A head is rendered once per entity and kind of answer; per request only Age (and
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -73,6 +74,22 @@ class Wire:
         data = head + body
         self._joined[id(body)] = head, body, data
         return data
+
+    def rendered(self, response: Response) -> bytes:
+        """Head and body for a connection that goes on, made once for all who get this answer."""
+        if response.rendered is None or response.rendered[0] is not self:
+            head = self.head(response, keep_alive=True, http10=False)
+            response.rendered = self, b"".join((head, response.entity.body))
+        return response.rendered[1]
+
+    def write(self, transport: asyncio.WriteTransport, head: bytes, body: bytes | memoryview) -> None:
+        """An answer, in as few pieces as is worth it."""
+        if len(body) > JOIN_LIMIT:
+            transport.writelines((head, body))
+        elif isinstance(body, bytes):
+            transport.write(self.joined(head, body))
+        else:  # a range: each who asks has a view of its own
+            transport.write(head + body)
 
     def _known(self, response: Response) -> bytes:
         entity = response.entity
