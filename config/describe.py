@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import enum
+import functools
 import json
 import tomllib
 import types
@@ -84,6 +85,7 @@ class Loaded:
         return self.sources.get(key, "default")
 
 
+@functools.cache
 def tables() -> tuple[Table, ...]:
     """Every table in the order of the tree; the members of a list of tables come as `ingest.publish[]`, and lists and
     tables in them as `ingest.encode.stream[].rungs[]`."""

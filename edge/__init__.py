@@ -17,8 +17,8 @@ comes: joined, bounded, resumed), fills (all of them), version, livewindow and f
 On disk: diskformat (one object as a file), diskindex (which there are), diskfirst (the disk before the upstream).
 Before look-up: tokens and jwts (playback tokens), gate (takes them off requests and judges them).
 Before requests: addresses, proxyproto and forwarded (whose connection it is), caller, guard (limits, who is kept),
-fields and asking (what both front ends have in common), heads (what an HTTP/1 connection answers), repeats (what is
-asked for by its path alone, and answered in a shorter way).
+fields and asking (what both front ends have in common), heads (what an HTTP/1 connection answers), repeats and places
+(what comes again byte for byte, and is answered or held in a shorter way).
 At the start: unusable (what a setting names and cannot be used).
 Several upstreams: tiers (choice, failover, second requests), homes and rendezvous (where a stream lives), member
 and breaker (health of one), lineage, learn and paths (whose playlist names what), succession, join and scout (whose
