@@ -86,7 +86,7 @@ class Fields(Protocol):
 class Ready:
     """A plain hit, whole, but for the stream's number."""
 
-    __slots__ = ("_data", "_middle", "_more", "_start", "size", "until")
+    __slots__ = ("__weakref__", "_data", "_middle", "_more", "_start", "size", "until")
 
     def __init__(self, block: bytes, body: bytes | memoryview, until: float) -> None:
         self.size = len(body)

@@ -168,9 +168,14 @@ class Repeat:
         self.key = key
         self.gzip = gzip
         """It may be answered with that."""
-        self.ready: Ready | None = None
+        self.ready: Callable[[], Ready | None] = _nothing
+        """How it was answered last. A weak reference: what the store forgets is not kept here."""
         self.mark: object = None
-        """How it was answered last, and the edition of the store that was."""
+        """The edition of the store that was."""
+
+
+def _nothing() -> None:
+    """It was not answered yet."""
 
 
 @lru_cache(MAX_REPEATS)

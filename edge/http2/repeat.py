@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from weakref import ref
 
 from headwater.edge.caller import Caller
 from headwater.edge.core import Core
@@ -79,7 +80,7 @@ class Repeating(asyncio.Protocol, ABC):
         if shared.draining or shared.guard.strained:
             return False
         now = shared.clock()
-        ready = repeat.ready
+        ready = repeat.ready()
         if ready is None or now >= ready.until or repeat.mark is not self._edition.mark:
             ready = self._look(repeat, now)
         guest = self._guest
@@ -99,9 +100,10 @@ class Repeating(asyncio.Protocol, ABC):
     def _look(self, repeat: Repeat, now: float) -> Ready | None:
         """What of the store answers it; None: nothing does that can be sent without more ado."""
         entity = form_of(self._core.stored(repeat.key, now), gzip=repeat.gzip)
-        repeat.ready = self._blocks.ready(entity, now) if entity is not None else None
-        repeat.mark = self._edition.mark
-        return repeat.ready
+        ready = self._blocks.ready(entity, now) if entity is not None else None
+        if ready is not None:
+            repeat.ready, repeat.mark = ref(ready), self._edition.mark
+        return ready
 
     def _arm(self) -> None:
         """The session has nothing more to do: from here on its answers may be repeated."""

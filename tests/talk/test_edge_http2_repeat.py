@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from tests.h2_raw_kit import GET, Frame, Raw, body_of, ended, kinds, over, store
 from tests.profile import DEEP
 
 from headwater.edge.http2 import frames
+from headwater.edge.http2.block import Ready
 from headwater.edge.http2.frames import Code, frame
 from headwater.edge.message import Outcome
 from headwater.edge.purge import Order, What
@@ -224,6 +226,17 @@ def test_a_purge_is_obeyed_at_once(raw: Raw, soft: bool) -> None:
     assert [one.target for one, _ in raw.script.pending] == ["/a"]
     raw.answer("/a", b"new")
     assert body_of(raw.take(), 11) == b"new"
+
+
+def test_what_was_purged_is_kept_by_nobody(raw: Raw) -> None:
+    known(raw, 20_000)
+    entity = raw.core.store.get("/a")
+    assert entity is not None
+    kept = [weakref.ref(one) for one in entity.wire.values() if isinstance(one, Ready)]
+    assert [one() is not None for one in kept] == [True]
+    del entity
+    raw.core.purge(Order(What.URL, "/a"), raw.now)
+    assert kept[0]() is None
 
 
 def test_what_was_confirmed_has_its_new_age(raw: Raw) -> None:
