@@ -285,7 +285,6 @@ class Core:
             )
             self.paths.beside(key, [at for report in model.reports if (at := resolve(key, report.uri)) is not None])
             self._followers[key] = follower
-            self.edition.change()
             self.store.remove(key)
             follower.start(answer.at)
             if flight.void:

@@ -328,7 +328,6 @@ class Objects:
         whole = confirmed(stored, answer)
         _, life = self.judge.life(flight.key, 200, whole, model_of(flight.key, whole))
         stored.surrogate = answer.get("surrogate-control") or stored.surrogate
-        self.store.edition.change()
         stored.received, stored.age = answer.at, upstream_age(answer)
         stored.headers, stored.gzip, stored.wire = freshened(stored, answer), None, {}
         self.store.weigh(flight.key, stored)

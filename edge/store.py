@@ -33,7 +33,7 @@ OFTEN_SHARE = 0.8
 
 
 class Edition:
-    """Of what is stored. `mark` is another object as soon as something is not answered any more with what it was."""
+    """Of what is stored. `mark` is another object as soon as something is gone, or stale before its time."""
 
     __slots__ = ("mark",)
 
@@ -41,7 +41,7 @@ class Edition:
         self.mark = object()
 
     def change(self) -> None:
-        """Something is gone, or has another age or lifetime, or is not answered from the store any more."""
+        """What was found out about any key is to be found out anew."""
         self.mark = object()
 
 

@@ -13,7 +13,7 @@ from tests.h2_raw_kit import GET, Frame, Raw, body_of, ended, kinds, over, store
 from tests.profile import DEEP
 
 from headwater.edge.http2 import frames
-from headwater.edge.http2.block import Ready
+from headwater.edge.http2.block import TABLE_OFF, Ready
 from headwater.edge.http2.frames import Code, frame
 from headwater.edge.message import Outcome
 from headwater.edge.purge import Order, What
@@ -216,13 +216,69 @@ def test_a_known_request_after_goaway(raw: Raw) -> None:
     raw.take()
 
 
+def test_a_known_request_as_the_content_of_another_frame(raw: Raw) -> None:
+    known(raw)
+    inside = repeat(raw, 9)
+    raw.send(frame(0x99, 0, 0, inside)[: frames.HEAD_BYTES])
+    raw.send(inside)
+    assert raw.take() == [], "what is not known is ignored"
+    raw.send(repeat(raw, 9))
+    assert ended(raw.take()) == [9]
+
+
+def test_a_table_that_is_given_up_is_said_first(raw: Raw) -> None:
+    known(raw)
+    raw.send(frames.settings({frames.HEADER_TABLE_SIZE: 0}))
+    raw.take()
+    raw.send(repeat(raw, 9))
+    assert raw.take()[0].payload[:1] == TABLE_OFF
+    raw.send(repeat(raw, 11))
+    assert raw.take()[0].payload[:1] != TABLE_OFF
+
+
+def test_while_the_server_is_retired_it_is_the_last_one(raw: Raw) -> None:
+    known(raw)
+    raw.shared.draining = True
+    raw.send(repeat(raw, 9))
+    found = raw.take()
+    assert ended(found) == [9]
+    assert frames.GOAWAY in kinds(found)
+
+
+def test_under_strain_newcomers_are_shed(raw: Raw) -> None:
+    known(raw)
+    raw.now += 100
+    raw.shared.guard.shedding = raw.shared.guard.strained = True
+    raw.send(repeat(raw, 9))
+    assert raw.fields(raw.take()[0])[":status"] == "503"
+
+
+def test_who_repeats_is_watching(raw: Raw) -> None:
+    known(raw)
+    raw.now += 100
+    raw.send(repeat(raw, 9))
+    assert raw.shared.guard.watches(raw.connection._guest, raw.now)
+
+
+def test_a_proxys_connection_is_read(raw: Raw) -> None:
+    assert raw.connection._caller is not None
+    raw.connection._caller.proxies = True
+    known(raw)
+    before = raw.connection._session.reader.frames
+    raw.send(repeat(raw, 9))
+    assert ended(raw.take()) == [9]
+    assert raw.connection._session.reader.frames == before + 1
+
+
 @pytest.mark.parametrize("soft", [False, True])
 def test_a_purge_is_obeyed_at_once(raw: Raw, soft: bool) -> None:
     known(raw)
     raw.send(repeat(raw, 9))
     assert ended(raw.take()) == [9]
+    kept = raw.core.store.get("/a")
     raw.core.purge(Order(What.URL, "/a", soft=soft), raw.now)
     raw.send(repeat(raw, 11))
+    assert kept is not None, "somebody still reads it"
     assert [one.target for one, _ in raw.script.pending] == ["/a"]
     raw.answer("/a", b"new")
     assert body_of(raw.take(), 11) == b"new"
@@ -400,6 +456,12 @@ def test_it_is_all_the_same_as_if_it_was_read() -> None:
         assert quick.core.tally.requests == slow.core.tally.requests, seed
         assert quick.core.tally.bytes_sent == slow.core.tally.bytes_sent, seed
         assert quick.refused == slow.refused, seed
+        states = []
+        for raw in talk.both:
+            raw.connection._settle()
+            sender = raw.connection._session.sender
+            states.append((sender.window, sender.sent, raw.connection._written, raw.connection._session.last))
+        assert states[0] == states[1], seed
         answered += slow.core.tally.requests[Outcome.HIT]
         spared += slow.connection._session.reader.frames - quick.connection._session.reader.frames
         for raw in talk.both:

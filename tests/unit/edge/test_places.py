@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.edge_kit import LiveStream, Viewer
 from tests.h1_raw_kit import LIMITS, Peer, Raw
 from tests.profile import DEEP
 
+from headwater.config.settings_viewers import Proxy
 from headwater.edge.gate import Gate
+from headwater.edge.listener import NEVER
 from headwater.edge.message import Outcome
 from headwater.edge.parse import Parser
 
@@ -28,8 +31,8 @@ def blocking(stream: LiveStream, ahead: int = 0, agent: str = "p", *more: str) -
 class Held(Raw):
     """A listener whose edge follows a stream."""
 
-    def __init__(self) -> None:
-        super().__init__(limits=replace(LIMITS, connections=200), requests_per_s_per_address=5)
+    def __init__(self, **guard: Any) -> None:
+        super().__init__(limits=replace(LIMITS, connections=200), requests_per_s_per_address=5, **guard)
         self.stream = LiveStream()
         self.viewers: list[Peer] = []
         first = self.connect()
@@ -146,6 +149,45 @@ def test_an_address_that_had_enough_is_refused(raw: Held) -> None:
         raw.come(request)
     peers = [raw.connect("192.0.2.1") for _ in range(7)]  # each has one of the ten, too
     assert [peer.send(request)[:12] for peer in peers] == [b""] * 3 + [b"HTTP/1.1 429"] * 4
+
+
+def test_under_strain_newcomers_are_shed(raw: Held) -> None:
+    request = blocking(raw.stream)
+    for _ in range(3):
+        raw.come(request)
+    raw.shared.guard.shedding = raw.shared.guard.strained = True
+    assert b"HTTP/1.1 503" in raw.connect("192.0.2.1").send(request)
+
+
+def test_who_asks_through_a_proxy_has_the_limits_of_whoever_it_is() -> None:
+    raw = Held(proxy=Proxy(trusted=("192.0.2.0/24",), forwarded="x-forwarded-for"))
+    request = blocking(raw.stream, 0, "p", "X-Forwarded-For: 198.51.100.1")
+    for _ in range(3):
+        raw.come(request, "192.0.2.1")
+    assert b"HTTP/1.1 429" in {raw.connect("192.0.2.1").send(request)[:12] for _ in range(12)}
+    raw.close()
+
+
+def test_who_waits_is_not_idle(raw: Held) -> None:
+    request = blocking(raw.stream)
+    assert {raw.come(request).connection.deadline for _ in range(4)} == {NEVER}
+
+
+def test_the_stream_is_followed_as_long_as_somebody_came(raw: Held) -> None:
+    request = blocking(raw.stream)
+    for _ in range(3):
+        raw.come(request)
+    raw.now += 10
+    raw.come(request)
+    for peer in raw.viewers:
+        peer.connection.connection_lost(None)
+    for _ in range(29):
+        raw.now += 1
+        raw.core.handle_timeout(raw.now)
+    assert raw.core.followers == 1
+    raw.now += 2
+    raw.core.handle_timeout(raw.now)
+    assert raw.core.followers == 0
 
 
 def test_a_gate_is_not_passed_by(raw: Held) -> None:
