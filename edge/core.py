@@ -245,10 +245,15 @@ class Core:
 
     def send_all(self, waiters: Iterable[Waiter], entity: Entity, outcome: Outcome, now: float) -> None:
         """Answer many viewers, each with the right form of `entity`."""
-        answers = Answers(entity, now)
+        answers, count = Answers(entity, now), 0
+        request: Request | None = None
         for waiter in waiters:
-            self.tally.requests[outcome] += 1
-            waiter.reply(answers.of(select(waiter.request, entity), outcome))
+            if waiter.request is not request:  # most have one between them (`places`)
+                request = waiter.request
+                answer = answers.of(select(request, entity), outcome)
+            waiter.reply(answer)
+            count += 1
+        self.tally.requests[outcome] += count
 
     def room(self) -> bool:
         """Whether one more viewer may wait; a refusal is counted."""

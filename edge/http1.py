@@ -30,7 +30,7 @@ LINGER_S = 2.0
 """After a refusal, how long the rest of what the peer sends is read and dropped. Why: closing with unread bytes
 makes the kernel reset the connection, and the peer never sees the answer."""
 
-_HIT = Outcome.HIT  # to look it up in an Enum takes as long as to count it
+_HIT, _JOIN = Outcome.HIT, Outcome.JOIN  # to look one up in an Enum takes as long as to count it
 
 
 class Connection(Arrival):
@@ -304,7 +304,7 @@ class Connection(Arrival):
             return
         self._current = None
         usual = keep_alive and not item.http10 and not item.bodiless and len(entity.body) <= JOIN_LIMIT
-        if usual and response.outcome is Outcome.JOIN:
+        if usual and response.outcome is _JOIN:
             data = shared.wire.rendered(response)
             self._core.tally.bytes_sent += len(data)
             transport.write(data)
@@ -313,7 +313,7 @@ class Connection(Arrival):
         head = shared.wire.head(response, keep_alive=keep_alive, http10=item.http10)
         body = b"" if item.bodiless else entity.body
         self._core.tally.bytes_sent += len(head) + len(body)
-        if response.outcome is Outcome.HIT and isinstance(item, Head) and item.raw is not None:
+        if response.outcome is _HIT and isinstance(item, Head) and item.raw is not None:
             shared.repeats.learn(item, response)
         shared.wire.write(transport, head, body)
         if not keep_alive:
