@@ -105,12 +105,16 @@ class Homes:
         self._homes[stream] = _Home(member, now, before.joins if before is not None else {})
         self._frozen.pop((stream, member.index), None)
 
-    def joined(self, stream: str, member: Member, at: Join | None) -> None:
-        """Viewers of `stream`, whose home `member` is, get its presentation like this."""
+    def joined(self, stream: str, member: Member, at: Join | None, *, changed: bool) -> None:
+        """Viewers of `stream`, whose home `member` is, get its presentation like this. `changed`: it is another one
+        than before, so how they were joined to what they left means nothing any more."""
+        joins = self._homes[stream].joins
+        if changed:
+            joins.clear()
         if at is None:
-            self._homes[stream].joins.pop(member.index, None)
+            joins.pop(member.index, None)
         else:
-            self._homes[stream].joins[member.index] = at
+            joins[member.index] = at
 
     def join_of(self, stream: str, member: Member) -> Join | None:
         """How viewers were joined to the presentation of `stream` at `member`."""

@@ -347,7 +347,7 @@ class Tiers:
         member.counts.taken_over_changed += changed
         stream = self._lineage.stream_of(key)
         self._homes.settle(stream, member, now)
-        self._homes.joined(stream, member, at)
+        self._homes.joined(stream, member, at, changed=changed)
         if changed:
             self._give_up(stream, member)
         self.notices.append(Notice("stream-taken-over-changed" if changed else "stream-taken-over", source, key))

@@ -72,11 +72,11 @@ def test_idle_streams_are_forgotten_with_their_joins() -> None:
     some = members("ab")
     homes = homes_of(some)
     home = homes.order("/s/", NOW, siblings=True)[0]
-    homes.joined("/s/", home, Join(5))
+    homes.joined("/s/", home, Join(5), changed=True)
     assert homes.join_of("/s/", home) == Join(5)
-    homes.joined("/s/", home, None)
+    homes.joined("/s/", home, None, changed=False)
     assert homes.join_of("/s/", home) is None
-    homes.joined("/s/", home, Join(6))
+    homes.joined("/s/", home, Join(6), changed=True)
     homes.expire(NOW + IDLE_S + 0.1)
     assert home.streams == 0
     assert homes.join_of("/s/", home) is None

@@ -257,3 +257,13 @@ def test_all_renditions_are_joined_as_the_first_one_was() -> None:
     assert (choice.join_of(AUDIO, "a"), choice.join_of("/live/y/v/index.m3u8", "b")) == (None, None)
     choice.taken_over(LIST, "b", 101.0, None, changed=False)
     assert choice.join_of(AUDIO, "b") is None
+
+
+def test_who_comes_back_to_an_upstream_is_joined_anew() -> None:
+    choice: Paths = tiers()
+    choice.leads_to(MAIN, [LIST, AUDIO])
+    choice.taken_over(LIST, "b", 100.0, Join(8, 100, 1), changed=True)
+    choice.taken_over(AUDIO, "b", 100.0, Join(9, 100, 1), changed=True)
+    choice.taken_over(LIST, "a", 130.0, Join(200, 0, 2), changed=True)
+    assert choice.join_of(AUDIO, "b") is None, "its numbers have gone on since"
+    assert choice.join_of(AUDIO, "a") == Join(200, 0, 2)
