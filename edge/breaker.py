@@ -13,8 +13,9 @@ MOST_OPEN_S = 30.0
 """Longest time without a trial. Why: an upstream that is back is used again within half a minute."""
 TRIAL_S = 10.0
 """How long a trial may take before another one is let through: it may be a request that is held."""
-
-
+AT_ONCE_S = 0.25
+"""Failures within this time count as one. Why: a shield whose origin dies fails all that it had asked there, parts of
+each stream, and has the next origin's a moment later. Who gives it up for that changes the presentation twice."""
 IDLE_PROBES = 3
 """Answered in a row, with no request under way that would tell more. Why: an upstream that is back while all streams
 live elsewhere is a spare one. When it is needed, all their requests come at once and have to find it whole: with one
@@ -38,6 +39,7 @@ class Breaker:
         self._first_s = open_s
         self._open_s = open_s
         self._failures = 0
+        self._failed_at = -AT_ONCE_S
         self._until = 0.0
         self._trial_until = 0.0
         self._probes = 0
@@ -68,7 +70,9 @@ class Breaker:
 
     def failed(self, now: float, *, absent: bool = False) -> None:
         """A request failed; `absent`: nobody listens there."""
-        self._failures += 1
+        if now - self._failed_at >= AT_ONCE_S:
+            self._failures += 1
+            self._failed_at = now
         if self.state is BreakerState.OPEN:
             return
         if self.state is BreakerState.HALF_OPEN:

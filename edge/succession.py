@@ -76,27 +76,35 @@ class Succession:
 
         `shown` is what viewers have now.
         """
+        same = answer.source == self.source or same_names(self.model, model)
+        alike = self._alike(answer.source, model, shown, same=same)
         if answer.source != self.source:
-            if same_names(self.model, model):
+            if same and alike is None:
                 self._paths.taken_over(self._key, answer.source, answer.at, self._join, changed=False)
-            elif self._paths.gone(self._key, self.source, answer.at):
-                self._join = self._joined(answer.source, model, shown)
+            elif same or self._paths.gone(self._key, self.source, answer.at):
+                self._join = alike or join(shown, model)
                 self._paths.taken_over(self._key, answer.source, answer.at, self._join, changed=True)
             else:
                 return False
+        elif alike is not None:
+            self._join = alike
         elif self._join is not None and model.last_msn + MOST_BACK < self._join.first:
             self._join = join(shown, model)  # that upstream itself started again
         self.source, self.model = answer.source, model
         return True
 
-    def _joined(self, source: str, model: MediaPlaylist, shown: MediaPlaylist) -> Join:
-        """As the stream's other renditions were joined, if they were: they have the same numbers (rule 180)."""
-        before = self._paths.join_of(self._key, source)
-        if before is not None:
-            first = max(before.first, last_shown(shown) + 1 - before.shift)
-            if abs(model.last_msn - first) <= MOST_BACK:
-                return replace(before, first=first)
-        return join(shown, model)
+    def _alike(self, source: str, model: MediaPlaylist, shown: MediaPlaylist, *, same: bool) -> Join | None:
+        """How to follow the stream's other renditions, which were joined to `source`: with the same numbers and the
+        same discontinuities (rule 180), also where the names of this one are the `same` at both. The ticks of sound are
+        coarser than those of pictures, and players wait for ever for sound that goes on where the picture does not.
+
+        None: they were not, this one is joined as they are, or it is too far from them.
+        """
+        there, ours = self._paths.join_of(self._key, source), self._join
+        if there is None or (same and ours is not None and (ours.shift, ours.turns) == (there.shift, there.turns)):
+            return None
+        first = max(there.first, last_shown(shown) + 1 - there.shift)
+        return replace(there, first=first) if abs(model.last_msn - first) <= MOST_BACK else None
 
     def compare(self, source: str, model: MediaPlaylist) -> bool:
         """What another upstream has while ours is overdue: True when it has the same presentation and more of it."""

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from headwater.edge.breaker import IDLE_PROBES, MOST_OPEN_S, TRIAL_S, Breaker, BreakerState
+from headwater.edge.breaker import AT_ONCE_S, IDLE_PROBES, MOST_OPEN_S, TRIAL_S, Breaker, BreakerState
 
 
 def opened(now: float = 100.0) -> Breaker:
     breaker = Breaker(3, 2.0)
-    for _ in range(3):
-        breaker.failed(now)
+    for before in (2, 1, 0):
+        breaker.failed(now - before * AT_ONCE_S)
     assert breaker.state is BreakerState.OPEN
     return breaker
 
 
 def test_it_opens_after_failures_in_a_row_only() -> None:
     breaker = Breaker(3, 2.0)
-    for _ in range(5):
-        breaker.failed(100.0)
-        breaker.failed(100.0)
+    for number in range(5):
+        breaker.failed(100.0 + number)
+        breaker.failed(100.5 + number)
         assert not breaker.succeeded()
-    assert breaker.allows(100.0)
+    assert breaker.allows(106.0)
     assert breaker.state is BreakerState.CLOSED
+
+
+def test_failures_that_come_together_are_one() -> None:
+    breaker = Breaker(3, 2.0)
+    for _ in range(50):
+        breaker.failed(100.0)
+    breaker.failed(100.0 + AT_ONCE_S)
+    assert breaker.allows(100.5)
+    breaker.failed(100.0 + 2 * AT_ONCE_S)
+    assert not breaker.allows(100.5)
 
 
 def test_one_refused_connection_is_enough() -> None:
@@ -105,7 +115,7 @@ def test_probes_do_not_close_it_while_requests_tell_more() -> None:
     # It answers probes and fails requests: the time without them grows all the same.
     for number in range(IDLE_PROBES):
         breaker.probed(111.0 + 2 * number)
-    for _ in range(3):
-        breaker.failed(116.0)
+    for before in (2, 1, 0):
+        breaker.failed(116.0 - before * AT_ONCE_S)
     assert not breaker.allows(116.0 + 3.9)
     assert breaker.allows(116.0 + 4.0)
