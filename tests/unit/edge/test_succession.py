@@ -109,6 +109,63 @@ def test_a_rendition_that_is_a_segment_ahead_is_joined_alike() -> None:
     assert one[0].segments == two[0].segments != ()
 
 
+def sound() -> tuple[Paths, Succession, LiveStream, Join]:
+    """A rendition with the same names at both upstreams, and how the picture would be joined to the second one."""
+    stream = LiveStream()
+    paths, succession = followed(stream)
+    stream.step()
+    return paths, succession, stream, Join(stream.model.last_msn, 3, 1)
+
+
+def test_a_rendition_that_has_the_same_names_there_is_joined_as_the_others() -> None:
+    paths, succession, stream, picture = sound()
+    shown = succession.model
+    paths.at = picture
+    assert succession.accepts(answer(stream, "b"), stream.model, shown)
+    assert paths.taken == [("b", True)]
+    seen = succession.visible(answer(stream, "b"))
+    assert seen is not None
+    assert seen[0].position.order > shown.position.order
+    assert seen[0].segments[0].discontinuity
+    assert {segment.msn - picture.shift for segment in seen[0].segments} <= {one.msn for one in stream.model.segments}
+
+
+def test_and_also_when_it_was_there_before_them() -> None:
+    paths, succession, stream, picture = sound()
+    assert succession.accepts(answer(stream, "b"), stream.model, succession.model)
+    assert paths.taken == [("b", False)]
+    shown = succession.visible(answer(stream, "b"))
+    assert shown is not None
+    paths.at = picture
+    stream.step()
+    assert succession.accepts(answer(stream, "b"), stream.model, shown[0])
+    seen = succession.visible(answer(stream, "b"))
+    assert seen is not None
+    assert seen[0].media_sequence > shown[0].last_msn
+    stream.step()
+    assert succession.accepts(answer(stream, "b"), stream.model, seen[0])
+    later = succession.visible(answer(stream, "b"))
+    assert later is not None
+    assert later[0].media_sequence == seen[0].media_sequence, "once"
+    assert paths.taken == [("b", False)]
+
+
+def test_what_was_joined_as_the_others_goes_on_at_whoever_has_the_same() -> None:
+    paths, succession, stream, picture = sound()
+    paths.at = picture
+    assert succession.accepts(answer(stream, "b"), stream.model, succession.model)
+    stream.step()
+    assert succession.accepts(answer(stream, "c"), stream.model, succession.model)
+    assert paths.taken == [("b", True), ("c", False)]
+
+
+def test_others_that_are_far_away_are_not_followed() -> None:
+    paths, succession, stream, picture = sound()
+    paths.at = dataclasses.replace(picture, first=picture.first + 50)
+    assert succession.accepts(answer(stream, "b"), stream.model, succession.model)
+    assert paths.taken == [("b", False)]
+
+
 def test_what_is_followed_alone_is_passed_on_as_it_came() -> None:
     stream = LiveStream()
     _, succession = followed(stream)
