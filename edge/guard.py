@@ -45,7 +45,7 @@ class Bucket:
 
     def take(self, now: float, *, debt: bool = False) -> bool:
         """Take one. False: there is none, or with `debt`: as many as fit in are owed already."""
-        tokens = min(self._burst, self._tokens + (now - self._at) * self._per_s)
+        tokens = self._there(now)
         self._at = now
         taken = tokens >= (1.0 - self._burst if debt else 1.0)
         self._tokens = tokens - 1.0 if taken else tokens

@@ -130,7 +130,7 @@ class Entity:
 
     def fresh_at(self, now: float) -> bool:
         """Whether it may be served without asking the upstream."""
-        return self.age + now - self.received < self.lifetime
+        return self.seconds_old(now) < self.lifetime
 
 
 @dataclass(slots=True)

@@ -130,35 +130,25 @@ class Connection(Repeating):
                 stream.ticket = ticket
 
     def plain(self, number: int, asked: Asked) -> bool:
-        """A request for a path: answered here if that is in the store, and nothing is before the answer."""
-        now, sender = self._shared.clock(), self._session.sender
-        entity = self._known(asked, now)
+        """A request for a path: answered here if that is in the store, nothing is before the answer, and whoever asks
+        may have it without being looked at."""
+        caller, shared, sender = self._caller, self._shared, self._session.sender
+        if caller is None or caller.proxies or asked.plain is None or shared.guard.strained:
+            return False
+        now, guest = shared.clock(), caller.guest
+        if guest.bucket is not None and not guest.bucket.has(now):
+            return False
+        entity = form_of(self._core.stored(asked.plain, now), gzip=asked.request.gzip)
         if entity is None:
             return False
         block = self._blocks.hit(entity, entity.age_at(now))
         if not sender.send_whole(number, block, entity.body, sender.initial):
             return False
-        self._hit(now)
-        return True
-
-    def _known(self, asked: Asked, now: float) -> Entity | None:
-        """What of the store answers a request for a path, if whoever asks may have it without being looked at."""
-        caller, guard = self._caller, self._shared.guard
-        if caller is None or caller.proxies or asked.plain is None or guard.strained:
-            return None
-        bucket = caller.guest.bucket
-        if bucket is not None and not bucket.has(now):
-            return None
-        return form_of(self._core.stored(asked.plain, now), gzip=asked.request.gzip)
-
-    def _hit(self, now: float) -> None:
-        """The answer that is `_known` is sent: count it."""
-        assert self._caller is not None  # it was known
-        guest = self._caller.guest
         if guest.bucket is not None:
             guest.bucket.take(now)
         self._idle_since = guest.watched = now
         self._core.tally.requests[Outcome.HIT] += 1
+        return True
 
     def refused(self, stream: Stream, entity: Entity, reason: str) -> None:
         """A request that is none for the core."""
